@@ -1,0 +1,3 @@
+//! Barrow's promises, one module each.
+
+mod tidy;
