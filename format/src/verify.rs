@@ -1,0 +1,344 @@
+//! Verification: every byte of a bundle is read and compared with what stands for it.
+
+use std::fmt;
+
+use thiserror::Error;
+
+use crate::{
+    Asset, Bundle, Digest, Midstate, SectionKind, Stats, Version,
+    calendar::{CalendarBuilder, contains_all},
+    error::Error,
+    section::page_up,
+    series::{SeriesMeter, disorder},
+    symbol,
+    version::VersionBuilder,
+};
+
+/// What is wrong at some place of a bundle.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// The bytes do not hash to their digest: they were changed after they were written.
+    #[error("its bytes hash to {found}, not to {expected}")]
+    Digest {
+        /// What is stored.
+        expected: Digest,
+        /// What the bytes hash to.
+        found: Digest,
+    },
+    /// A byte that must be zero is not.
+    #[error("a byte of its padding is not zero")]
+    Padding,
+    /// The stored state of the hash is not that of the bytes.
+    #[error("its stored midstate does not belong to its bytes")]
+    Midstate,
+    /// Stored statistics are not those of the values.
+    #[error("its stored statistics are not those of its values")]
+    Statistics,
+    /// Timestamps do not strictly ascend.
+    #[error("its timestamps do not ascend at row {row}")]
+    TimeOrder {
+        /// Row of the asset, or place in the calendar.
+        row: u64,
+    },
+    /// Stored first or last timestamp, or places in the calendar, are not those of the timestamps.
+    #[error("its record does not agree with its timestamps and the calendar")]
+    Span,
+    /// The calendar is not the union of all timestamps.
+    #[error("it is not the union of the assets' timestamps")]
+    Calendar,
+    /// Symbols are not sorted, rows are not consecutive, or strings do not fill their section.
+    #[error("its records are not in order")]
+    Order,
+    /// The symbol index does not lead to an asset, or leads nowhere.
+    #[error("it does not lead to every asset, or leads to none")]
+    Index,
+    /// The content does not have the version that the file claims.
+    #[error("its content has version {found}, not {expected}")]
+    Version {
+        /// What the file claims.
+        expected: Version,
+        /// What the content has.
+        found: Version,
+    },
+    /// Something cannot be read at all.
+    #[error(transparent)]
+    Unreadable(#[from] Error),
+}
+
+/// One damaged place of a bundle.
+#[derive(Debug)]
+pub struct Defect {
+    /// The section.
+    pub section: SectionKind,
+    /// The column, where it is known.
+    pub column: Option<String>,
+    /// The symbol of the asset, where it is known.
+    pub symbol: Option<String>,
+    /// Where the damaged stretch begins in the file.
+    pub offset: u64,
+    /// What is wrong.
+    pub problem: Problem,
+}
+
+impl fmt::Display for Defect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "section `{}`", self.section)?;
+        if let Some(column) = &self.column {
+            write!(f, ", column `{column}`")?;
+        }
+        if let Some(symbol) = &self.symbol {
+            write!(f, ", asset `{symbol}`")?;
+        }
+        write!(f, ", byte {}: {}", self.offset, self.problem)
+    }
+}
+
+/// The outcome of a verification.
+#[derive(Debug, Default)]
+pub struct Verification {
+    /// Series whose values were hashed.
+    pub series: u64,
+    /// Bytes that were checked: all of the file.
+    pub bytes: u64,
+    /// Damaged places, in file order of the checks; empty when all is well.
+    pub bad: Vec<Defect>,
+}
+
+impl Verification {
+    /// Tells whether nothing is damaged.
+    pub fn ok(&self) -> bool {
+        self.bad.is_empty()
+    }
+}
+
+impl<B: AsRef<[u8]>> Bundle<B> {
+    /// Checks every byte, on this thread. To use more, run [`Bundle::verify_asset`] of each asset,
+    /// [`Bundle::verify_sections`] and [`Bundle::verify_structure`] side by side.
+    pub fn verify(&self) -> Verification {
+        let mut bad = self.verify_sections();
+        bad.extend((0..self.asset_count()).flat_map(|ordinal| self.verify_asset(ordinal)));
+        bad.extend(self.verify_structure());
+        let columns = self.schema().columns().len() as u64;
+        let series = u64::from(self.asset_count()) * columns;
+        Verification { series, bytes: self.as_bytes().len() as u64, bad }
+    }
+
+    /// Recomputes the digests of all sections but the data, and checks that all padding is zero.
+    pub fn verify_sections(&self) -> Vec<Defect> {
+        let mut bad = Vec::new();
+        for section in self.sections() {
+            let bytes = self.range(section.range()).unwrap_or_default();
+            if section.kind != SectionKind::Data {
+                let (expected, found) = (section.digest, Digest::of(bytes));
+                if expected != found {
+                    let problem = Problem::Digest { expected, found };
+                    bad.push(defect(section.kind, section.offset, problem));
+                }
+            }
+            bad.extend(self.verify_padding(section.kind, section.offset + section.len));
+        }
+        for (index, column) in self.schema().columns().iter().enumerate() {
+            let Ok(record) = self.column_record(index) else { continue };
+            let end = record.offset + record.len;
+            bad.extend(
+                self.verify_padding(SectionKind::Data, end)
+                    .map(|defect| Defect { column: Some(column.name.clone()), ..defect }),
+            );
+        }
+        bad
+    }
+
+    fn verify_padding(&self, kind: SectionKind, end: u64) -> Option<Defect> {
+        let padding = self.range(end..page_up(end)?)?;
+        let at = padding.iter().position(|&byte| byte != 0)?;
+        Some(defect(kind, end + at as u64, Problem::Padding))
+    }
+
+    /// Recomputes digests, midstates and statistics of all series of one asset, and checks its record and
+    /// its timestamps. Reads each value once.
+    pub fn verify_asset(&self, ordinal: u32) -> Vec<Defect> {
+        let asset = match self.asset_at(ordinal) {
+            Ok(asset) => asset,
+            Err(error) => return vec![self.asset_defect(ordinal, error.into())],
+        };
+        let symbol = match self.symbol(asset) {
+            Ok(symbol) => symbol,
+            Err(error) => return vec![self.asset_defect(ordinal, error.into())],
+        };
+        let mut bad = Vec::new();
+        for (index, column) in self.schema().columns().iter().enumerate() {
+            if let Err(problem) = self.verify_series(index, asset) {
+                let offset = self.column_record(index).map_or(0, |record| record.offset);
+                let row = asset.row_range().start as u64;
+                bad.push(Defect {
+                    section: SectionKind::Data,
+                    column: Some(column.name.clone()),
+                    symbol: Some(symbol.to_owned()),
+                    offset: offset + row * column.physical.width() as u64,
+                    problem,
+                });
+            }
+        }
+        if let Err(problem) = self.verify_record(asset, symbol) {
+            bad.push(Defect {
+                symbol: Some(symbol.to_owned()),
+                ..self.asset_defect(ordinal, problem)
+            });
+        }
+        bad
+    }
+
+    fn asset_defect(&self, ordinal: u32, problem: Problem) -> Defect {
+        let kind = SectionKind::Assets;
+        let record = u64::from(ordinal) * kind.record_len() as u64;
+        defect(kind, self.section(kind).offset + record, problem)
+    }
+
+    fn verify_series(&self, index: usize, asset: Asset) -> Result<(), Problem> {
+        let values = self.series(index, asset)?;
+        let record = self.series_record(index, asset.ordinal())?;
+        let mut meter = SeriesMeter::new(asset.rows() as u64);
+        meter.push(values);
+        let summary = meter.finish();
+        let expected = Digest::from_bytes(record.digest);
+        if summary.digest != expected {
+            return Err(Problem::Digest { expected, found: summary.digest });
+        }
+        let midstate: Midstate = record.midstate;
+        if summary.midstate != midstate {
+            return Err(Problem::Midstate);
+        }
+        let stored = Stats::to_stored;
+        let zones = self.zone_records(index, asset)?.iter();
+        let zones = zones.map(|zone| (zone.min, zone.max, zone.null_count));
+        let same = stored(summary.stats) == (record.min, record.max, record.null_count)
+            && zones.eq(summary.zones.iter().copied().map(stored));
+        if same { Ok(()) } else { Err(Problem::Statistics) }
+    }
+
+    /// Checks an asset's record against its timestamps, the calendar and the symbol index.
+    fn verify_record(&self, asset: Asset, symbol: &str) -> Result<(), Problem> {
+        let times = self.series(0, asset)?.as_i64().unwrap_or_default();
+        if let Some((row, _, _)) = disorder(times) {
+            return Err(Problem::TimeOrder { row });
+        }
+        let span = self.calendar()?.get(asset.calendar_span()).unwrap_or_default();
+        let ends = |times: &[i64]| times.first().copied().zip(times.last().copied());
+        let stored = asset.first_time().zip(asset.last_time());
+        if ends(times) != stored || ends(span) != stored || !contains_all(span, times) {
+            return Err(Problem::Span);
+        }
+        match self.asset(symbol) {
+            Ok(Some(found)) if found == asset => Ok(()),
+            _ => Err(Problem::Index),
+        }
+    }
+
+    /// Checks what concerns the bundle as a whole: order of the assets, symbol index, calendar,
+    /// adjustments, provenance, statistics of the columns, and the content version.
+    pub fn verify_structure(&self) -> Vec<Defect> {
+        let mut bad = Vec::new();
+        let mut check = |kind: SectionKind, outcome: Result<(), Problem>| {
+            if let Err(problem) = outcome {
+                bad.push(defect(kind, self.section(kind).offset, problem));
+            }
+        };
+        check(SectionKind::Assets, self.verify_order());
+        check(SectionKind::SymbolIndex, self.verify_index());
+        check(SectionKind::Calendar, self.verify_calendar());
+        check(SectionKind::Columns, self.verify_column_stats());
+        check(SectionKind::Provenance, self.provenance().map(drop).map_err(Problem::from));
+        check(SectionKind::Adjustments, self.verify_adjustments());
+        if let Err(problem) = self.verify_version() {
+            bad.push(defect(SectionKind::Superblock, 0, problem));
+        }
+        bad
+    }
+
+    fn verify_order(&self) -> Result<(), Problem> {
+        let mut next_row = 0;
+        let mut next_string = 0;
+        let mut before: Option<&str> = None;
+        for ordinal in 0..self.asset_count() {
+            let record = self.asset_record(ordinal)?;
+            let symbol = self.symbol_at(ordinal)?;
+            let sorted = before.is_none_or(|before| before < symbol);
+            if !sorted || record.row_start != next_row || record.symbol_at != next_string {
+                return Err(Problem::Order);
+            }
+            next_row += record.rows;
+            next_string += u64::from(record.symbol_len);
+            before = Some(symbol);
+        }
+        for ordinal in 0..self.asset_count() {
+            let record = self.asset_record(ordinal)?;
+            if record.metadata_at != next_string {
+                return Err(Problem::Order);
+            }
+            next_string += u64::from(record.metadata_len);
+        }
+        let whole =
+            next_row == self.rows() as u64 && next_string == self.section(SectionKind::Strings).len;
+        if whole { Ok(()) } else { Err(Problem::Order) }
+    }
+
+    fn verify_index(&self) -> Result<(), Problem> {
+        let slots = self.records::<u32>(SectionKind::SymbolIndex)?;
+        let symbols: Result<Vec<&str>, Error> =
+            (0..self.asset_count()).map(|ordinal| self.symbol_at(ordinal)).collect();
+        let expected = symbol::build(symbols?.into_iter(), slots.len());
+        if slots == expected { Ok(()) } else { Err(Problem::Index) }
+    }
+
+    fn verify_calendar(&self) -> Result<(), Problem> {
+        let mut union = CalendarBuilder::default();
+        for ordinal in 0..self.asset_count() {
+            let times = self.series(0, self.asset_at(ordinal)?)?;
+            union.add(times.as_i64().unwrap_or_default());
+        }
+        if self.calendar()? == union.finish() { Ok(()) } else { Err(Problem::Calendar) }
+    }
+
+    fn verify_column_stats(&self) -> Result<(), Problem> {
+        for index in 0..self.schema().columns().len() {
+            let mut stats = Stats::EMPTY;
+            for ordinal in 0..self.asset_count() {
+                stats = stats.merge(self.series_stats(index, self.asset_at(ordinal)?)?);
+            }
+            if stats != self.column_stats(index)? {
+                return Err(Problem::Statistics);
+            }
+        }
+        Ok(())
+    }
+
+    fn verify_adjustments(&self) -> Result<(), Problem> {
+        let adjustments = self.adjustments()?;
+        let sorted = adjustments.is_sorted_by(|before, next| before.key() < next.key());
+        if sorted { Ok(()) } else { Err(Problem::Order) }
+    }
+
+    fn verify_version(&self) -> Result<(), Problem> {
+        let assets = self.asset_count();
+        let mut version = VersionBuilder::new(&self.schema().to_bytes(), u64::from(assets));
+        for ordinal in 0..assets {
+            let asset = self.asset_at(ordinal)?;
+            let digests = (0..self.schema().columns().len())
+                .map(|index| self.series_digest(index, asset))
+                .collect::<Result<Vec<_>, Error>>()?;
+            version.asset(self.symbol(asset)?, asset.rows() as u64, digests.into_iter());
+        }
+        let mut adjustments = Vec::new();
+        for adjustment in self.adjustments()? {
+            adjustments.push((self.symbol_at(adjustment.asset)?, adjustment));
+        }
+        let (expected, found) =
+            (self.version(), version.finish(self.calendar()?, adjustments.into_iter()));
+        if expected == found { Ok(()) } else { Err(Problem::Version { expected, found }) }
+    }
+}
+
+fn defect(section: SectionKind, offset: u64, problem: Problem) -> Defect {
+    Defect { section, column: None, symbol: None, offset, problem }
+}

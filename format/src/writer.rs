@@ -1,0 +1,435 @@
+//! [`BundleWriter`]: writes a bundle file from series that come in any order, from any thread.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use zerocopy::{FromZeros, IntoBytes};
+
+use crate::{
+    BundleSpec, Digest, PhysicalType, SectionKind, Stats, Values, Version,
+    calendar::CalendarBuilder,
+    error::Error,
+    frozen::{FORMAT_MAJOR, FORMAT_MINOR, MAGIC, PAGE, PROVENANCE_MAX, SCHEMA_MAX, ZONE_ROWS},
+    record::{
+        AdjustmentRecord, AssetRecord, ColumnRecord, GAP_FREE, RAW, SeriesRecord, Superblock,
+        ZoneRecord,
+    },
+    section::{Section, page_up},
+    series::{SeriesSummary, SeriesWriter},
+    sink::Sink,
+    symbol,
+    version::VersionBuilder,
+};
+
+/// What was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written {
+    /// Version of the content.
+    pub version: Version,
+    /// Digest of the file (the checksum of its first page, which holds those of all the rest).
+    pub digest: Digest,
+    /// Length of the file in bytes.
+    pub file_len: u64,
+    /// Number of assets.
+    pub assets: u64,
+    /// Rows of every column.
+    pub rows: u64,
+}
+
+/// Writes one bundle file.
+///
+/// The spec tells how many rows each asset has, hence where each series lies; values may then be given in
+/// any order and from several threads at once. The bytes that result depend on spec and values alone.
+#[derive(Debug)]
+pub struct BundleWriter<'s, S: Sink> {
+    spec: BundleSpec,
+    sink: &'s S,
+    /// First row of each asset, then the number of all rows.
+    row_starts: Vec<u64>,
+    /// Where each column begins, then where the data section ends.
+    column_starts: Vec<u64>,
+    /// By column, then by asset.
+    series: Mutex<Vec<Option<SeriesSummary>>>,
+    calendar: Mutex<CalendarBuilder>,
+}
+
+impl<'s, S: Sink> BundleWriter<'s, S> {
+    /// Lays out a file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AssetOrder`], [`Error::SymbolLength`] or [`Error::Adjustment`] when the spec is not
+    /// possible, [`Error::TooLarge`] when it exceeds what the format can hold.
+    pub fn new(spec: BundleSpec, sink: &'s S) -> Result<Self, Error> {
+        let spec = spec.checked()?;
+        let too_large = Error::TooLarge { what: "more than 2^63 bytes" };
+        let layout = lay_out(&spec)
+            .filter(|(_, columns)| columns.last().is_some_and(|&end| i64::try_from(end).is_ok()));
+        let (row_starts, column_starts) = layout.ok_or(too_large)?;
+        let series = vec![None; spec.assets.len() * spec.schema.columns().len()];
+        let calendar = Mutex::default();
+        Ok(Self { spec, sink, row_starts, column_starts, series: Mutex::new(series), calendar })
+    }
+
+    /// Writes a whole series: the values of column `column` of the asset at place `asset`, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// As [`SeriesWriter::push`] and [`SeriesWriter::finish`].
+    pub fn put(&self, asset: usize, column: usize, values: Values<'_>) -> Result<(), Error> {
+        let mut series = self.series(asset, column)?;
+        series.push(values)?;
+        series.finish()
+    }
+
+    /// Begins a series that is given in pieces, so that it need not lie in memory as a whole.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoAsset`] or [`Error::NoColumn`] when the spec has no such place.
+    pub fn series(&self, asset: usize, column: usize) -> Result<SeriesWriter<'_, 's, S>, Error> {
+        let (assets, columns) = (self.spec.assets.len(), self.spec.schema.columns().len());
+        if column >= columns {
+            return Err(Error::NoColumn { index: column, columns });
+        }
+        if asset >= assets {
+            let narrow = |count| u32::try_from(count).unwrap_or(u32::MAX);
+            return Err(Error::NoAsset { ordinal: narrow(asset), assets: narrow(assets) });
+        }
+        Ok(SeriesWriter::new(self, asset, column))
+    }
+
+    /// Writes all that stands behind the data, then the first page.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SeriesRows`] names the first series that was not written; [`Error::Write`] when the sink
+    /// fails; [`Error::SectionTooLong`] when schema or provenance exceed their limits.
+    pub fn finish(self) -> Result<Written, Error> {
+        let Self { spec, sink, row_starts, column_starts, series, calendar } = self;
+        let series = series.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let calendar = calendar.into_inner().unwrap_or_else(PoisonError::into_inner).finish();
+        let series = complete(&spec, series)?;
+        let tables = Tables { spec: &spec, row_starts: &row_starts, series: &series };
+
+        let version = tables.version(&calendar);
+        let slots = symbol::slot_count(spec.assets.len() as u64);
+        let slots = slots.and_then(|slots| usize::try_from(slots).ok());
+        let slots = slots.ok_or(Error::TooLarge { what: "the symbol index" })?;
+        let (strings, assets) = tables.assets(&calendar);
+        let (columns, series_records, zones) = tables.columns(&column_starts);
+        let symbols = spec.assets.iter().map(|asset| asset.symbol.as_str());
+        let adjustments: Vec<AdjustmentRecord> = spec
+            .adjustments
+            .iter()
+            .map(|adjustment| AdjustmentRecord {
+                asset: adjustment.asset,
+                kind: adjustment.kind.tag(),
+                time: adjustment.time,
+                value: adjustment.value.to_bits(),
+            })
+            .collect();
+
+        let data_end = column_starts.last().copied().unwrap_or(PAGE);
+        let mut out = SectionWriter { sink, next: data_end, sections: Vec::new() };
+        out.data(data_end);
+        out.section(SectionKind::Schema, &spec.schema.to_bytes())?;
+        out.section(SectionKind::Assets, assets.as_bytes())?;
+        out.section(SectionKind::SymbolIndex, symbol::build(symbols, slots).as_bytes())?;
+        out.section(SectionKind::Strings, &strings)?;
+        out.section(SectionKind::Calendar, calendar.as_bytes())?;
+        out.section(SectionKind::Columns, columns.as_bytes())?;
+        out.section(SectionKind::Series, series_records.as_bytes())?;
+        out.section(SectionKind::Zones, zones.as_bytes())?;
+        out.section(SectionKind::Adjustments, adjustments.as_bytes())?;
+        out.section(SectionKind::Provenance, &spec.provenance.to_bytes())?;
+        out.finish(&spec, row_starts.last().copied().unwrap_or(0), version)
+    }
+
+    pub(crate) fn planned_rows(&self, asset: usize) -> u64 {
+        self.spec.assets.get(asset).map_or(0, |asset| asset.rows)
+    }
+
+    pub(crate) fn physical(&self, column: usize) -> PhysicalType {
+        self.spec.schema.columns().get(column).map_or(PhysicalType::U8, |column| column.physical)
+    }
+
+    pub(crate) fn column_name(&self, column: usize) -> String {
+        self.spec.schema.columns().get(column).map_or_else(String::new, |it| it.name.clone())
+    }
+
+    pub(crate) fn symbol(&self, asset: usize) -> String {
+        self.spec.assets.get(asset).map_or_else(String::new, |asset| asset.symbol.clone())
+    }
+
+    pub(crate) fn wrong_rows(&self, asset: usize, column: usize, found: u64) -> Error {
+        let expected = self.planned_rows(asset);
+        let (symbol, column) = (self.symbol(asset), self.column_name(column));
+        Error::SeriesRows { symbol, column, expected, found }
+    }
+
+    pub(crate) fn add_times(&self, times: &[i64]) {
+        lock(&self.calendar).add(times);
+    }
+
+    /// Writes values that begin at row `row` of a series.
+    pub(crate) fn write_values(
+        &self,
+        asset: usize,
+        column: usize,
+        row: u64,
+        values: Values<'_>,
+    ) -> Result<(), Error> {
+        let starts = self.column_starts.get(column).zip(self.row_starts.get(asset));
+        let (column_start, row_start) = starts.unwrap_or((&0, &0));
+        let offset = column_start + (row_start + row) * values.physical().width() as u64;
+        write(self.sink, offset, values.as_bytes())
+    }
+
+    /// Keeps what is known of a finished series; returns what was kept of it before.
+    pub(crate) fn keep(
+        &self,
+        asset: usize,
+        column: usize,
+        summary: SeriesSummary,
+    ) -> Option<SeriesSummary> {
+        let place = column * self.spec.assets.len() + asset;
+        lock(&self.series).get_mut(place).and_then(|slot| slot.replace(summary))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What the locks protect is replaced as a whole, so a panic elsewhere leaves it usable.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write(sink: &impl Sink, offset: u64, bytes: &[u8]) -> Result<(), Error> {
+    let failed = |source| Error::Write { offset, len: bytes.len(), source };
+    sink.write_at(offset, bytes).map_err(failed)
+}
+
+/// Returns the first row of each asset and the first byte of each column, each list followed by its end;
+/// `None` when a number overflows.
+fn lay_out(spec: &BundleSpec) -> Option<(Vec<u64>, Vec<u64>)> {
+    let mut rows = 0u64;
+    let mut row_starts = vec![0];
+    for asset in &spec.assets {
+        rows = rows.checked_add(asset.rows)?;
+        row_starts.push(rows);
+    }
+    let mut next = PAGE;
+    let mut column_starts = Vec::new();
+    for column in spec.schema.columns() {
+        column_starts.push(next);
+        let len = rows.checked_mul(column.physical.width() as u64)?;
+        next = page_up(next.checked_add(len)?)?;
+    }
+    column_starts.push(next);
+    Some((row_starts, column_starts))
+}
+
+fn complete(
+    spec: &BundleSpec,
+    series: Vec<Option<SeriesSummary>>,
+) -> Result<Vec<SeriesSummary>, Error> {
+    let columns = spec.schema.columns().iter();
+    let mut names = columns.flat_map(|column| spec.assets.iter().map(move |asset| (column, asset)));
+    let named = series.into_iter().map(|summary| (summary, names.next()));
+    named
+        .map(|(summary, name)| {
+            summary.ok_or_else(|| {
+                let (column, asset) = name.map_or_else(
+                    || (String::new(), None),
+                    |(column, asset)| (column.name.clone(), Some(asset)),
+                );
+                let symbol = asset.map_or_else(String::new, |asset| asset.symbol.clone());
+                let expected = asset.map_or(0, |asset| asset.rows);
+                Error::SeriesRows { symbol, column, expected, found: 0 }
+            })
+        })
+        .collect()
+}
+
+/// Makes the tables that describe finished series.
+struct Tables<'a> {
+    spec: &'a BundleSpec,
+    row_starts: &'a [u64],
+    series: &'a [SeriesSummary],
+}
+
+impl Tables<'_> {
+    fn of_column(&self, column: usize) -> &[SeriesSummary] {
+        let assets = self.spec.assets.len();
+        self.series.get(column * assets..(column + 1) * assets).unwrap_or_default()
+    }
+
+    fn version(&self, calendar: &[i64]) -> Version {
+        let spec = self.spec;
+        let mut version = VersionBuilder::new(&spec.schema.to_bytes(), spec.assets.len() as u64);
+        for (place, asset) in spec.assets.iter().enumerate() {
+            let series = self.series.iter().skip(place).step_by(spec.assets.len());
+            version.asset(&asset.symbol, asset.rows, series.map(|summary| summary.digest));
+        }
+        let adjustments = spec.adjustments.iter().filter_map(|adjustment| {
+            let asset = spec.assets.get(adjustment.asset as usize)?;
+            Some((asset.symbol.as_str(), *adjustment))
+        });
+        version.finish(calendar, adjustments)
+    }
+
+    /// Returns the strings section and the asset records.
+    fn assets(&self, calendar: &[i64]) -> (Vec<u8>, Vec<AssetRecord>) {
+        let mut strings = Vec::new();
+        let mut place = |text: &str| {
+            let at = strings.len() as u64;
+            strings.extend_from_slice(text.as_bytes());
+            (at, u32::try_from(text.len()).unwrap_or(u32::MAX))
+        };
+        let symbols: Vec<_> = self.spec.assets.iter().map(|asset| place(&asset.symbol)).collect();
+        let metadata: Vec<_> =
+            self.spec.assets.iter().map(|asset| place(&asset.metadata)).collect();
+        let place_of = |time| calendar.partition_point(|&other| other < time) as u64;
+        let times = self.of_column(0).iter().map(|summary| summary.span);
+        let assets = self.spec.assets.iter().zip(self.row_starts).zip(times);
+        let records = (0u32..).zip(assets.zip(symbols.into_iter().zip(metadata))).map(
+            |(ordinal, (((asset, &row_start), span), (symbol, metadata)))| {
+                let (first_time, last_time) = span.unwrap_or((0, 0));
+                let calendar_start = span.map_or(0, |(first, _)| place_of(first));
+                let calendar_end = span.map_or(0, |(_, last)| place_of(last) + 1);
+                let gap_free = calendar_end - calendar_start == asset.rows;
+                let mut record = AssetRecord {
+                    symbol_at: symbol.0,
+                    metadata_at: metadata.0,
+                    symbol_len: symbol.1,
+                    metadata_len: metadata.1,
+                    row_start,
+                    rows: asset.rows,
+                    first_time,
+                    last_time,
+                    calendar_start,
+                    calendar_end,
+                    flags: if gap_free { GAP_FREE } else { 0 },
+                    check: 0,
+                };
+                record.check = record.check_word(ordinal);
+                record
+            },
+        );
+        let records = records.collect();
+        (strings, records)
+    }
+
+    /// Returns the records of columns, series and zones.
+    fn columns(
+        &self,
+        column_starts: &[u64],
+    ) -> (Vec<ColumnRecord>, Vec<SeriesRecord>, Vec<ZoneRecord>) {
+        let rows = self.row_starts.last().copied().unwrap_or(0);
+        let (mut columns, mut series) = (Vec::new(), Vec::with_capacity(self.series.len()));
+        let mut zones = Vec::new();
+        let places = self.spec.schema.columns().iter().zip(column_starts).enumerate();
+        for (index, (column, &offset)) in places {
+            let zone_start = zones.len() as u64;
+            let mut stats = Stats::EMPTY;
+            for (summary, asset) in self.of_column(index).iter().zip(&self.spec.assets) {
+                let (min, max, null_count) = summary.stats.to_stored();
+                let zone_start = zones.len() as u64;
+                let digest = *summary.digest.as_bytes();
+                let midstate = summary.midstate;
+                series.push(SeriesRecord { digest, midstate, min, max, null_count, zone_start });
+                push_zones(&mut zones, &summary.zones, asset.rows);
+                stats = stats.merge(summary.stats);
+            }
+            let (min, max, null_count) = stats.to_stored();
+            columns.push(ColumnRecord {
+                offset,
+                len: rows * column.physical.width() as u64,
+                encoding: RAW,
+                physical: column.physical.tag(),
+                rows,
+                min,
+                max,
+                null_count,
+                zone_start,
+            });
+        }
+        (columns, series, zones)
+    }
+}
+
+fn push_zones(zones: &mut Vec<ZoneRecord>, stats: &[Stats], rows: u64) {
+    let mut left = rows;
+    for stats in stats {
+        let (min, max, null_count) = stats.to_stored();
+        let rows = left.min(ZONE_ROWS);
+        left -= rows;
+        let checksum = [0; 16];
+        zones.push(ZoneRecord { min, max, null_count, rows, offset: 0, stored_len: 0, checksum });
+    }
+}
+
+/// Writes the sections behind the data, one after the other.
+struct SectionWriter<'s, S> {
+    sink: &'s S,
+    next: u64,
+    sections: Vec<Section>,
+}
+
+impl<S: Sink> SectionWriter<'_, S> {
+    fn data(&mut self, end: u64) {
+        let digest = Digest::from_bytes([0; 32]);
+        let (offset, len) = (PAGE, end - PAGE);
+        self.sections.push(Section { kind: SectionKind::Data, offset, len, digest });
+    }
+
+    fn section(&mut self, kind: SectionKind, bytes: &[u8]) -> Result<(), Error> {
+        let len = bytes.len() as u64;
+        let max = match kind {
+            SectionKind::Schema => SCHEMA_MAX,
+            SectionKind::Provenance => PROVENANCE_MAX,
+            _ => u64::MAX,
+        };
+        if len > max {
+            return Err(Error::SectionTooLong { kind, len, max });
+        }
+        let offset = self.next;
+        self.sections.push(Section { kind, offset, len, digest: Digest::of(bytes) });
+        if !bytes.is_empty() {
+            write(self.sink, offset, bytes)?;
+        }
+        let end = offset + len;
+        self.next = page_up(end).ok_or(Error::TooLarge { what: "more than 2^63 bytes" })?;
+        if self.next > end {
+            let zeros = vec![0; usize::try_from(self.next - end).unwrap_or(0)];
+            write(self.sink, end, &zeros)?;
+        }
+        Ok(())
+    }
+
+    fn finish(self, spec: &BundleSpec, rows: u64, version: Version) -> Result<Written, Error> {
+        let mut page = Superblock::new_zeroed();
+        page.magic = MAGIC;
+        page.major = FORMAT_MAJOR;
+        page.minor = FORMAT_MINOR;
+        page.section_count = u32::try_from(self.sections.len()).unwrap_or(u32::MAX);
+        page.file_len = self.next;
+        page.rows = rows;
+        page.assets = u32::try_from(spec.assets.len()).unwrap_or(u32::MAX);
+        page.columns = u32::try_from(spec.schema.columns().len()).unwrap_or(u32::MAX);
+        page.version = *version.as_bytes();
+        page.zone_rows = ZONE_ROWS;
+        for (entry, section) in page.sections.iter_mut().zip(&self.sections) {
+            *entry = section.to_record();
+        }
+        let digest = superblock_digest(&page);
+        page.checksum = *digest.as_bytes();
+        write(self.sink, 0, page.as_bytes())?;
+        let assets = spec.assets.len() as u64;
+        Ok(Written { version, digest, file_len: self.next, assets, rows })
+    }
+}
+
+/// Hashes the superblock without its checksum.
+pub(crate) fn superblock_digest(page: &Superblock) -> Digest {
+    let bytes = page.as_bytes();
+    Digest::of(bytes.get(..bytes.len() - page.checksum.len()).unwrap_or(bytes))
+}
