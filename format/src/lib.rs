@@ -48,12 +48,14 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 mod aligned;
+mod asset;
 mod bundle;
 mod calendar;
 mod codec;
 mod digest;
 mod error;
 pub mod frozen;
+mod open;
 pub mod record;
 mod schema;
 mod section;
@@ -62,13 +64,15 @@ mod sink;
 mod spec;
 mod stats;
 mod symbol;
+mod tables;
 mod values;
 mod verify;
 mod version;
 mod writer;
 
 pub use aligned::AlignedBytes;
-pub use bundle::{Asset, Bundle};
+pub use asset::Asset;
+pub use bundle::Bundle;
 pub use codec::CodecError;
 pub use digest::{Digest, Midstate, ParseDigestError, Version};
 pub use error::Error;

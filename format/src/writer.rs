@@ -5,19 +5,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use zerocopy::{FromZeros, IntoBytes};
 
 use crate::{
-    BundleSpec, Digest, PhysicalType, SectionKind, Stats, Values, Version,
+    BundleSpec, Digest, PhysicalType, SectionKind, Values, Version,
     calendar::CalendarBuilder,
     error::Error,
     frozen::{FORMAT_MAJOR, FORMAT_MINOR, MAGIC, PAGE, PROVENANCE_MAX, SCHEMA_MAX, ZONE_ROWS},
-    record::{
-        AdjustmentRecord, AssetRecord, ColumnRecord, GAP_FREE, RAW, SeriesRecord, Superblock,
-        ZoneRecord,
-    },
+    record::{AdjustmentRecord, Superblock},
     section::{Section, page_up},
     series::{SeriesSummary, SeriesWriter},
     sink::Sink,
     symbol,
-    version::VersionBuilder,
+    tables::Tables,
 };
 
 /// What was written.
@@ -247,124 +244,6 @@ fn complete(
             })
         })
         .collect()
-}
-
-/// Makes the tables that describe finished series.
-struct Tables<'a> {
-    spec: &'a BundleSpec,
-    row_starts: &'a [u64],
-    series: &'a [SeriesSummary],
-}
-
-impl Tables<'_> {
-    fn of_column(&self, column: usize) -> &[SeriesSummary] {
-        let assets = self.spec.assets.len();
-        self.series.get(column * assets..(column + 1) * assets).unwrap_or_default()
-    }
-
-    fn version(&self, calendar: &[i64]) -> Version {
-        let spec = self.spec;
-        let mut version = VersionBuilder::new(&spec.schema.to_bytes(), spec.assets.len() as u64);
-        for (place, asset) in spec.assets.iter().enumerate() {
-            let series = self.series.iter().skip(place).step_by(spec.assets.len());
-            version.asset(&asset.symbol, asset.rows, series.map(|summary| summary.digest));
-        }
-        let adjustments = spec.adjustments.iter().filter_map(|adjustment| {
-            let asset = spec.assets.get(adjustment.asset as usize)?;
-            Some((asset.symbol.as_str(), *adjustment))
-        });
-        version.finish(calendar, adjustments)
-    }
-
-    /// Returns the strings section and the asset records.
-    fn assets(&self, calendar: &[i64]) -> (Vec<u8>, Vec<AssetRecord>) {
-        let mut strings = Vec::new();
-        let mut place = |text: &str| {
-            let at = strings.len() as u64;
-            strings.extend_from_slice(text.as_bytes());
-            (at, u32::try_from(text.len()).unwrap_or(u32::MAX))
-        };
-        let symbols: Vec<_> = self.spec.assets.iter().map(|asset| place(&asset.symbol)).collect();
-        let metadata: Vec<_> =
-            self.spec.assets.iter().map(|asset| place(&asset.metadata)).collect();
-        let place_of = |time| calendar.partition_point(|&other| other < time) as u64;
-        let times = self.of_column(0).iter().map(|summary| summary.span);
-        let assets = self.spec.assets.iter().zip(self.row_starts).zip(times);
-        let records = (0u32..).zip(assets.zip(symbols.into_iter().zip(metadata))).map(
-            |(ordinal, (((asset, &row_start), span), (symbol, metadata)))| {
-                let (first_time, last_time) = span.unwrap_or((0, 0));
-                let calendar_start = span.map_or(0, |(first, _)| place_of(first));
-                let calendar_end = span.map_or(0, |(_, last)| place_of(last) + 1);
-                let gap_free = calendar_end - calendar_start == asset.rows;
-                let mut record = AssetRecord {
-                    symbol_at: symbol.0,
-                    metadata_at: metadata.0,
-                    symbol_len: symbol.1,
-                    metadata_len: metadata.1,
-                    row_start,
-                    rows: asset.rows,
-                    first_time,
-                    last_time,
-                    calendar_start,
-                    calendar_end,
-                    flags: if gap_free { GAP_FREE } else { 0 },
-                    check: 0,
-                };
-                record.check = record.check_word(ordinal);
-                record
-            },
-        );
-        let records = records.collect();
-        (strings, records)
-    }
-
-    /// Returns the records of columns, series and zones.
-    fn columns(
-        &self,
-        column_starts: &[u64],
-    ) -> (Vec<ColumnRecord>, Vec<SeriesRecord>, Vec<ZoneRecord>) {
-        let rows = self.row_starts.last().copied().unwrap_or(0);
-        let (mut columns, mut series) = (Vec::new(), Vec::with_capacity(self.series.len()));
-        let mut zones = Vec::new();
-        let places = self.spec.schema.columns().iter().zip(column_starts).enumerate();
-        for (index, (column, &offset)) in places {
-            let zone_start = zones.len() as u64;
-            let mut stats = Stats::EMPTY;
-            for (summary, asset) in self.of_column(index).iter().zip(&self.spec.assets) {
-                let (min, max, null_count) = summary.stats.to_stored();
-                let zone_start = zones.len() as u64;
-                let digest = *summary.digest.as_bytes();
-                let midstate = summary.midstate;
-                series.push(SeriesRecord { digest, midstate, min, max, null_count, zone_start });
-                push_zones(&mut zones, &summary.zones, asset.rows);
-                stats = stats.merge(summary.stats);
-            }
-            let (min, max, null_count) = stats.to_stored();
-            columns.push(ColumnRecord {
-                offset,
-                len: rows * column.physical.width() as u64,
-                encoding: RAW,
-                physical: column.physical.tag(),
-                rows,
-                min,
-                max,
-                null_count,
-                zone_start,
-            });
-        }
-        (columns, series, zones)
-    }
-}
-
-fn push_zones(zones: &mut Vec<ZoneRecord>, stats: &[Stats], rows: u64) {
-    let mut left = rows;
-    for stats in stats {
-        let (min, max, null_count) = stats.to_stored();
-        let rows = left.min(ZONE_ROWS);
-        left -= rows;
-        let checksum = [0; 16];
-        zones.push(ZoneRecord { min, max, null_count, rows, offset: 0, stored_len: 0, checksum });
-    }
 }
 
 /// Writes the sections behind the data, one after the other.
