@@ -28,36 +28,43 @@ pub struct Asset {
 
 impl Asset {
     /// Returns the place of the asset in symbol order, from 0.
+    #[inline]
     pub fn ordinal(self) -> u32 {
         self.ordinal
     }
 
     /// Returns the number of the asset's rows.
+    #[inline]
     pub fn rows(self) -> usize {
         self.rows
     }
 
     /// Returns the rows of the asset in every column of the bundle.
+    #[inline]
     pub fn row_range(self) -> Range<usize> {
         self.row_start..self.row_start + self.rows
     }
 
     /// Returns the first timestamp, or `None` when the asset has no rows.
+    #[inline]
     pub fn first_time(self) -> Option<i64> {
         (self.rows > 0).then_some(self.first_time)
     }
 
     /// Returns the last timestamp, or `None` when the asset has no rows.
+    #[inline]
     pub fn last_time(self) -> Option<i64> {
         (self.rows > 0).then_some(self.last_time)
     }
 
     /// Returns the stretch of the calendar from the asset's first timestamp to its last.
+    #[inline]
     pub fn calendar_span(self) -> Range<usize> {
         self.calendar_start..self.calendar_end
     }
 
     /// Returns the stretch of the calendar that the asset's rows are, one to one; `None` when it has gaps.
+    #[inline]
     pub fn calendar_range(self) -> Option<Range<usize>> {
         self.gap_free.then(|| self.calendar_span())
     }

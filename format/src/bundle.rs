@@ -108,29 +108,18 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     ///
     /// [`Error::NoColumn`], or [`Error::Alignment`] when the bytes do not lie at a multiple of 8.
     pub fn column(&self, index: usize) -> Result<Values<'_>, Error> {
-        let record = self.column_record(index)?;
-        let physical = self.schema.columns().get(index).map_or(PhysicalType::U8, |it| it.physical);
-        if record.encoding != RAW {
-            let column = self.schema.columns().get(index).map(|column| column.name.clone());
-            let column = column.unwrap_or_default();
-            return Err(Error::Encoding { column, encoding: record.encoding });
-        }
-        let bytes = self.range(record.offset..record.offset + record.len);
-        let aligned = bytes.and_then(|bytes| Values::from_bytes(physical, bytes));
-        aligned.ok_or(Error::Alignment { kind: SectionKind::Data })
+        self.values(index, 0, self.rows)
     }
 
     /// Returns the series of an asset in a column, oldest first. No copy.
     ///
     /// # Errors
     ///
-    /// As [`Bundle::column`]; [`Error::NoAsset`] when the handle belongs to another bundle.
+    /// As [`Bundle::column`]; [`Error::ForeignAsset`] when the handle belongs to another bundle.
     pub fn series(&self, index: usize, asset: Asset) -> Result<Values<'_>, Error> {
-        let foreign = Error::NoAsset { ordinal: asset.ordinal(), assets: self.assets };
-        if !self.owns(asset) {
-            return Err(foreign);
-        }
-        self.column(index)?.slice(asset.row_range()).ok_or(foreign)
+        self.check_owned(asset)?;
+        let rows = asset.row_range();
+        self.values(index, rows.start, rows.len())
     }
 
     /// Returns smallest and largest value and missing values of a whole column, without reading it.
@@ -148,8 +137,9 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     ///
     /// # Errors
     ///
-    /// [`Error::NoColumn`] or [`Error::NoAsset`].
+    /// [`Error::NoColumn`] or [`Error::ForeignAsset`].
     pub fn series_stats(&self, index: usize, asset: Asset) -> Result<Stats, Error> {
+        self.check_owned(asset)?;
         let record = self.series_record(index, asset.ordinal())?;
         let stored = (record.min, record.max, record.null_count);
         Ok(Stats::from_stored(self.physical(index), asset.rows() as u64, stored))
@@ -159,8 +149,9 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     ///
     /// # Errors
     ///
-    /// [`Error::NoColumn`] or [`Error::NoAsset`].
+    /// [`Error::NoColumn`] or [`Error::ForeignAsset`].
     pub fn series_digest(&self, index: usize, asset: Asset) -> Result<Digest, Error> {
+        self.check_owned(asset)?;
         let record = self.series_record(index, asset.ordinal())?;
         Ok(Digest::from_bytes(record.digest))
     }
@@ -170,12 +161,13 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     ///
     /// # Errors
     ///
-    /// [`Error::NoColumn`], [`Error::NoAsset`] or [`Error::Record`].
+    /// [`Error::NoColumn`], [`Error::ForeignAsset`] or [`Error::Record`].
     pub fn series_zones(
         &self,
         index: usize,
         asset: Asset,
     ) -> Result<impl ExactSizeIterator<Item = (u64, Stats)>, Error> {
+        self.check_owned(asset)?;
         let physical = self.physical(index);
         let records = self.zone_records(index, asset)?;
         Ok(records.iter().map(move |zone| {
@@ -251,6 +243,33 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         let place = index * self.assets as usize + ordinal as usize;
         let record = records.get(place).filter(|_| ordinal < self.assets);
         record.ok_or(Error::NoAsset { ordinal, assets: self.assets })
+    }
+
+    /// Returns `rows` values of a raw column from row `start` on.
+    fn values(&self, index: usize, start: usize, rows: usize) -> Result<Values<'_>, Error> {
+        let record = self.column_record(index)?;
+        if record.encoding != RAW {
+            return Err(self.unknown_encoding(index, record.encoding));
+        }
+        let physical = self.physical(index);
+        let width = physical.width() as u64;
+        let first = record.offset + start as u64 * width;
+        let bytes = self.range(first..first + rows as u64 * width);
+        let aligned = bytes.and_then(|bytes| Values::from_bytes(physical, bytes));
+        aligned.ok_or(Error::Alignment { kind: SectionKind::Data })
+    }
+
+    #[cold]
+    fn unknown_encoding(&self, index: usize, encoding: u32) -> Error {
+        let column = self.schema.columns().get(index).map(|column| column.name.clone());
+        Error::Encoding { column: column.unwrap_or_default(), encoding }
+    }
+
+    fn check_owned(&self, asset: Asset) -> Result<(), Error> {
+        if self.owns(asset) {
+            return Ok(());
+        }
+        Err(Error::ForeignAsset { ordinal: asset.ordinal() })
     }
 
     pub(crate) fn zone_records(&self, index: usize, asset: Asset) -> Result<&[ZoneRecord], Error> {

@@ -27,6 +27,7 @@ macro_rules! sha256_value {
             }
 
             /// Returns the 32 bytes.
+            #[inline]
             pub const fn as_bytes(&self) -> &[u8; 32] {
                 &self.0
             }

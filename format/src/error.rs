@@ -147,6 +147,12 @@ pub enum Error {
         /// Assets of the bundle.
         assets: u32,
     },
+    /// An asset handle was made by another bundle or by another version of it.
+    #[error("the handle of asset {ordinal} was made by another bundle or version")]
+    ForeignAsset {
+        /// The number of the asset there.
+        ordinal: u32,
+    },
     /// There is no column of that number.
     #[error("there is no column {index}: the bundle has {columns}")]
     NoColumn {

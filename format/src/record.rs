@@ -97,6 +97,7 @@ impl AssetRecord {
     /// Computes the check word: the sum, modulo 2^64, of the record's ten other 64-bit words and of its
     /// place (counted from 1), each times an odd constant of its own. A change within one word always
     /// changes it.
+    #[inline]
     pub fn check_word(&self, ordinal: u32) -> u64 {
         let words = [
             self.symbol_at,

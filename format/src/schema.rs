@@ -215,6 +215,7 @@ impl Schema {
     }
 
     /// Returns the columns in the order of the file; the first is `time`.
+    #[inline]
     pub fn columns(&self) -> &[Column] {
         &self.columns
     }

@@ -58,11 +58,13 @@ impl SectionKind {
     ];
 
     /// Returns the number that stands for the kind in the directory: 1 for data, and so on.
+    #[inline]
     pub const fn number(self) -> u32 {
         self as u32
     }
 
     /// Returns the bytes of one record, or 1 where the section is not records.
+    #[inline]
     pub const fn record_len(self) -> usize {
         match self {
             Self::Assets => size_of::<AssetRecord>(),
@@ -110,6 +112,7 @@ pub struct Section {
 }
 
 impl Section {
+    #[inline]
     pub(crate) fn range(&self) -> Range<u64> {
         self.offset..self.offset + self.len
     }

@@ -1,6 +1,7 @@
 //! The symbol index: an open-addressing hash table from symbol to asset, used in place.
 
 /// FNV-1a in 64 bits, as published by Fowler, Noll and Vo.
+#[inline]
 pub(crate) fn fnv1a(symbol: &str) -> u64 {
     symbol.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
@@ -13,6 +14,7 @@ pub(crate) fn slot_count(assets: u64) -> Option<u64> {
 }
 
 /// Slots to look at for `symbol`, in order: from its hash onwards, round the end, each once.
+#[inline]
 pub(crate) fn probe(symbol: &str, slots: usize) -> impl Iterator<Item = usize> {
     let mask = slots.wrapping_sub(1);
     let hash = fnv1a(symbol);

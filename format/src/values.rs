@@ -35,6 +35,7 @@ impl PhysicalType {
     pub const ALL: [Self; 6] = [Self::F64, Self::F32, Self::I64, Self::I32, Self::U32, Self::U8];
 
     /// Returns the bytes that one value takes.
+    #[inline]
     pub const fn width(self) -> usize {
         match self {
             Self::F64 | Self::I64 => 8,
@@ -120,6 +121,7 @@ macro_rules! each {
 impl<'a> Values<'a> {
     /// Sees little-endian bytes as values, without a copy; `None` when the address is not aligned or the
     /// length is not a whole number of values.
+    #[inline]
     pub fn from_bytes(physical: PhysicalType, bytes: &'a [u8]) -> Option<Self> {
         Some(match physical {
             PhysicalType::F64 => Self::F64(FromBytes::ref_from_bytes(bytes).ok()?),
@@ -132,6 +134,7 @@ impl<'a> Values<'a> {
     }
 
     /// Returns the number of values.
+    #[inline]
     pub fn len(self) -> usize {
         each!(self, slice => slice.len())
     }
@@ -154,6 +157,7 @@ impl<'a> Values<'a> {
     }
 
     /// Returns the values in `range`, or `None` when it does not lie within them.
+    #[inline]
     pub fn slice(self, range: Range<usize>) -> Option<Self> {
         Some(match self {
             Self::F64(slice) => Self::F64(slice.get(range)?),
@@ -175,6 +179,7 @@ macro_rules! borrowed {
     ($($variant:ident($element:ty), $name:ident;)*) => {
         impl<'a> Values<'a> {$(
             #[doc = concat!("Returns the slice when the values are `", stringify!($element), "`, else `None`.")]
+            #[inline]
             pub fn $name(self) -> Option<&'a [$element]> {
                 match self {
                     Self::$variant(slice) => Some(slice),
