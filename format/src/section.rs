@@ -156,7 +156,8 @@ pub(crate) fn read_directory(
         section.len = record.len;
         section.digest = Digest::from_bytes(record.digest);
         let end = record.offset.checked_add(record.len).and_then(page_up);
-        let whole = record.len.is_multiple_of(kind.record_len() as u64);
+        let whole = record.len.is_multiple_of(kind.record_len() as u64)
+            && (kind != SectionKind::Data || record.digest == [0; 32]);
         match end {
             Some(end) if *record == section.to_record() && record.offset == next && whole => {
                 next = end;

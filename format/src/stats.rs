@@ -72,7 +72,7 @@ impl Stats {
             }
             (bounds, None) | (None, bounds) => bounds,
         };
-        Self { bounds, null_count: self.null_count + other.null_count }
+        Self { bounds, null_count: self.null_count.saturating_add(other.null_count) }
     }
 
     /// Returns `min`, `max` and null count as they are stored; no bounds are two zeros.

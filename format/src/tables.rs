@@ -96,7 +96,7 @@ impl Tables<'_> {
                 let digest = *summary.digest.as_bytes();
                 let midstate = summary.midstate;
                 series.push(SeriesRecord { digest, midstate, min, max, null_count, zone_start });
-                push_zones(&mut zones, &summary.zones, asset.rows);
+                zones.extend(zone_records(&summary.zones, asset.rows));
                 stats = stats.merge(summary.stats);
             }
             let (min, max, null_count) = stats.to_stored();
@@ -116,13 +116,12 @@ impl Tables<'_> {
     }
 }
 
-fn push_zones(zones: &mut Vec<ZoneRecord>, stats: &[Stats], rows: u64) {
-    let mut left = rows;
-    for stats in stats {
+/// Returns the records of the zones of a raw series of `rows` rows.
+pub(crate) fn zone_records(zones: &[Stats], rows: u64) -> Vec<ZoneRecord> {
+    let record = |(stats, start): (&Stats, u64)| {
         let (min, max, null_count) = stats.to_stored();
-        let rows = left.min(ZONE_ROWS);
-        left -= rows;
-        let checksum = [0; 16];
-        zones.push(ZoneRecord { min, max, null_count, rows, offset: 0, stored_len: 0, checksum });
-    }
+        let rows = (rows - start).min(ZONE_ROWS);
+        ZoneRecord { min, max, null_count, rows, offset: 0, stored_len: 0, checksum: [0; 16] }
+    };
+    zones.iter().zip((0..).map(|zone| zone * ZONE_ROWS)).map(record).collect()
 }

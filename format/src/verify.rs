@@ -8,9 +8,11 @@ use crate::{
     Asset, Bundle, Digest, Midstate, SectionKind, Stats, Version,
     calendar::{CalendarBuilder, contains_all},
     error::Error,
+    record::ZoneRecord,
     section::page_up,
     series::{SeriesMeter, disorder},
     symbol,
+    tables::zone_records,
     version::VersionBuilder,
 };
 
@@ -210,10 +212,9 @@ impl<B: AsRef<[u8]>> Bundle<B> {
             return Err(Problem::Midstate);
         }
         let stored = Stats::to_stored;
-        let zones = self.zone_records(index, asset)?.iter();
-        let zones = zones.map(|zone| (zone.min, zone.max, zone.null_count));
         let same = stored(summary.stats) == (record.min, record.max, record.null_count)
-            && zones.eq(summary.zones.iter().copied().map(stored));
+            && self.zone_records(index, asset)?
+                == zone_records(&summary.zones, asset.rows() as u64);
         if same { Ok(()) } else { Err(Problem::Statistics) }
     }
 
@@ -247,7 +248,7 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         check(SectionKind::Assets, self.verify_order());
         check(SectionKind::SymbolIndex, self.verify_index());
         check(SectionKind::Calendar, self.verify_calendar());
-        check(SectionKind::Columns, self.verify_column_stats());
+        check(SectionKind::Columns, self.verify_column_records());
         check(SectionKind::Provenance, self.provenance().map(drop).map_err(Problem::from));
         check(SectionKind::Adjustments, self.verify_adjustments());
         if let Err(problem) = self.verify_version() {
@@ -257,8 +258,8 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     }
 
     fn verify_order(&self) -> Result<(), Problem> {
-        let mut next_row = 0;
-        let mut next_string = 0;
+        let mut next_row = 0u64;
+        let mut next_string = 0u64;
         let mut before: Option<&str> = None;
         for ordinal in 0..self.asset_count() {
             let record = self.asset_record(ordinal)?;
@@ -267,7 +268,7 @@ impl<B: AsRef<[u8]>> Bundle<B> {
             if !sorted || record.row_start != next_row || record.symbol_at != next_string {
                 return Err(Problem::Order);
             }
-            next_row += record.rows;
+            next_row = next_row.saturating_add(record.rows);
             next_string += u64::from(record.symbol_len);
             before = Some(symbol);
         }
@@ -300,17 +301,28 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         if self.calendar()? == union.finish() { Ok(()) } else { Err(Problem::Calendar) }
     }
 
-    fn verify_column_stats(&self) -> Result<(), Problem> {
+    /// Checks the statistics of the columns, and that zone records follow one another as series do.
+    fn verify_column_records(&self) -> Result<(), Problem> {
+        let zones = self.records::<ZoneRecord>(SectionKind::Zones)?;
+        let mut next_zone = 0;
         for index in 0..self.schema().columns().len() {
+            if self.column_record(index)?.zone_start != next_zone {
+                return Err(Problem::Order);
+            }
             let mut stats = Stats::EMPTY;
             for ordinal in 0..self.asset_count() {
-                stats = stats.merge(self.series_stats(index, self.asset_at(ordinal)?)?);
+                let asset = self.asset_at(ordinal)?;
+                stats = stats.merge(self.series_stats(index, asset)?);
+                if self.series_record(index, ordinal)?.zone_start != next_zone {
+                    return Err(Problem::Order);
+                }
+                next_zone += self.zone_records(index, asset)?.len() as u64;
             }
             if stats != self.column_stats(index)? {
                 return Err(Problem::Statistics);
             }
         }
-        Ok(())
+        if next_zone == zones.len() as u64 { Ok(()) } else { Err(Problem::Order) }
     }
 
     fn verify_adjustments(&self) -> Result<(), Problem> {
