@@ -1,0 +1,148 @@
+//! The command line: flags that all commands share, the commands, and the way from what was typed
+//! to an exit status. Each command's own flags stand beside its code in `commands/`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{ArgAction, CommandFactory, Parser, Subcommand};
+
+use crate::commands::{
+    backtest, completions, demo, export, history, ingest, inspect, list, query, sweep, verify,
+};
+use crate::hint;
+use crate::invocation::{Invocation, default_root};
+use crate::printer::{Printer, Verbosity};
+use crate::status::ExitStatus;
+
+/// Version-hashed bundles of market data: ingest, query, backtest and sweep.
+///
+/// A bundle is an immutable columnar file of bars, named by the SHA-256 of its content and mapped,
+/// never loaded. Try `barrow demo` for a tour on real prices.
+#[derive(Debug, Parser)]
+#[command(name = "barrow", version, propagate_version = false, max_term_width = 100)]
+#[command(after_help = "Exit status: 0 done; 1 the answer is no (verification failed, no such bundle or \
+symbol); 2 usage or failure.\nA bundle is written NAME, NAME@VERSION (a unique prefix of its hash), or as the path of a .barrow file.")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    shared: Shared,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Flags of every command")]
+struct Shared {
+    /// Directory of the bundles [default: `barrow` in the platform's data directory]
+    #[arg(long, global = true, env = "BARROW_ROOT", hide_env_values = true, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// Print the answer as JSON (schemas: docs/cli.md)
+    #[arg(long, global = true)]
+    json: bool,
+    /// Say nothing on stderr but errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Say more on stderr; twice for the events of the libraries
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Ingest(Box<ingest::IngestArgs>),
+    #[command(visible_alias = "list")]
+    Ls(list::ListArgs),
+    Inspect(inspect::InspectArgs),
+    History(history::HistoryArgs),
+    Verify(verify::VerifyArgs),
+    Query(query::QueryArgs),
+    Export(export::ExportArgs),
+    Backtest(backtest::BacktestArgs),
+    Sweep(sweep::SweepArgs),
+    Demo(demo::DemoArgs),
+    Completions(completions::CompletionsArgs),
+}
+
+/// Runs the command line `args`, program name first, and returns the exit status of the process.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    run_args(args.into_iter().collect()).into()
+}
+
+fn run_args(args: Vec<OsString>) -> ExitStatus {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let shared = &cli.shared;
+    let verbosity = match (shared.quiet, shared.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (false, 0) => Verbosity::Normal,
+        (false, _) => Verbosity::Verbose,
+    };
+    if shared.verbose > 1 {
+        tracing_subscriber::fmt()
+            .with_max_level(tracing_subscriber::filter::LevelFilter::DEBUG)
+            .with_writer(std::io::stderr)
+            .with_ansi(false)
+            .init();
+    }
+    let invocation = Invocation {
+        root: shared.root.clone().unwrap_or_else(default_root),
+        root_is_given: shared.root.is_some(),
+        printer: Printer::new(verbosity, shared.json),
+    };
+    match dispatch(&cli.command, &invocation) {
+        Ok(status) => status,
+        Err(error) => hint::report(&error, &invocation),
+    }
+}
+
+fn dispatch(command: &Command, invocation: &Invocation) -> anyhow::Result<ExitStatus> {
+    match command {
+        Command::Ingest(args) => ingest::run(args, invocation),
+        Command::Ls(args) => list::run(args, invocation),
+        Command::Inspect(args) => inspect::run(args, invocation),
+        Command::History(args) => history::run(args, invocation),
+        Command::Verify(args) => verify::run(args, invocation),
+        Command::Query(args) => query::run(args, invocation),
+        Command::Export(args) => export::run(args, invocation),
+        Command::Backtest(args) => backtest::run(args, invocation),
+        Command::Sweep(args) => sweep::run(args, invocation),
+        Command::Demo(args) => demo::run(args, invocation),
+        Command::Completions(args) => completions::run(args, invocation, Cli::command()),
+    }
+}
+
+/// Prints what clap has to say: help and version on stdout with status 0, mistakes on stderr with 2.
+fn usage(error: &clap::Error) -> ExitStatus {
+    // A reader that went away before the help was out is no failure.
+    let _ = error.print();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitStatus::Done,
+        _ => ExitStatus::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_and_flag_is_documented() {
+        let mut cli = Cli::command();
+        cli.build();
+        for command in cli.get_subcommands() {
+            assert!(command.get_about().is_some(), "`{}` has no description", command.get_name());
+            for argument in command.get_arguments() {
+                let documented = argument.get_help().is_some() || argument.is_hide_set();
+                assert!(documented, "`{} {}`", command.get_name(), argument.get_id());
+            }
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! One module a command: its flags, and what it does with the libraries.
+//!
+//! Each has `run(&Args, &Invocation) -> anyhow::Result<ExitStatus>`. Errors travel up as they are;
+//! [`crate::hint`] words them for the terminal.
+
+pub(crate) mod backtest;
+pub(crate) mod completions;
+pub(crate) mod demo;
+pub(crate) mod export;
+pub(crate) mod history;
+pub(crate) mod ingest;
+pub(crate) mod inspect;
+pub(crate) mod list;
+pub(crate) mod query;
+pub(crate) mod sweep;
+pub(crate) mod verify;

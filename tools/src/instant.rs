@@ -1,0 +1,145 @@
+//! Dates and instants as users write and read them.
+//!
+//! Timestamps are nanoseconds since the epoch, UTC. A date stands for the whole UTC day, a month and
+//! a year for all of it, wherever an end is meant: `--to 2012-01-03` takes in the last bar of that day.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+
+const NANOS_PER_DAY: i64 = 86_400_000_000_000;
+
+/// A stretch of time as typed: an instant, or a whole day, month or year.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct When {
+    /// First nanosecond of it.
+    pub(crate) first_ns: i64,
+    /// Last nanosecond of it.
+    pub(crate) last_ns: i64,
+}
+
+/// The text names no date or time.
+#[derive(Debug, Eq, PartialEq, thiserror::Error)]
+#[error("`{text}` is no date or time: write `2012-01-03`, `2012-01`, `2012`, or `2012-01-03T14:30:00Z` (UTC where no offset is given)")]
+pub(crate) struct NotAnInstant {
+    text: String,
+}
+
+impl std::str::FromStr for When {
+    type Err = NotAnInstant;
+
+    fn from_str(text: &str) -> Result<Self, NotAnInstant> {
+        parse(text).ok_or_else(|| NotAnInstant { text: text.to_owned() })
+    }
+}
+
+fn parse(text: &str) -> Option<When> {
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if text.len() == 4 && digits(text) {
+        let first = Date::new(text.parse().ok()?, 1, 1).ok()?;
+        return days(first, first.last_of_year());
+    }
+    if let Some((year, month)) = text.split_once('-')
+        && year.len() == 4
+        && month.len() == 2
+        && digits(year)
+        && digits(month)
+    {
+        let first = Date::new(year.parse().ok()?, month.parse().ok()?, 1).ok()?;
+        return days(first, first.last_of_month());
+    }
+    let is_date = match text.len() {
+        8 => digits(text),
+        10 => text.bytes().filter(|byte| *byte == b'-').count() == 2,
+        _ => false,
+    };
+    if is_date {
+        let date = text.parse::<Date>().ok()?;
+        return days(date, date);
+    }
+    let timestamp = text.parse::<Timestamp>().ok().or_else(|| {
+        let naive = text.parse::<DateTime>().ok()?;
+        TimeZone::UTC.to_timestamp(naive).ok()
+    })?;
+    let ns = i64::try_from(timestamp.as_nanosecond()).ok()?;
+    Some(When { first_ns: ns, last_ns: ns })
+}
+
+fn days(first: Date, last: Date) -> Option<When> {
+    let midnight = |date: Date| -> Option<i64> {
+        let zoned: Zoned = date.to_zoned(TimeZone::UTC).ok()?;
+        i64::try_from(zoned.timestamp().as_nanosecond()).ok()
+    };
+    Some(When {
+        first_ns: midnight(first)?,
+        last_ns: midnight(last)?.checked_add(NANOS_PER_DAY - 1)?,
+    })
+}
+
+/// The stretch that `--from` and `--to` name, both ends taken in.
+pub(crate) fn span(from: Option<When>, to: Option<When>) -> RangeInclusive<i64> {
+    from.map_or(i64::MIN, |when| when.first_ns)..=to.map_or(i64::MAX, |when| when.last_ns)
+}
+
+/// A timestamp for people and text formats.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shown {
+    ns: i64,
+    date_only: bool,
+}
+
+/// `ns` as `2012-01-03` when `date_only` and it is a midnight, else as `2012-01-03T14:30:00Z` with
+/// as many fractional digits as it has.
+pub(crate) fn shown(ns: i64, date_only: bool) -> Shown {
+    Shown { ns, date_only }
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let timestamp = Timestamp::from_nanosecond(i128::from(self.ns)).map_err(|_| fmt::Error)?;
+        if self.date_only && self.ns.rem_euclid(NANOS_PER_DAY) == 0 {
+            let date = TimeZone::UTC.to_datetime(timestamp).date();
+            // Through `pad`, so that widths apply in tables.
+            return f.pad(&date.to_string());
+        }
+        f.pad(&timestamp.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, first: &str, last: &str) {
+        let when: When = text.parse().unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(shown(when.first_ns, false).to_string(), first, "{text}");
+        assert_eq!(shown(when.last_ns, false).to_string(), last, "{text}");
+    }
+
+    #[test]
+    fn dates_are_whole_days_and_instants_are_instants() {
+        check("2012-01-03", "2012-01-03T00:00:00Z", "2012-01-03T23:59:59.999999999Z");
+        check("20120103", "2012-01-03T00:00:00Z", "2012-01-03T23:59:59.999999999Z");
+        check("2012-02", "2012-02-01T00:00:00Z", "2012-02-29T23:59:59.999999999Z");
+        check("1969", "1969-01-01T00:00:00Z", "1969-12-31T23:59:59.999999999Z");
+        check("2012-01-03T14:30", "2012-01-03T14:30:00Z", "2012-01-03T14:30:00Z");
+        check("2012-01-03 14:30:00.5", "2012-01-03T14:30:00.5Z", "2012-01-03T14:30:00.5Z");
+        check("2012-01-03T14:30:00-05:00", "2012-01-03T19:30:00Z", "2012-01-03T19:30:00Z");
+    }
+
+    #[test]
+    fn what_is_no_date_is_refused() {
+        for text in ["", "yesterday", "2012-13-01", "2012-02-30", "2012-1-3", "20121", "9999", "12"] {
+            assert!(text.parse::<When>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn daily_stamps_are_dates() {
+        assert_eq!(shown(0, true).to_string(), "1970-01-01");
+        assert_eq!(shown(1, true).to_string(), "1970-01-01T00:00:00.000000001Z");
+    }
+}
