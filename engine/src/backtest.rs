@@ -1,0 +1,218 @@
+//! One run: the clock, the fills and the accounts.
+
+use barrow_store::{Lease, SeriesCache};
+
+use crate::Error;
+use crate::blotter::Order;
+use crate::context::{Book, Context, View};
+use crate::costs::{Commission, Slippage};
+use crate::curve;
+use crate::metrics::{Metrics, Track, Trades};
+use crate::performance::Performance;
+use crate::portal::{AssetPlace, Portal, Scope, Source};
+use crate::portfolio::{ByAsset, Filled, add_trades};
+use crate::setup::{Declared, Setup, Spare};
+use crate::strategy::Strategy;
+
+/// How a strategy is run.
+///
+/// At each tick, in this order: orders due fill at the open of their asset's bar, in the order in
+/// which they were sent; [`Strategy::on_bar`] is called and may send orders; equity is marked at
+/// the close. A fill is of the whole quantity, at the open with slippage against the trader.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Backtest {
+    /// Starting cash, quote currency; above zero.
+    pub cash: f64,
+    /// Fee of each fill.
+    pub commission: Commission,
+    /// Distance of fill prices from the open.
+    pub slippage: Slippage,
+    /// Handed to the strategy and recorded in the result.
+    pub seed: u64,
+    /// Assets and period.
+    pub scope: Scope,
+}
+
+impl Backtest {
+    /// Returns a run over all assets and all bars without costs.
+    pub fn with_cash(cash: f64) -> Backtest {
+        Backtest {
+            cash,
+            commission: Commission::None,
+            slippage: Slippage::None,
+            seed: 0,
+            scope: Scope::default(),
+        }
+    }
+
+    /// Runs a strategy over a leased version. Derived series are taken from and left in `cache`.
+    ///
+    /// # Errors
+    /// [`Error`] when the settings are no numbers, the scope is empty, the bundle lacks columns, a
+    /// price that is needed is not finite, or the strategy fails.
+    pub fn run(
+        &self,
+        lease: &Lease,
+        strategy: &mut dyn Strategy,
+        cache: &SeriesCache,
+    ) -> Result<Performance, Error> {
+        let portal = Portal::new(lease, cache, &self.scope)?;
+        let mut desk = Desk::default();
+        let outcome = self.simulate(&portal, strategy, &mut desk)?;
+        Ok(Performance::new(self, &portal, strategy, &desk, &outcome))
+    }
+
+    /// Runs a strategy over a prepared portal, whose scope counts; leaves all that is to be known
+    /// in `desk`.
+    pub(crate) fn simulate(
+        &self,
+        portal: &Portal<'_>,
+        strategy: &mut dyn Strategy,
+        desk: &mut Desk,
+    ) -> Result<Outcome, Error> {
+        self.check()?;
+        let (assets, period) = (portal.assets.as_slice(), portal.period());
+        let open = portal.series(portal.open)?;
+        let close = portal.series(portal.close)?;
+        desk.book.reset(assets.len(), self.cash);
+        desk.equity.clear();
+        let cash_and_seed = (self.cash, self.seed);
+        let mut setup = Setup::new(portal, assets, period.clone(), cash_and_seed, &mut desk.spare);
+        let started = strategy.on_start(&mut setup);
+        let declared = setup.finish();
+        started?;
+
+        let view = View {
+            assets,
+            times: portal.all_times(),
+            period: period.clone(),
+            close,
+            declared: &declared,
+            initial_cash: self.cash,
+        };
+        let mut context = Context::new(view, &mut desk.book);
+        let mut bars_held = 0;
+        for tick in period.clone() {
+            context.book.blotter.take_due(tick, &mut desk.due);
+            for order in &desk.due {
+                let filled = self.fill(*order, tick, open, assets, portal)?;
+                context.book.portfolio.fill(filled);
+            }
+            context.move_to(tick);
+            strategy.on_bar(&mut context)?;
+            desk.equity.push(context.book.portfolio.cash);
+            bars_held += u64::from(context.book.portfolio.held > 0);
+        }
+        let Declared { mut signals, .. } = declared;
+        desk.spare.changes.append(&mut signals);
+        desk.account(portal, close, bars_held)
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if !self.cash.is_finite() || self.cash <= 0.0 {
+            return Err(Error::BadCash { cash: self.cash });
+        }
+        self.commission.check()?;
+        self.slippage.check()
+    }
+
+    #[inline]
+    fn fill(
+        &self,
+        order: Order,
+        tick: u32,
+        open: &[&[f64]],
+        assets: &[AssetPlace<'_>],
+        portal: &Portal<'_>,
+    ) -> Result<Filled, Error> {
+        let Order { asset, quantity, row, .. } = order;
+        let opens_at = open[asset.index()][row];
+        let price = self.slippage.price(quantity, opens_at);
+        if !price.is_finite() {
+            return Err(Error::BadPrice {
+                symbol: assets[asset.index()].symbol.to_owned(),
+                column: "open",
+                time: portal.all_times()[tick as usize],
+                value: opens_at,
+            });
+        }
+        let commission = self.commission.fee(quantity, price);
+        Ok(Filled { tick, asset, quantity, price, commission })
+    }
+}
+
+/// What one run needs and leaves behind. One for each worker, reused from run to run.
+#[derive(Debug, Default)]
+pub(crate) struct Desk {
+    pub(crate) book: Book,
+    /// During the run the cash at each tick, after it the equity.
+    pub(crate) equity: Vec<f64>,
+    due: Vec<Order>,
+    by_asset: ByAsset,
+    returns: Vec<f64>,
+    spare: Spare,
+}
+
+/// The figures of one run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Outcome {
+    pub(crate) metrics: Metrics,
+    pub(crate) final_equity: f64,
+    pub(crate) final_cash: f64,
+}
+
+impl Desk {
+    /// Turns the cash curve into the equity curve and computes the figures.
+    fn account(
+        &mut self,
+        portal: &Portal<'_>,
+        close: &[&[f64]],
+        bars_held: u64,
+    ) -> Result<Outcome, Error> {
+        let portfolio = &self.book.portfolio;
+        let period = portal.period();
+        self.by_asset.sort(&portfolio.fills, portal.assets.len());
+        let mut trades = Trades::default();
+        for (at, (asset, close)) in portal.assets.iter().zip(close).enumerate() {
+            let fills = self.by_asset.of(at);
+            if !fills.is_empty() {
+                curve::add_asset(&mut self.equity, &period, fills, &asset.place, close);
+                add_trades(fills, &mut trades);
+            }
+        }
+        let track = Track {
+            equity: &self.equity,
+            bars_per_year: portal.bars_per_year(),
+            traded: portfolio.traded,
+            fills: portfolio.fills.len() as u64,
+            bars_held,
+            trades,
+        };
+        let metrics = Metrics::of(&track, &mut self.returns);
+        let final_equity = self.equity.last().copied().unwrap_or(portfolio.cash);
+        if metrics.total_return.is_none() || !final_equity.is_finite() {
+            self.check_closes(portal, close)?;
+        }
+        Ok(Outcome { metrics, final_equity, final_cash: portfolio.cash })
+    }
+
+    /// Finds the close that made the equity no number.
+    fn check_closes(&self, portal: &Portal<'_>, close: &[&[f64]]) -> Result<(), Error> {
+        for (at, (asset, close)) in portal.assets.iter().zip(close).enumerate() {
+            let Some(first) = self.by_asset.of(at).first() else { continue };
+            let rows = asset.place.rows_in(&(first.tick..portal.period().end));
+            for row in rows {
+                if !close[row].is_finite() {
+                    let tick = asset.place.tick_of(row).unwrap_or(first.tick);
+                    return Err(Error::BadPrice {
+                        symbol: asset.symbol.to_owned(),
+                        column: "close",
+                        time: portal.all_times()[tick as usize],
+                        value: close[row],
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,226 @@
+//! What can go wrong in a backtest or a sweep.
+
+use crate::params::Value;
+use crate::time::{TimeStyle, Timestamp};
+
+/// Every failure of this crate. Texts are lower case, without a full stop, and name the value.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The store could not serve the bundle, an asset or a derived series.
+    #[error("the bundle could not be read")]
+    Store(#[from] barrow_store::Error),
+
+    /// The bundle's bytes are not what they should be.
+    #[error("the bundle is malformed")]
+    Format(#[from] barrow_format::Error),
+
+    /// A column that is needed is missing or does not hold `f64` values.
+    #[error("bundle `{bundle}` has no f64 column `{column}`{}", did_you_mean(nearest.as_deref()))]
+    MissingColumn {
+        /// Name of the bundle.
+        bundle: String,
+        /// The column asked for.
+        column: String,
+        /// The f64 column with the most similar name.
+        nearest: Option<String>,
+    },
+
+    /// No bar of the chosen assets lies between `from` and `to`.
+    #[error("bundle `{bundle}` has no bar between {} and {}", bound(*from, "its start"), bound(*to, "its end"))]
+    EmptyPeriod {
+        /// Name of the bundle.
+        bundle: String,
+        /// First time asked for, ns since the epoch, UTC.
+        from: Option<i64>,
+        /// Last time asked for, ns since the epoch, UTC.
+        to: Option<i64>,
+    },
+
+    /// The period has more ticks than the engine's 32-bit clock counts.
+    #[error("the period has {ticks} ticks, more than 4294967294")]
+    ClockTooLong {
+        /// Distinct timestamps in the period.
+        ticks: usize,
+    },
+
+    /// A row's time is missing from the bundle's calendar: the file is damaged, `verify` tells where.
+    #[error("bar of `{symbol}` at {} is not on the bundle's calendar", instant(*time))]
+    OffCalendar {
+        /// Symbol of the asset.
+        symbol: String,
+        /// Time of the bar, ns since the epoch, UTC.
+        time: i64,
+    },
+
+    /// The starting cash is not a finite number above zero.
+    #[error("starting cash must be a finite number above zero, found {cash}")]
+    BadCash {
+        /// The cash given.
+        cash: f64,
+    },
+
+    /// A commission or slippage that does not parse or is not a rate.
+    #[error("`{text}` is no {what}: expected {}", costs_expected(what))]
+    BadCosts {
+        /// `commission` or `slippage`.
+        what: &'static str,
+        /// The text or value given.
+        text: String,
+    },
+
+    /// A strategy ordered a quantity that is not a finite number.
+    #[error("order of {quantity} `{symbol}` at {} is not a finite quantity", instant(*time))]
+    BadQuantity {
+        /// Symbol of the asset.
+        symbol: String,
+        /// Time of the order, ns since the epoch, UTC.
+        time: i64,
+        /// The quantity ordered.
+        quantity: f64,
+    },
+
+    /// An order met an open, or a position a close, that is not a finite number.
+    #[error("`{column}` of `{symbol}` at {} is {value}: no order or position can be priced with it", instant(*time))]
+    BadPrice {
+        /// Symbol of the asset.
+        symbol: String,
+        /// `open` or `close`.
+        column: &'static str,
+        /// Time of the bar, ns since the epoch, UTC.
+        time: i64,
+        /// The value found.
+        value: f64,
+    },
+
+    /// A moving average or window of an impossible length.
+    #[error("window of `{name}` must be 1 to {max} bars, found {window}")]
+    BadWindow {
+        /// The function or parameter.
+        name: &'static str,
+        /// The length given.
+        window: usize,
+        /// The longest allowed.
+        max: usize,
+    },
+
+    /// There is no built-in strategy of this name.
+    #[error("no strategy `{name}`{}; known: {}", did_you_mean(*nearest), known.join(", "))]
+    UnknownStrategy {
+        /// The name asked for.
+        name: String,
+        /// The most similar name.
+        nearest: Option<&'static str>,
+        /// All names.
+        known: Vec<&'static str>,
+    },
+
+    /// The strategy has no parameter of this name.
+    #[error("strategy `{strategy}` has no parameter `{name}`{}; known: {}", did_you_mean(*nearest), known.join(", "))]
+    UnknownParam {
+        /// The strategy.
+        strategy: &'static str,
+        /// The name given.
+        name: String,
+        /// The most similar name.
+        nearest: Option<&'static str>,
+        /// All parameters of the strategy.
+        known: Vec<&'static str>,
+    },
+
+    /// A parameter's value is of the wrong kind or out of its range.
+    #[error("parameter `{name}` of `{strategy}` must be {expected}, found `{value}`")]
+    BadParam {
+        /// The strategy.
+        strategy: &'static str,
+        /// The parameter.
+        name: &'static str,
+        /// What would be right.
+        expected: &'static str,
+        /// What was given.
+        value: Value,
+    },
+
+    /// Parameters that are right one by one but not together. A sweep skips such a point.
+    #[error("strategy `{strategy}` needs {rule}")]
+    Constraint {
+        /// The strategy.
+        strategy: &'static str,
+        /// The rule, such as `fast < slow`.
+        rule: &'static str,
+    },
+
+    /// A `name=values` text that does not parse.
+    #[error("`{text}`: {problem}")]
+    BadSpace {
+        /// The text given.
+        text: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+
+    /// A sweep with more points than can be kept.
+    #[error("the space has more than {max} points")]
+    SpaceTooLarge {
+        /// The largest number of points.
+        max: u64,
+    },
+
+    /// Every point of a sweep breaks the strategy's constraint.
+    #[error("none of the {points} points can be run")]
+    NothingToRun {
+        /// Number of points in the space.
+        points: u64,
+        /// Why the first of them cannot.
+        source: Box<Error>,
+    },
+
+    /// There is no metric of this name.
+    #[error("no metric `{name}`{}; known: {}", did_you_mean(*nearest), known.join(", "))]
+    UnknownMetric {
+        /// The name asked for.
+        name: String,
+        /// The most similar name.
+        nearest: Option<&'static str>,
+        /// All metrics.
+        known: Vec<&'static str>,
+    },
+
+    /// The threads of a worker pool could not be started.
+    #[error("could not start {threads} worker threads")]
+    Workers {
+        /// Threads asked for.
+        threads: usize,
+        /// The pool's own reason.
+        source: rayon::ThreadPoolBuildError,
+    },
+
+    /// A strategy outside this crate failed for its own reason.
+    #[error("strategy `{strategy}` failed")]
+    Strategy {
+        /// Name of the strategy.
+        strategy: String,
+        /// Its own error.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+fn did_you_mean(nearest: Option<&str>) -> String {
+    nearest.map(|name| format!(", did you mean `{name}`")).unwrap_or_default()
+}
+
+fn instant(ns: i64) -> Timestamp {
+    Timestamp::new(ns, TimeStyle::Session)
+}
+
+fn bound(ns: Option<i64>, open: &str) -> String {
+    ns.map_or_else(|| open.to_owned(), |ns| instant(ns).to_string())
+}
+
+fn costs_expected(what: &str) -> &'static str {
+    if what == "commission" {
+        "`none`, `per-share:AMOUNT`, `per-order:AMOUNT` or `bps:RATE` with a finite, non-negative number"
+    } else {
+        "`none` or `bps:RATE` with a number from 0 to below 10000"
+    }
+}

@@ -1,0 +1,63 @@
+//! What a strategy is.
+
+use crate::Error;
+use crate::context::Context;
+use crate::params::Params;
+use crate::setup::Setup;
+
+/// Decides at the close of each tick what to order for the next bars.
+///
+/// ```
+/// use barrow_engine::{Context, Error, Field, Setup, Strategy};
+///
+/// /// Holds one share of whatever closed above its previous close.
+/// #[derive(Default)]
+/// struct Follow { close: Option<Field> }
+///
+/// impl Strategy for Follow {
+///     fn name(&self) -> &str { "follow" }
+///
+///     fn on_start(&mut self, setup: &mut Setup<'_>) -> Result<(), Error> {
+///         self.close = Some(setup.field("close")?);
+///         Ok(())
+///     }
+///
+///     fn on_bar(&mut self, context: &mut Context<'_>) -> Result<(), Error> {
+///         let Some(close) = self.close else { return Ok(()) };
+///         for asset in context.assets() {
+///             if context.has_bar(asset)
+///                 && let [before, now] = context.history(asset, close, 2)
+///             {
+///                 context.order_target(asset, if now > before { 1.0 } else { 0.0 })?;
+///             }
+///         }
+///         Ok(())
+///     }
+/// }
+/// ```
+pub trait Strategy {
+    /// Returns the name that results carry.
+    fn name(&self) -> &str;
+
+    /// Returns all parameters, defaults included; results carry them.
+    fn params(&self) -> Params {
+        Params::new()
+    }
+
+    /// Is called once before the first tick: declares what [`Strategy::on_bar`] will read and
+    /// forgets any earlier run.
+    ///
+    /// # Errors
+    /// What [`Setup`]'s methods return, or [`Error::Strategy`]; it ends the run.
+    fn on_start(&mut self, setup: &mut Setup<'_>) -> Result<(), Error> {
+        let _ = setup;
+        Ok(())
+    }
+
+    /// Is called at every tick of the clock, after the orders due at this tick have filled at the
+    /// open of its bars, and with their closes known.
+    ///
+    /// # Errors
+    /// What [`Context`]'s methods return, or [`Error::Strategy`]; it ends the run.
+    fn on_bar(&mut self, context: &mut Context<'_>) -> Result<(), Error>;
+}

@@ -1,0 +1,291 @@
+//! What a sweep returns.
+
+use barrow_format::Version;
+use barrow_store::CacheStats;
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+
+use super::{End, Space, Sweep};
+use crate::Error;
+use crate::backtest::Outcome;
+use crate::costs::{Commission, Slippage};
+use crate::metrics::Metrics;
+use crate::objective::Objective;
+use crate::params::Params;
+use crate::performance::LIBRARY_VERSION;
+use crate::portal::Portal;
+use crate::strategy::Strategy;
+use crate::time::{TimeStyle, Timestamp};
+
+/// The result of a sweep.
+///
+/// All but `elapsed_seconds`, `workers` and `cache` is the same at any number of workers. In JSON a
+/// trial is `{params, metrics, final_equity, final_cash, fills}` and `best` is such an object or
+/// null.
+#[derive(Debug, Clone)]
+pub struct SweepReport {
+    /// Name of the bundle.
+    pub bundle: String,
+    /// Content version of the bars.
+    pub version: Version,
+    /// Name of the strategy.
+    pub strategy: String,
+    /// What was swept.
+    pub space: Space,
+    /// Parameters that the space does not vary, with their values.
+    pub fixed: Params,
+    /// What made a trial the best.
+    pub objective: Objective,
+    /// Starting cash, quote currency.
+    pub cash: f64,
+    /// Fee of each fill.
+    pub commission: Commission,
+    /// Distance of fill prices from the open.
+    pub slippage: Slippage,
+    /// Seed of every trial.
+    pub seed: u64,
+    /// First time of the clock, ns since the epoch, UTC.
+    pub start: i64,
+    /// Last time of the clock.
+    pub end: i64,
+    /// Ticks of the clock.
+    pub bars: usize,
+    /// Bars of all assets within the period: what one trial visits.
+    pub asset_bars: u64,
+    /// Trials that ended, in the order of the points.
+    pub trials: Vec<Trial>,
+    /// Place in `trials` of the best; `None` when the objective is undefined for all.
+    pub best: Option<usize>,
+    /// Trials that failed, in the order of the points.
+    pub failed: Vec<Failure>,
+    /// Points that break the strategy's constraint.
+    pub skipped: u64,
+    /// Points that were not run because the sweep was cancelled.
+    pub not_run: u64,
+    /// Wall-clock time.
+    pub elapsed_seconds: f64,
+    /// Number of workers.
+    pub workers: usize,
+    /// What the sweep did with the cache of derived series.
+    pub cache: CacheUse,
+    /// How times are written.
+    pub time_style: TimeStyle,
+}
+
+/// The record of one trial: of fixed size, whatever the trial did.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Trial {
+    /// Number of the point in the space.
+    pub index: u64,
+    /// The figures.
+    pub metrics: Metrics,
+    /// Equity at the last close, quote currency.
+    pub final_equity: f64,
+    /// Cash at the end, quote currency.
+    pub final_cash: f64,
+}
+
+/// A trial that failed or panicked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Number of the point in the space.
+    pub index: u64,
+    /// Why, causes included.
+    pub error: String,
+}
+
+/// Use of the cache of derived series during a sweep.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct CacheUse {
+    /// Requests answered without computing.
+    pub hits: u64,
+    /// Requests that computed.
+    pub misses: u64,
+    /// Entries dropped to stay within the budget.
+    pub evictions: u64,
+    /// Entries held afterwards.
+    pub entries: usize,
+    /// Bytes held afterwards.
+    pub bytes: usize,
+    /// Bytes that may be held.
+    pub budget_bytes: usize,
+}
+
+impl CacheUse {
+    pub(super) fn between(before: &CacheStats, after: &CacheStats) -> CacheUse {
+        CacheUse {
+            hits: after.hits - before.hits,
+            misses: after.misses - before.misses,
+            evictions: after.evictions - before.evictions,
+            entries: after.entries,
+            bytes: after.bytes,
+            budget_bytes: after.budget_bytes,
+        }
+    }
+}
+
+impl Trial {
+    pub(super) fn new(index: u64, outcome: &Outcome) -> Trial {
+        let Outcome { metrics, final_equity, final_cash } = *outcome;
+        Trial { index, metrics, final_equity, final_cash }
+    }
+
+    /// Returns the trial's value of an objective.
+    pub fn value(&self, objective: Objective) -> Option<f64> {
+        objective.metric.of(&self.metrics, self.final_equity)
+    }
+}
+
+impl Failure {
+    pub(super) fn new(index: u64, error: String) -> Failure {
+        Failure { index, error }
+    }
+}
+
+impl SweepReport {
+    pub(super) fn new(
+        sweep: &Sweep<'_>,
+        portal: &Portal<'_>,
+        space: &Space,
+        strategy: &dyn Strategy,
+    ) -> SweepReport {
+        let varied = |name: &str| space.axes().iter().any(|axis| axis.name() == name);
+        let mut fixed = Params::new();
+        for (name, value) in &strategy.params() {
+            if !varied(name) {
+                fixed.set(name.clone(), value.clone());
+            }
+        }
+        let times = portal.times();
+        SweepReport {
+            bundle: portal.lease().name().to_owned(),
+            version: portal.lease().version(),
+            strategy: strategy.name().to_owned(),
+            space: space.clone(),
+            fixed,
+            objective: sweep.objective,
+            cash: sweep.backtest.cash,
+            commission: sweep.backtest.commission,
+            slippage: sweep.backtest.slippage,
+            seed: sweep.backtest.seed,
+            start: times.first().copied().unwrap_or(0),
+            end: times.last().copied().unwrap_or(0),
+            bars: times.len(),
+            asset_bars: portal.asset_bars(),
+            trials: Vec::new(),
+            best: None,
+            failed: Vec::new(),
+            skipped: 0,
+            not_run: 0,
+            elapsed_seconds: 0.0,
+            workers: 0,
+            cache: CacheUse::default(),
+            time_style: portal.time_style(),
+        }
+    }
+
+    /// Sorts the ends of all points into the report and finds the best.
+    pub(super) fn collect(&mut self, ends: Vec<End>) -> Result<(), Error> {
+        let mut best_value = None;
+        for end in ends {
+            match end {
+                End::Done(trial) => {
+                    let value = trial.value(self.objective);
+                    if self.objective.better(value, best_value) {
+                        (best_value, self.best) = (value, Some(self.trials.len()));
+                    }
+                    self.trials.push(trial);
+                }
+                End::Skipped => self.skipped += 1,
+                End::Failed(failure) => self.failed.push(failure),
+                End::Refused(error) => return Err(*error),
+                End::NotRun => self.not_run += 1,
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the parameters of a trial as the space has them.
+    pub fn params(&self, trial: &Trial) -> Params {
+        self.space.point(trial.index)
+    }
+
+    /// Returns the best trial; `None` when the objective is undefined for all.
+    pub fn best_trial(&self) -> Option<&Trial> {
+        self.best.and_then(|at| self.trials.get(at))
+    }
+
+    /// Returns the trials from best to worst, undefined ones last, equal ones in the order of the
+    /// points.
+    pub fn ranking(&self) -> Vec<&Trial> {
+        let mut ranked: Vec<&Trial> = self.trials.iter().collect();
+        let objective = self.objective;
+        ranked.sort_by(|a, b| {
+            let (a, b) = (a.value(objective), b.value(objective));
+            objective.better(b, a).cmp(&objective.better(a, b))
+        });
+        ranked
+    }
+}
+
+impl Serialize for SweepReport {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let view = |trial| TrialView { report: self, trial };
+        let trials: Vec<TrialView<'_>> = self.trials.iter().map(view).collect();
+        let failed: Vec<FailureView<'_>> = self
+            .failed
+            .iter()
+            .map(|failure| FailureView {
+                params: self.space.point(failure.index),
+                error: &failure.error,
+            })
+            .collect();
+        let mut object = serializer.serialize_struct("SweepReport", 22)?;
+        object.serialize_field("bundle", &self.bundle)?;
+        object.serialize_field("version", &self.version.to_string())?;
+        object.serialize_field("strategy", &self.strategy)?;
+        object.serialize_field("fixed", &self.fixed)?;
+        object.serialize_field("objective", &self.objective.to_string())?;
+        object.serialize_field("start", &Timestamp::new(self.start, self.time_style))?;
+        object.serialize_field("end", &Timestamp::new(self.end, self.time_style))?;
+        object.serialize_field("bars", &self.bars)?;
+        object.serialize_field("asset_bars", &self.asset_bars)?;
+        object.serialize_field("trials", &trials)?;
+        object.serialize_field("best", &self.best_trial().map(view))?;
+        object.serialize_field("failed", &failed)?;
+        object.serialize_field("skipped", &self.skipped)?;
+        object.serialize_field("not_run", &self.not_run)?;
+        object.serialize_field("cash", &self.cash)?;
+        object.serialize_field("commission", &self.commission.to_string())?;
+        object.serialize_field("slippage", &self.slippage.to_string())?;
+        object.serialize_field("seed", &self.seed)?;
+        object.serialize_field("library_version", LIBRARY_VERSION)?;
+        object.serialize_field("elapsed_seconds", &self.elapsed_seconds)?;
+        object.serialize_field("workers", &self.workers)?;
+        object.serialize_field("cache", &self.cache)?;
+        object.end()
+    }
+}
+
+struct TrialView<'a> {
+    report: &'a SweepReport,
+    trial: &'a Trial,
+}
+
+impl Serialize for TrialView<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("Trial", 5)?;
+        object.serialize_field("params", &self.report.params(self.trial))?;
+        object.serialize_field("metrics", &self.trial.metrics)?;
+        object.serialize_field("final_equity", &self.trial.final_equity)?;
+        object.serialize_field("final_cash", &self.trial.final_cash)?;
+        object.serialize_field("fills", &self.trial.metrics.fills)?;
+        object.end()
+    }
+}
+
+#[derive(Serialize)]
+struct FailureView<'a> {
+    params: Params,
+    error: &'a str,
+}

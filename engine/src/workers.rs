@@ -1,0 +1,111 @@
+//! A pool of threads that lives as long as its owner, or the process.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::Error;
+
+/// Worker threads, started once and kept.
+///
+/// One worker is the calling thread itself: nothing is started for it.
+#[derive(Debug)]
+pub struct Workers {
+    threads: usize,
+    pool: Option<ThreadPool>,
+}
+
+impl Workers {
+    /// Starts `threads` workers; 0 means one for each core that the process may use.
+    ///
+    /// # Errors
+    /// [`Error::Workers`] when the system does not give the threads.
+    pub fn new(threads: usize) -> Result<Workers, Error> {
+        let threads = if threads == 0 { Workers::available() } else { threads };
+        if threads == 1 {
+            return Ok(Workers { threads, pool: None });
+        }
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|at| format!("barrow-worker-{at}"))
+            .build()
+            .map_err(|source| Error::Workers { threads, source })?;
+        Ok(Workers { threads, pool: Some(pool) })
+    }
+
+    /// Returns the process's pool of `threads` workers (0 as in [`Workers::new`]), which is started
+    /// at the first call and stays: later sweeps pay nothing for it.
+    ///
+    /// # Errors
+    /// As [`Workers::new`].
+    pub fn shared(threads: usize) -> Result<Arc<Workers>, Error> {
+        static POOLS: OnceLock<Mutex<BTreeMap<usize, Arc<Workers>>>> = OnceLock::new();
+        let threads = if threads == 0 { Workers::available() } else { threads };
+        let mut pools =
+            POOLS.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(workers) = pools.get(&threads) {
+            return Ok(Arc::clone(workers));
+        }
+        let workers = Arc::new(Workers::new(threads)?);
+        pools.insert(threads, Arc::clone(&workers));
+        Ok(workers)
+    }
+
+    /// Returns the number of cores that the process may use, at least 1.
+    pub fn available() -> usize {
+        std::thread::available_parallelism().map_or(1, usize::from)
+    }
+
+    /// Returns the number of workers.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// Calls `work` for 0 to `count` and returns the results in that order, whichever worker made
+    /// them. Each worker makes itself a `state` now and then and keeps it for many calls.
+    pub(crate) fn ordered<S, T: Send>(
+        &self,
+        count: u64,
+        state: impl Fn() -> S + Sync + Send,
+        work: impl Fn(&mut S, u64) -> T + Sync + Send,
+    ) -> Vec<T> {
+        match &self.pool {
+            None => {
+                let mut state = state();
+                (0..count).map(|index| work(&mut state, index)).collect()
+            }
+            Some(pool) => pool.install(|| {
+                let count = usize::try_from(count).unwrap_or(usize::MAX);
+                (0..count)
+                    .into_par_iter()
+                    .map_init(state, |state, at| work(state, at as u64))
+                    .collect()
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_come_in_order_at_any_number_of_workers() {
+        let expected: Vec<u64> = (0..10_000).map(|n| n * n).collect();
+        for threads in [1, 2, 5] {
+            let workers = Workers::new(threads).unwrap();
+            assert_eq!(workers.threads(), threads);
+            assert_eq!(workers.ordered(10_000, || (), |(), n| n * n), expected);
+        }
+    }
+
+    #[test]
+    fn the_shared_pool_is_started_once() {
+        let first = Workers::shared(3).unwrap();
+        assert!(Arc::ptr_eq(&first, &Workers::shared(3).unwrap()));
+        assert!(!Arc::ptr_eq(&first, &Workers::shared(2).unwrap()));
+        assert_eq!(Workers::shared(0).unwrap().threads(), Workers::available());
+    }
+}
