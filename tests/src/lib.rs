@@ -3,8 +3,12 @@
 //! The promises themselves are tested in `tests/it/`, one file for each. Code in the guides of `docs/`
 //! is compiled and run as doctests of this package.
 
-#![expect(clippy::missing_panics_doc, reason = "a test that cannot set up should stop where it stands")]
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "a test that cannot set up should stop where it stands"
+)]
 
+pub mod content;
 mod places;
 
 pub use crate::places::{barrow, barrow_at, checkout, shared};
