@@ -1,0 +1,297 @@
+//! What can go wrong between a name and a slice, with the values a caller needs to act on it.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use barrow_format::{PhysicalType, Version};
+
+/// The store's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Everything the store can answer instead of what was asked for.
+///
+/// Cloneable, because an opening that several threads wait for fails for all of them alike.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused something. `verb` says what was attempted, `path` on which file.
+    #[error("cannot {verb} `{}`", path.display())]
+    Io {
+        /// What was attempted, an infinitive: `open`, `map`, `rename` ...
+        verb: &'static str,
+        /// The file or directory it was attempted on.
+        path: PathBuf,
+        /// What the operating system said.
+        source: Arc<io::Error>,
+    },
+
+    /// A name that no bundle can have; see [`Catalog`](crate::Catalog) for the rule.
+    #[error("`{name}` is not a bundle name: {problem}")]
+    BundleName {
+        /// The name as given.
+        name: String,
+        /// The rule it breaks.
+        problem: NameProblem,
+    },
+
+    /// The catalog has no published bundle of this name.
+    #[error("no bundle `{name}` in `{}`", root.display())]
+    UnknownBundle {
+        /// The name that was looked for.
+        name: String,
+        /// The catalog's directory.
+        root: PathBuf,
+        /// The name in the catalog that is spelled most like it, if any comes close.
+        nearest: Option<String>,
+    },
+
+    /// The bundle has no asset of this symbol.
+    #[error("no asset `{symbol}` in bundle `{bundle}`")]
+    UnknownSymbol {
+        /// The symbol that was looked for.
+        symbol: String,
+        /// The bundle's name.
+        bundle: String,
+        /// The symbol of the bundle that is spelled most like it, if any comes close.
+        nearest: Option<String>,
+    },
+
+    /// The bundle has no column of this name.
+    #[error("no column `{column}` in bundle `{bundle}`, which has {}", Listed(available))]
+    UnknownColumn {
+        /// The column that was looked for.
+        column: String,
+        /// The bundle's name.
+        bundle: String,
+        /// The columns there are, in file order.
+        available: Vec<String>,
+    },
+
+    /// The column exists, but its values are of another type than the call reads.
+    #[error("column `{column}` holds {found}, not {expected}")]
+    WrongColumnType {
+        /// The column's name.
+        column: String,
+        /// The type that the call reads.
+        expected: &'static str,
+        /// The type that the column has.
+        found: PhysicalType,
+    },
+
+    /// What follows `@` is neither hexadecimal nor of a version's length.
+    #[error("`{text}` is not a version: expected 1 to 64 hexadecimal digits")]
+    VersionSyntax {
+        /// What stood after the `@`.
+        text: String,
+    },
+
+    /// No version of the bundle starts with these digits.
+    #[error("no version of bundle `{bundle}` starts with `{prefix}`")]
+    UnknownVersion {
+        /// The bundle's name.
+        bundle: String,
+        /// The digits that were looked for.
+        prefix: String,
+    },
+
+    /// Several versions of the bundle start with these digits: give more of them.
+    #[error("{} versions of bundle `{bundle}` start with `{prefix}`: {}", candidates.len(), Listed(candidates))]
+    AmbiguousVersion {
+        /// The bundle's name.
+        bundle: String,
+        /// The digits that were looked for.
+        prefix: String,
+        /// The versions that start with them, ascending.
+        candidates: Vec<Version>,
+    },
+
+    /// Another writer holds the bundle's lock. Readers are never locked out.
+    #[error("bundle `{bundle}` is being written{}", Holder(*holder))]
+    Locked {
+        /// The bundle's name.
+        bundle: String,
+        /// The process that holds the lock, if it had written its id by then.
+        holder: Option<u32>,
+    },
+
+    /// The bytes of a bundle file are not what the format demands.
+    #[error("`{}` is damaged or not a bundle", path.display())]
+    Corrupt {
+        /// The bundle file.
+        path: PathBuf,
+        /// The section and offset at fault.
+        source: Arc<barrow_format::Error>,
+    },
+
+    /// A file of the catalog is not what its name says.
+    #[error("`{}` is not what the catalog says: expected {what} {expected}, found {found}", path.display())]
+    Mismatch {
+        /// The file at fault.
+        path: PathBuf,
+        /// What was compared, e.g. `version`.
+        what: &'static str,
+        /// What the catalog names.
+        expected: String,
+        /// What the file contains.
+        found: String,
+    },
+
+    /// The bundle's `HEAD` page is damaged. Its versions can still be opened as `name@version`, and publishing anew
+    /// repairs the page.
+    #[error("`{}` is damaged: {problem}", path.display())]
+    Head {
+        /// The page's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: HeadProblem,
+    },
+
+    /// A file under `versions/` cannot be understood.
+    #[error("`{}` is not a version record: {problem}", path.display())]
+    VersionRecord {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+
+    /// The version lies in several parts, which this build cannot read.
+    #[error("version {} of bundle `{bundle}` lies in {parts} parts, this build reads versions of one part", version.short())]
+    ManyParts {
+        /// The bundle's name.
+        bundle: String,
+        /// The version asked for.
+        version: Version,
+        /// How many parts it has.
+        parts: usize,
+    },
+
+    /// What was handed to [`publish`](crate::Staging::publish) is not what was written to the staging file.
+    #[error("the staging file of bundle `{bundle}` has {what} {found}, expected {expected}")]
+    Staging {
+        /// The bundle's name.
+        bundle: String,
+        /// What was compared: `length`, `version` or `digest`.
+        what: &'static str,
+        /// What the caller said was written.
+        expected: String,
+        /// What the file has.
+        found: String,
+    },
+
+    /// Two record batches of one bundle cannot be built; only a bundle that breaks Arrow's own limits gets here.
+    #[error("no Arrow batch of bundle `{bundle}`")]
+    Arrow {
+        /// The bundle's name.
+        bundle: String,
+        /// What Arrow said.
+        source: Arc<arrow_schema::ArrowError>,
+    },
+}
+
+impl Error {
+    /// Wraps an I/O error with what was attempted on which path.
+    pub(crate) fn io(verb: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { verb, path: path.to_owned(), source: Arc::new(source) }
+    }
+
+    /// Wraps a format error with the file it was found in.
+    pub(crate) fn corrupt(path: &Path) -> impl FnOnce(barrow_format::Error) -> Self {
+        move |source| Self::Corrupt { path: path.to_owned(), source: Arc::new(source) }
+    }
+}
+
+/// The rule that a bundle name breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NameProblem {
+    /// It has no characters.
+    Empty,
+    /// It has more than 128 bytes.
+    TooLong,
+    /// It starts with a dot.
+    LeadingDot,
+    /// It ends with `.barrow`, which is how bundle files are told from bundle names.
+    FileSuffix,
+    /// It has a character outside `A-Z a-z 0-9 . _ -`.
+    Character(char),
+}
+
+impl fmt::Display for NameProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("it is empty"),
+            Self::TooLong => f.write_str("it is longer than 128 bytes"),
+            Self::LeadingDot => f.write_str("it starts with a dot"),
+            Self::FileSuffix => f.write_str("it ends with `.barrow`, as only files do"),
+            Self::Character(c) => {
+                write!(f, "it contains {c:?}; letters, digits, `.`, `_` and `-` are allowed")
+            }
+        }
+    }
+}
+
+/// What is wrong with a `HEAD` page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HeadProblem {
+    /// The file is not one page long.
+    Length {
+        /// Its length in bytes.
+        found: u64,
+    },
+    /// The first eight bytes are not the magic.
+    Magic,
+    /// The page was written by a later revision of the layout.
+    Revision {
+        /// The revision it names; this build reads revision 1.
+        found: u32,
+    },
+    /// The slot that the generation selects has another generation in it or fails its checksum.
+    Slot {
+        /// The page's generation.
+        generation: u64,
+    },
+}
+
+impl fmt::Display for HeadProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Length { found } => write!(f, "it has {found} bytes, expected 4096"),
+            Self::Magic => f.write_str("it does not start with the magic of a HEAD page"),
+            Self::Revision { found } => {
+                write!(f, "it has layout revision {found}, this build reads 1")
+            }
+            Self::Slot { generation } => {
+                write!(f, "the slot of generation {generation} fails its checksum")
+            }
+        }
+    }
+}
+
+/// Displays the items in backticks, separated by commas.
+struct Listed<'a, T>(&'a [T]);
+
+impl<T: fmt::Display> fmt::Display for Listed<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, item) in self.0.iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            write!(f, "{comma}`{item}`")?;
+        }
+        Ok(())
+    }
+}
+
+/// Displays who holds a lock.
+struct Holder(Option<u32>);
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(pid) => write!(f, " by process {pid}"),
+            None => f.write_str(" by another process"),
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The Barrow store: named bundles of market data on disk, versioned by their content, mapped once a process and read
+//! in place.
+//!
+//! ```no_run
+//! use barrow_store::Catalog;
+//!
+//! let catalog = Catalog::at("/var/lib/bars");
+//! let lease = catalog.lease("us-daily")?;         // or "us-daily@3f2a", or "./us.barrow"
+//! let apple = lease.asset("AAPL")?;               // one hash; a miss names the nearest symbol
+//! let bars = lease.bars(apple);                   // slices into the map, no copy
+//! let (close, volume): (&[f64], &[f64]) = (bars.close(), bars.volume());
+//! let turnover: f64 = close.iter().zip(volume).map(|(price, shares)| price * shares).sum();
+//! let market: &[f64] = lease.f64("close")?;       // the whole column, all assets
+//! let batch = lease.record_batch()?;              // the same bytes as an Arrow batch
+//! # let _ = (turnover, market, batch);
+//! # Ok::<(), barrow_store::Error>(())
+//! ```
+//!
+//! # From a name to a slice
+//!
+//! A [`Catalog`] is a directory. Publishing goes through a [`Staging`]: it takes the bundle's writer lock, hands out a
+//! [`FileSink`] to write a part to, and makes the result the newest version in one step. Reading goes through the
+//! [`BundlePool`]: it maps a version once for the whole process and hands out [`Lease`]s. A lease pins its version: what
+//! is published later is seen by the next lease. An [`Asset`] looked up in a lease gives [`Bars`], which are slices; all
+//! assets at once give a [`Panel`], a cross-section or an Arrow batch. What is computed from bars can be kept in a
+//! [`SeriesCache`].
+//!
+//! # What is promised
+//!
+//! Readers take no lock and never wait for a writer. A writer killed at any instant leaves the version that was the
+//! newest. Bytes on disk are checked before they become slices: a damaged file is an [`Error`] that names file, section
+//! and place, not a panic. Opening takes the same time for fifty assets as for fifty thousand and does not read the
+//! data: a flipped bit in a price is found by [`Lease::verify`], not by opening.
+//!
+//! What is not promised: a mapped part that a stranger truncates ends the process with `SIGBUS`, and one that a stranger
+//! overwrites shows what was written. The catalog's own files are read-only and never change once they have their name.
+
+mod arrow;
+mod bars;
+mod bundle_dir;
+mod cache;
+mod catalog;
+mod error;
+mod flight;
+mod front;
+mod head;
+mod lease;
+mod lock;
+mod lru;
+mod mapping;
+mod nearest;
+mod panel;
+mod pool;
+mod publish;
+mod record;
+mod sink;
+mod snapshot;
+mod spec;
+#[cfg(test)]
+mod testing;
+mod verify;
+
+pub use barrow_format::{Asset, Defect, Schema, Values, Verification, Version};
+
+pub use bars::Bars;
+pub use cache::{CacheStats, Derived, SeriesCache, SeriesKey};
+pub use catalog::{BundleEntry, Catalog};
+pub use error::{Error, HeadProblem, NameProblem, Result};
+pub use head::Head;
+pub use lease::Lease;
+pub use panel::Panel;
+pub use pool::{BundlePool, PoolStats};
+pub use publish::{Published, Staging};
+pub use record::{PartEntry, VersionEntry};
+pub use sink::FileSink;

@@ -1,0 +1,130 @@
+//! The writer's lock: at most one writer a bundle, and never a reader shut out.
+//!
+//! `LOCK` is held by an exclusive file lock, which the operating system releases when its holder dies, however that
+//! happens. While it is held, the file contains the holder's process id in decimal, for whoever is refused; otherwise
+//! it is empty. Readers do not touch it.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// A held lock; released when dropped.
+#[derive(Debug)]
+pub(crate) struct WriterLock {
+    file: File,
+    path: PathBuf,
+}
+
+impl WriterLock {
+    /// Takes the lock at `path`, at once or not at all.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Locked`] when someone else holds it, [`Error::Io`] otherwise.
+    pub(crate) fn take(path: &Path, bundle: &str) -> Result<Self> {
+        loop {
+            let mut file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(path)
+                .map_err(Error::io("open", path))?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => {
+                    return Err(Error::Locked { bundle: bundle.to_owned(), holder: holder(&file) });
+                }
+                Err(TryLockError::Error(error)) => return Err(Error::io("lock", path)(error)),
+            }
+            // A writer that gives up a new bundle unlinks its lock file. Whoever opened it before that has now locked a
+            // file without a name, beside which another writer could lock the next file of this name: start over.
+            if is_still_at(&file, path).map_err(Error::io("examine", path))? {
+                file.set_len(0).map_err(Error::io("write", path))?;
+                writeln!(file, "{}", std::process::id()).map_err(Error::io("write", path))?;
+                return Ok(Self { file, path: path.to_owned() });
+            }
+        }
+    }
+
+    /// Removes the lock file. The lock itself is held until `self` is dropped.
+    pub(crate) fn unlink(&self) {
+        remove_quietly(&self.path);
+    }
+}
+
+impl Drop for WriterLock {
+    fn drop(&mut self) {
+        // The process id is there for people; if it cannot be erased, the next writer overwrites it.
+        let _ = self.file.set_len(0);
+    }
+}
+
+/// Returns the process id in a lock file.
+fn holder(mut file: &File) -> Option<u32> {
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}
+
+fn is_still_at(file: &File, path: &Path) -> io::Result<bool> {
+    let held = file.metadata()?;
+    match std::fs::metadata(path) {
+        Ok(named) => Ok((named.dev(), named.ino()) == (held.dev(), held.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes a file that nobody needs; that it could not be removed is worth a line in the log and no more.
+pub(crate) fn remove_quietly(path: &Path) {
+    match std::fs::remove_file(path) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => tracing::warn!(path = %path.display(), %error, "cannot remove"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    #[test]
+    fn the_second_writer_learns_who_holds_the_lock() {
+        let dir = testing::dir();
+        let path = dir.path().join("LOCK");
+        let first = WriterLock::take(&path, "b").unwrap();
+        let refused = WriterLock::take(&path, "b").unwrap_err();
+        let pid = std::process::id();
+        assert_eq!(refused.to_string(), format!("bundle `b` is being written by process {pid}"));
+        drop(first);
+        assert_eq!(std::fs::read(&path).unwrap(), b"");
+        drop(WriterLock::take(&path, "b").unwrap());
+    }
+
+    #[test]
+    fn writers_that_unlink_the_lock_still_exclude_each_other() {
+        let dir = testing::dir();
+        let path = dir.path().join("LOCK");
+        let inside = std::sync::atomic::AtomicU32::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let mut taken = 0;
+                    while taken < 200 {
+                        let Ok(lock) = WriterLock::take(&path, "b") else { continue };
+                        let others = inside.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                        assert_eq!(others, 0);
+                        inside.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+                        lock.unlink();
+                        taken += 1;
+                    }
+                });
+            }
+        });
+    }
+}

@@ -1,0 +1,214 @@
+//! Panels: one column of all assets, aligned on the calendar.
+
+use std::ops::{Range, RangeBounds};
+
+use barrow_format::{Asset, Values};
+
+use crate::bars::span;
+use crate::error::{Error, Result};
+use crate::lease::Lease;
+
+/// Times that are filled for all assets before the next ones. Neighbouring assets write to the same cache lines, one line
+/// for each time: so many lines stay in the second-level cache.
+const TIMES_AT_ONCE: usize = 2048;
+
+/// One column over a stretch of the calendar: times x assets.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Panel<'a> {
+    /// The stretch of the calendar: nanoseconds UTC, ascending. Shape `[times]`.
+    pub times: &'a [i64],
+    /// Number of assets; they are in symbol order, so column `i` is the asset of ordinal `i`.
+    pub assets: usize,
+    /// The values, time after time: shape `[times][assets]`, `NaN` where an asset has no bar or no value.
+    pub values: Vec<f64>,
+}
+
+impl Panel<'_> {
+    /// Returns the values of all assets at the time of index `time`. Shape `[assets]`.
+    ///
+    /// # Panics
+    ///
+    /// If there are not so many times.
+    pub fn row(&self, time: usize) -> &[f64] {
+        &self.values[time * self.assets..][..self.assets]
+    }
+
+    /// Returns the values of one asset, by ordinal, oldest first.
+    ///
+    /// # Panics
+    ///
+    /// If there are not so many assets.
+    pub fn column(&self, asset: usize) -> impl ExactSizeIterator<Item = f64> + '_ {
+        assert!(asset < self.assets, "asset {asset} of {}", self.assets);
+        self.values.chunks_exact(self.assets).map(move |row| row[asset])
+    }
+}
+
+impl Lease {
+    /// Returns one column of all assets for the calendar's times in a range of nanoseconds: shape `[times][assets]`,
+    /// `NaN` where an asset has no bar.
+    ///
+    /// Columns of f32, i32, u32 and u8 are widened. Allocates times x assets x 8 bytes and touches that much of the
+    /// map; gap-free assets are copied without a search.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownColumn`]; [`Error::WrongColumnType`] for a column of i64, which f64 cannot hold exactly;
+    /// [`Error::Corrupt`] when an asset's record is damaged.
+    pub fn panel(&self, column: &str, range: impl RangeBounds<i64>) -> Result<Panel<'_>> {
+        let calendar = self.calendar();
+        let span = span(calendar, range.start_bound().cloned(), range.end_bound().cloned());
+        let assets = self.assets_usize();
+        let mut values = vec![f64::NAN; span.len().saturating_mul(assets)];
+        match self.column(column)? {
+            Values::F64(source) => self.fill(source, &span, &mut values)?,
+            Values::F32(source) => self.fill(source, &span, &mut values)?,
+            Values::I32(source) => self.fill(source, &span, &mut values)?,
+            Values::U32(source) => self.fill(source, &span, &mut values)?,
+            Values::U8(source) => self.fill(source, &span, &mut values)?,
+            other @ Values::I64(_) => return Err(inexact(column, other)),
+        }
+        Ok(Panel { times: &calendar[span], assets, values })
+    }
+
+    /// Returns the value of every asset at one time, in symbol order: shape `[assets]`, `NaN` where an asset has no bar
+    /// of that time. A time that is not in the calendar gives `NaN` throughout.
+    ///
+    /// # Errors
+    ///
+    /// As [`Lease::panel`].
+    pub fn cross_section(&self, column: &str, time_ns: i64) -> Result<Vec<f64>> {
+        let mut values = vec![f64::NAN; self.assets_usize()];
+        self.cross_section_into(column, time_ns, &mut values)?;
+        Ok(values)
+    }
+
+    /// Does what [`Lease::cross_section`] does, into a slice.
+    ///
+    /// # Errors
+    ///
+    /// As [`Lease::panel`].
+    ///
+    /// # Panics
+    ///
+    /// If `values` does not have one place for each asset.
+    pub fn cross_section_into(&self, column: &str, time_ns: i64, values: &mut [f64]) -> Result<()> {
+        assert_eq!(values.len(), self.assets_usize(), "one place for each asset is needed");
+        let source = self.column(column)?;
+        let Ok(at) = self.calendar().binary_search(&time_ns) else {
+            values.fill(f64::NAN);
+            return Ok(());
+        };
+        match source {
+            Values::F64(source) => self.gather(source, at, values),
+            Values::F32(source) => self.gather(source, at, values),
+            Values::I32(source) => self.gather(source, at, values),
+            Values::U32(source) => self.gather(source, at, values),
+            Values::U8(source) => self.gather(source, at, values),
+            other @ Values::I64(_) => Err(inexact(column, other)),
+        }
+    }
+
+    fn gather<T: Copy + Into<f64>>(
+        &self,
+        source: &[T],
+        at: usize,
+        values: &mut [f64],
+    ) -> Result<()> {
+        for (ordinal, value) in (0..).zip(values) {
+            let row = self.row_at(self.checked_asset(ordinal)?, at);
+            *value = row.map_or(f64::NAN, |row| source[row].into());
+        }
+        Ok(())
+    }
+
+    /// Returns the row of an asset at a place of the calendar.
+    fn row_at(&self, asset: Asset, at: usize) -> Option<usize> {
+        let (rows, span) = (asset.row_range(), asset.calendar_span());
+        if !span.contains(&at) {
+            return None;
+        }
+        let before = at - span.start;
+        if asset.calendar_range().is_some() {
+            return Some(rows.start + before);
+        }
+        // As many rows as there are times before this one, less at most all the times that are missing.
+        let missing = span.len() - rows.len();
+        let low = rows.start + before.saturating_sub(missing);
+        let high = (rows.start + before + 1).min(rows.end);
+        let times = &self.snapshot().time()[low..high];
+        times.binary_search(&self.calendar()[at]).ok().map(|found| low + found)
+    }
+
+    /// Copies every asset's values of a stretch of the calendar to their places in `values`.
+    fn fill<T: Copy + Into<f64>>(
+        &self,
+        source: &[T],
+        span: &Range<usize>,
+        values: &mut [f64],
+    ) -> Result<()> {
+        let width = self.assets_usize();
+        for start in span.clone().step_by(TIMES_AT_ONCE) {
+            let stretch = start..span.end.min(start + TIMES_AT_ONCE);
+            let target = &mut values[(start - span.start) * width..];
+            for ordinal in 0..self.asset_count() {
+                let asset = self.checked_asset(ordinal)?;
+                let place = usize::try_from(ordinal).unwrap_or(usize::MAX);
+                self.spread(source, asset, &stretch, &mut target[place..]);
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies one asset's values of a stretch of the calendar to every `width`-th place of `target`.
+    fn spread<T: Copy + Into<f64>>(
+        &self,
+        source: &[T],
+        asset: Asset,
+        stretch: &Range<usize>,
+        target: &mut [f64],
+    ) {
+        let (rows, life, width) = (asset.row_range(), asset.calendar_span(), self.assets_usize());
+        let (start, end) = (stretch.start.max(life.start), stretch.end.min(life.end));
+        if start >= end {
+            return;
+        }
+        if asset.calendar_range().is_some() {
+            let first = rows.start + (start - life.start);
+            let places = target[(start - stretch.start) * width..].iter_mut().step_by(width);
+            for (place, &value) in places.zip(&source[first..first + (end - start)]) {
+                *place = value.into();
+            }
+            return;
+        }
+        let calendar = &self.calendar()[start..end];
+        let times = &self.snapshot().time()[rows.clone()];
+        let first = times.partition_point(|&time| time < calendar[0]);
+        let mut at = 0;
+        for (&time, &value) in times[first..].iter().zip(&source[rows.start + first..rows.end]) {
+            at += calendar[at..].iter().take_while(|&&session| session < time).count();
+            if at == calendar.len() {
+                break;
+            }
+            target[(start - stretch.start + at) * width] = value.into();
+        }
+    }
+
+    fn checked_asset(&self, ordinal: u32) -> Result<Asset> {
+        let snapshot = self.snapshot();
+        snapshot.bundle().asset_at(ordinal).map_err(|error| snapshot.corrupt(error))
+    }
+
+    fn assets_usize(&self) -> usize {
+        usize::try_from(self.asset_count()).unwrap_or(usize::MAX)
+    }
+}
+
+#[cold]
+fn inexact(column: &str, values: Values<'_>) -> Error {
+    Error::WrongColumnType {
+        column: column.to_owned(),
+        expected: "a type that f64 holds exactly",
+        found: values.physical(),
+    }
+}

@@ -1,0 +1,480 @@
+//! The pool: every process maps a bundle once, and finding it again costs nanoseconds.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::hash::BuildHasher as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+use parking_lot::Mutex;
+
+use crate::catalog::Catalog;
+use crate::error::Result;
+use crate::flight::{Flight, Ticket};
+use crate::front::{self, SHARDS, same_root};
+use crate::lease::Lease;
+use crate::mapping::HeadMap;
+use crate::snapshot::{Currency, Opened, Padded, Pinned, Snapshot};
+use crate::spec::Spec;
+
+/// A set of opened bundles, shared by the threads of a process.
+///
+/// A lease of a bundle that the pool holds, and that is still the newest version, is a **hit**: it takes tens of
+/// nanoseconds, the check for a newer version included, and writes no memory that other threads write. Anything else is
+/// a **miss** and opens the bundle; threads that want the same bundle meanwhile wait for that one opening. When there are
+/// more bundles than the capacity, the least recently used one leaves; it stays mapped until its last lease is dropped.
+///
+/// # Examples
+///
+/// ```no_run
+/// use barrow_store::{BundlePool, Catalog};
+///
+/// let catalog = Catalog::at("/var/lib/bars");
+/// let lease = BundlePool::global().lease(&catalog, "us-daily")?;
+/// assert_eq!(BundlePool::global().stats().misses, 1);
+/// # Ok::<(), barrow_store::Error>(())
+/// ```
+pub struct BundlePool {
+    /// Tells this pool's entries from another's in the threads' fronts.
+    id: u64,
+    hasher: DefaultHashBuilder,
+    capacity: AtomicUsize,
+    state: Mutex<State>,
+    /// Counts uses; a bundle's stamp is the count at its last use. Written only when another bundle was used last.
+    clock: Padded<AtomicU64>,
+    /// Counted by the shard of the thread that hits.
+    hits: [Padded<AtomicU64>; SHARDS],
+}
+
+#[derive(Default)]
+struct State {
+    entries: HashTable<Entry>,
+    misses: u64,
+    evictions: u64,
+    invalidations: u64,
+    open_nanos: u64,
+}
+
+struct Entry {
+    hash: u64,
+    root: Option<Arc<Path>>,
+    text: Box<OsStr>,
+    stage: Stage,
+}
+
+enum Stage {
+    Opening(Arc<Flight<Result<Arc<Opened>>>>),
+    Open { opened: Arc<Opened>, pins: [Option<Arc<Pinned>>; SHARDS] },
+}
+
+/// What to lease, and its hash.
+#[derive(Clone, Copy)]
+struct Key<'a> {
+    /// The catalog that `text` is a specification in; `None` when `text` is a path.
+    root: Option<&'a Arc<Path>>,
+    text: &'a OsStr,
+    hash: u64,
+}
+
+enum Step {
+    Held(Arc<Opened>),
+    Wait(Arc<Flight<Result<Arc<Opened>>>>),
+    Open(Ticket<Result<Arc<Opened>>>),
+}
+
+/// What a [`BundlePool`] has done so far and holds now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PoolStats {
+    /// Leases answered without opening, those that waited for another thread's opening included.
+    pub hits: u64,
+    /// Leases that opened, or failed.
+    pub misses: u64,
+    /// Bundles that left because there were more than the capacity.
+    pub evictions: u64,
+    /// Bundles that left because they were no longer what their name means: a newer version was published, or a bare
+    /// file was replaced.
+    pub invalidations: u64,
+    /// Bundles held now.
+    pub open: usize,
+    /// Time spent opening, in nanoseconds, over all misses.
+    pub open_nanos: u64,
+}
+
+impl BundlePool {
+    /// The capacity of [`BundlePool::global`] to begin with.
+    pub const DEFAULT_CAPACITY: usize = 100;
+
+    /// Returns the pool of this process.
+    pub fn global() -> &'static Self {
+        static GLOBAL: OnceLock<BundlePool> = OnceLock::new();
+        GLOBAL.get_or_init(|| Self::new(Self::DEFAULT_CAPACITY))
+    }
+
+    /// Returns a pool of its own that holds at most `capacity` bundles. With a capacity of 0 it holds none, and every
+    /// lease opens.
+    pub fn new(capacity: usize) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            hasher: DefaultHashBuilder::default(),
+            capacity: AtomicUsize::new(capacity),
+            state: Mutex::default(),
+            clock: Padded::default(),
+            hits: Default::default(),
+        }
+    }
+
+    /// Returns how many bundles the pool may hold.
+    pub fn capacity(&self) -> usize {
+        self.capacity.load(Ordering::Relaxed)
+    }
+
+    /// Changes how many bundles the pool may hold; those beyond leave at once, least recently used first.
+    pub fn set_capacity(&self, capacity: usize) {
+        let mut state = self.state.lock();
+        self.capacity.store(capacity, Ordering::Relaxed);
+        let evicted = state.evict(capacity);
+        drop(state);
+        drop(evicted);
+    }
+
+    /// Leases a bundle of a catalog: `name` for the newest version, `name@digits` for the one version that starts with
+    /// these hexadecimal digits, or the path of a bundle file (it contains a `/` or ends with `.barrow`).
+    ///
+    /// A version published before the call is never missed. A hit costs no system call (of a bare file: one).
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownBundle`](crate::Error::UnknownBundle), [`UnknownVersion`](crate::Error::UnknownVersion) or [`AmbiguousVersion`](crate::Error::AmbiguousVersion) when there is no such thing;
+    /// [`BundleName`](crate::Error::BundleName) or [`VersionSyntax`](crate::Error::VersionSyntax) when there cannot be; [`Head`](crate::Error::Head),
+    /// [`VersionRecord`](crate::Error::VersionRecord), [`Mismatch`](crate::Error::Mismatch) or [`Corrupt`](crate::Error::Corrupt) when it is damaged; [`ManyParts`](crate::Error::ManyParts);
+    /// [`Io`](crate::Error::Io). Errors are not kept: the next lease tries again.
+    #[inline]
+    pub fn lease(&self, catalog: &Catalog, spec: &str) -> Result<Lease> {
+        self.lease_key(Some(catalog.shared_root()), OsStr::new(spec))
+    }
+
+    /// Leases a bundle file by its path, with no catalog.
+    ///
+    /// # Errors
+    ///
+    /// [`Corrupt`](crate::Error::Corrupt) when it is damaged or not a bundle, [`Io`](crate::Error::Io).
+    pub fn lease_file(&self, path: impl AsRef<Path>) -> Result<Lease> {
+        self.lease_key(None, path.as_ref().as_os_str())
+    }
+
+    /// Returns what the pool has done so far and holds now.
+    pub fn stats(&self) -> PoolStats {
+        let state = self.state.lock();
+        PoolStats {
+            hits: self.hits.iter().map(|hits| hits.0.load(Ordering::Relaxed)).sum(),
+            misses: state.misses,
+            evictions: state.evictions,
+            invalidations: state.invalidations,
+            open: state.open().count(),
+            open_nanos: state.open_nanos,
+        }
+    }
+
+    /// Lets go of every bundle; leases keep what they have. Statistics go on.
+    pub fn clear(&self) {
+        let mut state = self.state.lock();
+        let dropped: Vec<Entry> =
+            state.entries.extract_if(|entry| entry.opened().is_some()).collect();
+        for entry in &dropped {
+            entry.release();
+        }
+        drop(state);
+        drop(dropped);
+    }
+
+    #[inline]
+    fn lease_key(&self, root: Option<&Arc<Path>>, text: &OsStr) -> Result<Lease> {
+        let hash = self.hasher.hash_one(text.as_encoded_bytes());
+        if let Some(pinned) = front::recall(self.id, hash, root, text)
+            && pinned.opened.is_current()
+        {
+            self.count_hit(&pinned.opened);
+            return Ok(Lease::new(pinned));
+        }
+        let key = Key { root, text, hash };
+        self.lease_slowly(key, || self.open(key)).map(Lease::new)
+    }
+
+    /// Finds the bundle in the table, waits for whoever is opening it, or opens it.
+    #[cold]
+    fn lease_slowly(
+        &self,
+        key: Key<'_>,
+        open: impl FnOnce() -> Result<Opened>,
+    ) -> Result<Arc<Pinned>> {
+        loop {
+            let step = self.state.lock().step(key, &self.hasher);
+            match step {
+                Step::Held(opened) if opened.is_current() => {
+                    self.count_hit(&opened);
+                    return Ok(self.pin(key, &opened));
+                }
+                Step::Held(opened) => self.invalidate(key, &opened),
+                Step::Wait(flight) => match flight.wait() {
+                    // It may have been opened before the publication that this caller knows of: look again.
+                    Some(Ok(opened)) if opened.currency.holds() => {
+                        self.count_hit(&opened);
+                        return Ok(self.pin(key, &opened));
+                    }
+                    Some(Ok(_)) | None => {}
+                    Some(Err(error)) => {
+                        self.state.lock().misses += 1;
+                        return Err(error);
+                    }
+                },
+                Step::Open(ticket) => return self.open_for_all(key, ticket, open),
+            }
+        }
+    }
+
+    /// Opens, tells those who wait, and makes room.
+    fn open_for_all(
+        &self,
+        key: Key<'_>,
+        ticket: Ticket<Result<Arc<Opened>>>,
+        open: impl FnOnce() -> Result<Opened>,
+    ) -> Result<Arc<Pinned>> {
+        let duty = Duty { pool: self, key, done: false };
+        let started = Instant::now();
+        let outcome = open().map(Arc::new);
+        let nanos = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        duty.finish(outcome.as_ref().ok(), nanos);
+        ticket.land(outcome.clone());
+        outcome.map(|opened| self.pin(key, &opened))
+    }
+
+    fn count_hit(&self, opened: &Opened) {
+        if let Some(hits) = self.hits.get(front::shard()) {
+            hits.0.fetch_add(1, Ordering::Relaxed);
+        }
+        self.touch(opened);
+    }
+
+    /// Makes a bundle the most recently used one. Threads that use the same bundle over and over write nothing shared.
+    #[inline]
+    fn touch(&self, opened: &Opened) {
+        if opened.used.0.load(Ordering::Relaxed) != self.clock.0.load(Ordering::Relaxed) {
+            let now = self.clock.0.fetch_add(1, Ordering::Relaxed) + 1;
+            opened.used.0.fetch_max(now, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns this thread's share of an opened bundle.
+    fn pin(&self, key: Key<'_>, opened: &Arc<Opened>) -> Arc<Pinned> {
+        let fresh = || {
+            let (snapshot, opened) = (Arc::clone(&opened.snapshot), Arc::clone(opened));
+            Arc::new(Pinned { snapshot, opened })
+        };
+        let mut state = self.state.lock();
+        let entry = state.entries.find_mut(key.hash, |entry| entry.is(key));
+        let Some(Entry { stage: Stage::Open { opened: held, pins }, .. }) = entry else {
+            return fresh();
+        };
+        // The pool holds another by now, or never held this one: it must not pin what it does not hold.
+        if !Arc::ptr_eq(held, opened) {
+            return fresh();
+        }
+        let Some(place) = pins.get_mut(front::shard()) else { return fresh() };
+        let pinned = Arc::clone(place.get_or_insert_with(fresh));
+        drop(state);
+        front::remember(self.id, key.hash, key.root, key.text, &pinned);
+        pinned
+    }
+
+    /// Lets go of a bundle that is no longer what its name means, unless another thread did so already.
+    fn invalidate(&self, key: Key<'_>, stale: &Arc<Opened>) {
+        let mut state = self.state.lock();
+        let is_it = |entry: &Entry| {
+            entry.is(key) && entry.opened().is_some_and(|held| Arc::ptr_eq(held, stale))
+        };
+        if let Ok(found) = state.entries.find_entry(key.hash, is_it) {
+            let (entry, _) = found.remove();
+            entry.release();
+            state.invalidations += 1;
+            drop(state);
+            drop(entry);
+        }
+    }
+
+    fn open(&self, key: Key<'_>) -> Result<Opened> {
+        let Some(root) = key.root else { return open_file(Path::new(key.text)) };
+        let catalog = Catalog::at(root);
+        match Spec::parse(&key.text.to_string_lossy())? {
+            Spec::File(path) => open_file(path),
+            Spec::Newest(name) => {
+                let path = catalog.dir(name).head();
+                let head = HeadMap::open(&path)?.ok_or_else(|| catalog.unknown(name))?;
+                let newest = head.read().map_err(crate::head::damaged(&path))?;
+                let snapshot = self.open_version(&catalog, name, newest.version)?;
+                let generation = newest.generation;
+                Ok(Opened::new(snapshot, Currency::Generation { head, generation }))
+            }
+            Spec::Pinned { name, prefix } => {
+                // The generation comes first: a version published later must not go unnoticed.
+                let head = HeadMap::open(&catalog.dir(name).head()).ok().flatten();
+                let generation = head.as_ref().map_or(0, HeadMap::generation);
+                let version = catalog.version(name, prefix)?;
+                let snapshot = self.open_version(&catalog, name, version)?;
+                let currency = match head {
+                    Some(head) if prefix.len() < 64 => Currency::Generation { head, generation },
+                    _ => Currency::Fixed,
+                };
+                Ok(Opened::new(snapshot, currency))
+            }
+        }
+    }
+
+    /// Opens a version, or shares the snapshot that another entry has of it.
+    fn open_version(
+        &self,
+        catalog: &Catalog,
+        name: &str,
+        version: barrow_format::Version,
+    ) -> Result<Arc<Snapshot>> {
+        let located = catalog.locate(name, version)?;
+        let known = self.state.lock().open().find_map(|opened| {
+            let same = opened.snapshot.path() == located.path;
+            (same && opened.currency.holds()).then(|| Arc::clone(&opened.snapshot))
+        });
+        match known {
+            Some(snapshot) => Ok(snapshot),
+            None => Ok(Arc::new(Snapshot::open_part(name, &located)?)),
+        }
+    }
+}
+
+impl fmt::Debug for BundlePool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BundlePool")
+            .field("capacity", &self.capacity())
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
+    }
+}
+
+impl State {
+    /// Returns what a lease has to do next; when that is to open, everyone else will wait for it.
+    fn step(&mut self, key: Key<'_>, hasher: &DefaultHashBuilder) -> Step {
+        match self.entries.find(key.hash, |entry| entry.is(key)).map(|entry| &entry.stage) {
+            Some(Stage::Open { opened, .. }) => Step::Held(Arc::clone(opened)),
+            Some(Stage::Opening(flight)) => Step::Wait(Arc::clone(flight)),
+            None => {
+                let (flight, ticket) = Flight::start();
+                let entry = Entry {
+                    hash: key.hash,
+                    root: key.root.cloned(),
+                    text: key.text.into(),
+                    stage: Stage::Opening(flight),
+                };
+                debug_assert_eq!(key.hash, hasher.hash_one(key.text.as_encoded_bytes()));
+                self.entries.insert_unique(key.hash, entry, |entry| entry.hash);
+                Step::Open(ticket)
+            }
+        }
+    }
+
+    fn open(&self) -> impl Iterator<Item = &Arc<Opened>> {
+        self.entries.iter().filter_map(Entry::opened)
+    }
+
+    /// Removes the least recently used bundles beyond `capacity` and returns them, to be dropped without the lock.
+    fn evict(&mut self, capacity: usize) -> Vec<Entry> {
+        let mut evicted = Vec::new();
+        let mut excess = self.open().count().saturating_sub(capacity);
+        while excess > 0 {
+            let used = |opened: &Arc<Opened>| opened.used.0.load(Ordering::Relaxed);
+            let Some(oldest) = self.open().min_by_key(|opened| used(opened)).map(Arc::clone) else {
+                break;
+            };
+            let is_it = |entry: &mut Entry| {
+                entry.opened().is_some_and(|opened| Arc::ptr_eq(opened, &oldest))
+            };
+            evicted.extend(self.entries.extract_if(is_it).inspect(Entry::release));
+            self.evictions += 1;
+            excess -= 1;
+        }
+        evicted
+    }
+}
+
+impl Entry {
+    fn is(&self, key: Key<'_>) -> bool {
+        self.hash == key.hash
+            && same_root(self.root.as_ref(), key.root)
+            && self.text.as_encoded_bytes() == key.text.as_encoded_bytes()
+    }
+
+    fn opened(&self) -> Option<&Arc<Opened>> {
+        match &self.stage {
+            Stage::Open { opened, .. } => Some(opened),
+            Stage::Opening(_) => None,
+        }
+    }
+
+    /// Tells the threads' fronts that the pool no longer holds this.
+    fn release(&self) {
+        if let Some(opened) = self.opened() {
+            opened.held.store(false, Ordering::Release);
+        }
+    }
+}
+
+/// The duty to replace the entry of an opening, also when the opening panics.
+struct Duty<'a> {
+    pool: &'a BundlePool,
+    key: Key<'a>,
+    done: bool,
+}
+
+impl Duty<'_> {
+    fn finish(mut self, opened: Option<&Arc<Opened>>, nanos: u64) {
+        self.done = true;
+        let mut state = self.pool.state.lock();
+        state.misses += 1;
+        state.open_nanos += nanos;
+        let Some(opened) = opened else {
+            state.remove_opening(self.key);
+            return;
+        };
+        self.pool.touch(opened);
+        opened.held.store(true, Ordering::Release);
+        if let Some(entry) = state.entries.find_mut(self.key.hash, |entry| entry.is(self.key)) {
+            entry.stage = Stage::Open { opened: Arc::clone(opened), pins: Default::default() };
+        }
+        let evicted = state.evict(self.pool.capacity());
+        drop(state);
+        drop(evicted);
+    }
+}
+
+impl Drop for Duty<'_> {
+    fn drop(&mut self) {
+        if !self.done {
+            self.pool.state.lock().remove_opening(self.key);
+        }
+    }
+}
+
+impl State {
+    fn remove_opening(&mut self, key: Key<'_>) {
+        let is_it = |entry: &Entry| entry.is(key) && entry.opened().is_none();
+        if let Ok(found) = self.entries.find_entry(key.hash, is_it) {
+            found.remove();
+        }
+    }
+}
+
+fn open_file(path: &Path) -> Result<Opened> {
+    let (snapshot, stamp) = Snapshot::open_file(path)?;
+    let currency = Currency::File { path: PathBuf::from(path), stamp };
+    Ok(Opened::new(Arc::new(snapshot), currency))
+}

@@ -1,0 +1,332 @@
+//! Publication: how a written part becomes the newest version, in one step.
+//!
+//! 1. The part is written under a temporary name in the bundle's directory, made read-only and flushed.
+//! 2. It is renamed to `parts/<digest>.barrow`, and the directory is flushed.
+//! 3. The version's record is written in the same way to `versions/<version>`.
+//! 4. `HEAD` is advanced (see `head.rs`): this is the step at which readers see the new version.
+//!
+//! A writer that dies before step 4 has published nothing. What it leaves behind (temporary files, parts that no record
+//! names, a record one generation ahead of `HEAD`) is invisible to readers and is swept by the next writer, who can tell
+//! it apart because it holds the lock.
+
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use barrow_format::{Bundle, Version, Written};
+
+use crate::bundle_dir::{BundleDir, ensure_dir, sync_dir};
+use crate::catalog::{Catalog, published};
+use crate::error::{Error, Result};
+use crate::head::{self, Head};
+use crate::lock::{WriterLock, remove_quietly};
+use crate::mapping::Mapping;
+use crate::record::{self, PartEntry, VersionEntry};
+use crate::sink::FileSink;
+
+/// A version in the making: the writer's lock and the file to write to.
+///
+/// Dropped without [`publish`](Staging::publish), it leaves nothing behind: not the file, and not the bundle's
+/// directory if the bundle has never been published.
+///
+/// # Examples
+///
+/// ```
+/// use barrow_format::{AssetSpec, BundleSpec, BundleWriter, Provenance, Schema, Values};
+/// use barrow_store::Catalog;
+///
+/// let folder = tempfile::tempdir()?;
+/// let catalog = Catalog::at(folder.path());
+/// let spec = BundleSpec {
+///     schema: Schema::daily(&[])?,
+///     assets: vec![AssetSpec::new("AAPL", 2)],
+///     adjustments: vec![],
+///     provenance: Provenance::default(),
+/// };
+/// let staging = catalog.stage("example")?;
+/// let writer = BundleWriter::new(spec, staging.sink())?;
+/// writer.put(0, 0, Values::I64(&[0, 86_400_000_000_000]))?;
+/// for column in 1..6 {
+///     writer.put(0, column, Values::F64(&[1.5, 2.5]))?;
+/// }
+/// let published = staging.publish(writer.finish()?)?;
+/// assert_eq!((published.generation, published.parent), (1, None));
+///
+/// let lease = catalog.lease("example")?;
+/// assert_eq!(lease.version(), published.version);
+/// assert_eq!(lease.bars(lease.asset("AAPL")?).close(), [1.5, 2.5]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Staging {
+    catalog: Catalog,
+    name: String,
+    dir: BundleDir,
+    lock: WriterLock,
+    sink: FileSink,
+    /// The catalog's directory, if this staging created it.
+    made_root: Option<PathBuf>,
+    done: bool,
+}
+
+/// What a publication did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Published {
+    /// The version that is now the newest.
+    pub version: Version,
+    /// The version that was the newest before; `None` for the first.
+    pub parent: Option<Version>,
+    /// The generation of `HEAD` now.
+    pub generation: u64,
+    /// Size of the version's parts in bytes.
+    pub bytes: u64,
+    /// Whether the content was the newest version already, so that nothing was published.
+    pub unchanged: bool,
+}
+
+impl Staging {
+    pub(crate) fn begin(catalog: &Catalog, name: &str) -> Result<Self> {
+        let dir = catalog.dir(name);
+        let made_root = (!catalog.root().exists()).then(|| catalog.root().to_owned());
+        let lock = take_lock(&dir, name)?;
+        let prepared = sweep(&dir).and_then(|()| FileSink::create(dir.temporary("part")));
+        match prepared {
+            Ok(sink) => {
+                let (catalog, name) = (catalog.clone(), name.to_owned());
+                Ok(Self { catalog, name, dir, lock, sink, made_root, done: false })
+            }
+            Err(error) => {
+                remove_unpublished(&dir, &lock);
+                Err(error)
+            }
+        }
+    }
+
+    /// Returns the name of the bundle.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns where to write the part; hand it to [`BundleWriter::new`](barrow_format::BundleWriter::new).
+    pub fn sink(&self) -> &FileSink {
+        &self.sink
+    }
+
+    /// Makes what was written to the sink the bundle's newest version.
+    ///
+    /// Content that is the newest version already is not published again, whatever its provenance says. Content of an
+    /// older version makes that version the newest again; its record stays as it was. Costs the time that the device takes
+    /// to store the part; the bytes are not read again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Staging`] when `written` is not what the sink holds, [`Error::Corrupt`] when the sink holds no bundle,
+    /// [`Error::Head`] when the bundle's page is beyond repair, [`Error::Io`]. After an error, the version that was the
+    /// newest still is.
+    pub fn publish(mut self, written: Written) -> Result<Published> {
+        let published = self.advance(written)?;
+        self.done = true;
+        Ok(published)
+    }
+
+    fn advance(&self, written: Written) -> Result<Published> {
+        let new = self.examine(written)?;
+        let before = self.before()?;
+        let parent = before.and_then(|(_, version)| version);
+        let sound = self.sound_entry(new.version);
+        if let (Some((generation, Some(newest))), Some(entry)) = (before, &sound)
+            && newest == new.version
+        {
+            let parent = entry.parent;
+            let bytes = entry.bytes();
+            return Ok(Published { version: newest, parent, generation, bytes, unchanged: true });
+        }
+        let generation = self.next_generation(before)?;
+        let version = new.version;
+        let bytes = match sound {
+            Some(entry) => entry.bytes(),
+            None => self.install(VersionEntry { parent, generation, ..new })?,
+        };
+        let head = Head { generation, version };
+        if before.is_some() {
+            head::advance(&self.dir.head(), head)?;
+        } else {
+            head::create(&self.dir.head(), &self.dir.temporary("head"), head)?;
+            sync_dir(self.dir.path())?;
+            sync_dir(self.catalog.root())?;
+        }
+        Ok(Published { version, parent, generation, bytes, unchanged: false })
+    }
+
+    /// Opens what was written, in constant time, and compares it with what the caller says was written.
+    fn examine(&self, written: Written) -> Result<VersionEntry> {
+        let check = |what, expected: String, found: String| {
+            if expected == found {
+                return Ok(());
+            }
+            Err(Error::Staging { bundle: self.name.clone(), what, expected, found })
+        };
+        let bytes = self.sink.len_bytes()?;
+        check("length", written.file_len.to_string(), bytes.to_string())?;
+        let path = self.sink.path();
+        let (mapping, _) = Mapping::open(path)?;
+        let bundle = Bundle::open(mapping).map_err(Error::corrupt(path))?;
+        check("version", written.version.to_string(), bundle.version().to_string())?;
+        check("digest", written.digest.to_string(), bundle.digest().to_string())?;
+        let rows = u64::try_from(bundle.rows()).unwrap_or(u64::MAX);
+        Ok(VersionEntry {
+            version: bundle.version(),
+            parent: None,
+            generation: 0,
+            published_ns: now_ns(),
+            parts: vec![PartEntry { digest: bundle.digest(), bytes, rows }],
+            tool: bundle.provenance().map_err(Error::corrupt(path))?.tool,
+            rows,
+            assets: u64::from(bundle.asset_count()),
+        })
+    }
+
+    /// Returns the page's generation, and the newest version unless its slot is damaged, which publishing repairs.
+    fn before(&self) -> Result<Option<(u64, Option<Version>)>> {
+        let path = self.dir.head();
+        let Some(generation) = head::read_generation(&path)? else { return Ok(None) };
+        let version = head::read(&path).ok().flatten().map(|head| head.version);
+        Ok(Some((generation, version)))
+    }
+
+    /// Returns the record of a version that is published already, if it and its parts can still be used.
+    fn sound_entry(&self, version: Version) -> Option<VersionEntry> {
+        let entry = self.catalog.entry(&self.name, version).ok()?;
+        let whole = entry.parts.iter().all(|part| {
+            let opened = Mapping::open(&self.dir.part(part.digest)).ok();
+            let bundle = opened.and_then(|(mapping, _)| Bundle::open(mapping).ok());
+            bundle.is_some_and(|bundle| bundle.digest() == part.digest)
+        });
+        whole.then_some(entry)
+    }
+
+    /// Returns the generation of this publication: one more than the page's. Without a page it is the first, unless
+    /// records of later ones are there, which means that the page was lost.
+    fn next_generation(&self, before: Option<(u64, Option<Version>)>) -> Result<u64> {
+        if let Some((generation, _)) = before {
+            return Ok(generation + 1);
+        }
+        let mut newest = 0;
+        for version in self.dir.recorded_versions()? {
+            newest = newest.max(record::read(&self.dir.record(version), version)?.generation);
+        }
+        Ok(newest + 1)
+    }
+
+    /// Makes part and record durable under their final names; returns the size of the parts.
+    ///
+    /// Where a version is installed again because its part was lost or damaged, it keeps its place in the history.
+    fn install(&self, new: VersionEntry) -> Result<u64> {
+        let entry = match self.catalog.entry(&self.name, new.version) {
+            Ok(VersionEntry { parent, generation, published_ns, .. }) => {
+                VersionEntry { parent, generation, published_ns, ..new }
+            }
+            Err(_) => new,
+        };
+        self.sink.seal()?;
+        ensure_dir(&self.dir.parts())?;
+        ensure_dir(&self.dir.versions())?;
+        for part in &entry.parts {
+            let path = self.dir.part(part.digest);
+            std::fs::rename(self.sink.path(), &path)
+                .map_err(Error::io("rename", self.sink.path()))?;
+        }
+        sync_dir(&self.dir.parts())?;
+        let path = self.dir.record(entry.version);
+        record::write(&path, &self.dir.temporary("record"), &entry)?;
+        sync_dir(&self.dir.versions())?;
+        sync_dir(self.dir.path())?;
+        Ok(entry.bytes())
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        remove_quietly(self.sink.path());
+        if !self.done
+            && let Err(error) = sweep(&self.dir)
+        {
+            tracing::warn!(bundle = self.name, %error, "cannot sweep");
+        }
+        remove_unpublished(&self.dir, &self.lock);
+        if let Some(root) = &self.made_root {
+            // Fails, as it should, when something was published below.
+            let _ = std::fs::remove_dir(root);
+        }
+    }
+}
+
+/// Creates the bundle's directory and takes its lock.
+fn take_lock(dir: &BundleDir, name: &str) -> Result<WriterLock> {
+    let mut attempts = 0;
+    loop {
+        ensure_dir(dir.path())?;
+        attempts += 1;
+        match WriterLock::take(&dir.lock(), name) {
+            // A writer that gave up a new bundle removed the directory between the two steps: create it again. More
+            // often than that, something else is wrong.
+            Err(Error::Io { source, .. })
+                if source.kind() == std::io::ErrorKind::NotFound && attempts < 100 => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Removes what a bundle without `HEAD` consists of, as far as it is empty; the lock file goes last.
+fn remove_unpublished(dir: &BundleDir, lock: &WriterLock) {
+    if dir.head().exists() {
+        return;
+    }
+    // Each of these fails, as it should, when there is something in it that is not ours to remove.
+    let emptied = [dir.parts(), dir.versions()].iter().all(|path| remove_empty(path));
+    if emptied && dir.temporaries().is_ok_and(|left| left.is_empty()) {
+        lock.unlink();
+        let _ = std::fs::remove_dir(dir.path());
+    }
+}
+
+fn remove_empty(path: &Path) -> bool {
+    std::fs::remove_dir(path).is_ok() || !path.exists()
+}
+
+/// Removes what killed writers left behind. The caller holds the lock.
+fn sweep(dir: &BundleDir) -> Result<()> {
+    for path in dir.temporaries()? {
+        remove_quietly(&path);
+    }
+    // What a damaged page says about generations is not enough to remove anything by.
+    let Ok(generation) = head::read_generation(&dir.head()) else { return Ok(()) };
+    let mut entries = Vec::new();
+    for version in dir.recorded_versions()? {
+        // An unreadable record may name any part: remove none.
+        let Ok(entry) = record::read(&dir.record(version), version) else { return Ok(()) };
+        entries.push(entry);
+    }
+    // Records beyond the first generation without a page mean that the page was lost: they are all there is to go by.
+    let lost = generation.is_none() && entries.iter().any(|entry| entry.generation > 1);
+    let horizon = if lost { None } else { Some(generation.unwrap_or(0)) };
+    let mut named = Vec::new();
+    for entry in entries {
+        let version = entry.version;
+        match published(entry, horizon) {
+            Some(entry) => named.extend(entry.parts.iter().map(|part| part.digest)),
+            None => remove_quietly(&dir.record(version)),
+        }
+    }
+    for digest in dir.stored_parts()? {
+        if !named.contains(&digest) {
+            remove_quietly(&dir.part(digest));
+        }
+    }
+    Ok(())
+}
+
+/// Returns the time by this machine's clock, in nanoseconds since 1970; 0 if the clock is set before that.
+fn now_ns() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}
