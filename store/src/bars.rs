@@ -32,17 +32,14 @@ pub struct Bars<'a> {
     /// First row, and the row after the last, in the bundle's columns.
     start: usize,
     end: usize,
-    /// What to add to a row for its place in the calendar, if the asset trades in every session of its life.
-    gap_free: Option<usize>,
+    life: Life,
 }
 
 impl<'a> Bars<'a> {
     #[inline]
     pub(crate) fn new(snapshot: &'a Snapshot, asset: Asset) -> Self {
         let Range { start, end } = asset.row_range();
-        // Modulo 2^64, because an asset may start later in the table than in the calendar; it is only ever added back.
-        let gap_free = asset.calendar_range().map(|span| span.start.wrapping_sub(start));
-        Self { snapshot, start, end, gap_free }
+        Self { snapshot, start, end, life: Life::of(asset) }
     }
 
     /// Returns the number of bars.
@@ -65,7 +62,7 @@ impl<'a> Bars<'a> {
     /// Returns the timestamps: nanoseconds since 1970-01-01 00:00 UTC, strictly ascending.
     #[inline]
     pub fn time(self) -> &'a [i64] {
-        self.of(self.snapshot.time())
+        self.snapshot.time(self.rows())
     }
 
     /// Returns the opening prices.
@@ -137,6 +134,7 @@ impl<'a> Bars<'a> {
     /// # Errors
     ///
     /// [`Error::Corrupt`](crate::Error::Corrupt) when there is no such place.
+    #[expect(clippy::missing_panics_doc, reason = "it cannot: see the comment inside")]
     pub fn column_at(self, index: usize) -> Result<Values<'a>> {
         let whole = self.snapshot.column_at(index)?;
         // Every column has the bundle's number of rows, which bounds those of each asset: both checked at opening.
@@ -163,15 +161,10 @@ impl<'a> Bars<'a> {
     }
 
     fn between_bounds(self, from: Bound<i64>, to: Bound<i64>) -> Self {
-        let times = match self.gap_free {
-            Some(shift) => {
-                let (start, end) = (self.start.wrapping_add(shift), self.end.wrapping_add(shift));
-                &self.snapshot.calendar()[start..end]
-            }
-            None => self.time(),
-        };
-        let Range { start: first, end } = span(times, from, to);
-        Self { start: self.start + first, end: self.start + end, ..self }
+        let sessions = span(&self.snapshot.calendar()[self.life.sessions()], from, to);
+        let start = self.life.row_of(self.snapshot, sessions.start).clamp(self.start, self.end);
+        let end = self.life.row_of(self.snapshot, sessions.end).clamp(start, self.end);
+        Self { start, end, ..self }
     }
 
     /// Returns the last `n` bars, or all if there are fewer.
@@ -189,18 +182,84 @@ impl<'a> Bars<'a> {
     }
 
     #[inline]
-    fn of<T>(self, column: &'a [T]) -> &'a [T] {
-        &column[self.start..self.end]
-    }
-
-    #[inline]
     #[track_caller]
     fn standard(self, place: usize) -> &'a [f64] {
-        match self.snapshot.standard(place) {
-            Some(column) => self.of(column),
+        match self.snapshot.floats(place, self.rows()) {
+            Some(values) => values,
             None => missing(STANDARD[place]),
         }
     }
+}
+
+/// How an asset's rows lie on the calendar, from its first session to its last.
+#[derive(Clone, Copy)]
+pub(crate) struct Life {
+    row_start: usize,
+    rows: usize,
+    session_start: usize,
+    sessions: usize,
+}
+
+impl Life {
+    #[inline]
+    pub(crate) fn of(asset: Asset) -> Self {
+        let (rows, sessions) = (asset.row_range(), asset.calendar_span());
+        Self {
+            row_start: rows.start,
+            rows: rows.len(),
+            session_start: sessions.start,
+            sessions: sessions.len(),
+        }
+    }
+
+    /// Returns the sessions of the asset's life, as places in the calendar.
+    #[inline]
+    pub(crate) fn sessions(self) -> Range<usize> {
+        self.session_start..self.session_start + self.sessions
+    }
+
+    /// Returns the first row that is not before the session at `place` of the asset's life (its number of sessions: the
+    /// row after the last).
+    #[inline]
+    pub(crate) fn row_of(self, snapshot: &Snapshot, place: usize) -> usize {
+        if self.rows == self.sessions {
+            return self.row_start + place;
+        }
+        self.row_with_gaps(snapshot, place)
+    }
+
+    /// Of the sessions before `place`, at least all but the missing ones have a row: that bounds the search, and gaps
+    /// that are spread evenly tell where to begin it. An asset's own timestamps are seldom in the processor's cache, so
+    /// what counts is to look at few of them.
+    fn row_with_gaps(self, snapshot: &Snapshot, place: usize) -> usize {
+        if place == self.sessions {
+            return self.row_start + self.rows;
+        }
+        let missing = self.sessions - self.rows;
+        let (low, high) = (place.saturating_sub(missing), place.min(self.rows));
+        let guess = (place * self.rows / self.sessions).clamp(low, high);
+        let times = snapshot.time(self.row_start + low..self.row_start + high);
+        let session = snapshot.calendar()[self.session_start + place];
+        self.row_start + low + gallop(times, guess - low, session)
+    }
+}
+
+/// Returns how many of ascending `times` come before `session`, searching outwards from a guess.
+fn gallop(times: &[i64], guess: usize, session: i64) -> usize {
+    let before = |time: &i64| *time < session;
+    let (mut low, mut high) = (guess, guess);
+    let mut step = 1;
+    while low > 0 && !before(&times[low - 1]) {
+        high = low - 1;
+        low = low.saturating_sub(step);
+        step *= 2;
+    }
+    while high < times.len() && before(&times[high]) {
+        low = high + 1;
+        high = (high + step).min(times.len());
+        step *= 2;
+    }
+    low + times[low..high].partition_point(before)
 }
 
 impl fmt::Debug for Bars<'_> {

@@ -53,11 +53,14 @@ mod panel;
 mod pool;
 mod publish;
 mod record;
+mod shelf;
 mod sink;
 mod snapshot;
 mod spec;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 pub use barrow_format::{Asset, Defect, Schema, Values, Verification, Version};

@@ -139,6 +139,7 @@ impl HeadMap {
 
     #[inline]
     fn words(&self) -> &[AtomicU64; PAGE_BYTES / 8] {
+        #[expect(clippy::cast_ptr_alignment, reason = "a map begins at a page")]
         let words = self.map.as_ptr().cast::<[AtomicU64; PAGE_BYTES / 8]>();
         #[expect(unsafe_code, reason = "atomic access to mapped memory has no safe form")]
         // SAFETY: the pointer is that of a live map of PAGE_BYTES bytes (the only length `open` accepts), so it is not

@@ -4,7 +4,7 @@ use std::ops::{Range, RangeBounds};
 
 use barrow_format::{Asset, Values};
 
-use crate::bars::span;
+use crate::bars::{Life, span};
 use crate::error::{Error, Result};
 use crate::lease::Lease;
 
@@ -123,21 +123,18 @@ impl Lease {
     }
 
     /// Returns the row of an asset at a place of the calendar.
+    #[inline]
     fn row_at(&self, asset: Asset, at: usize) -> Option<usize> {
-        let (rows, span) = (asset.row_range(), asset.calendar_span());
-        if !span.contains(&at) {
+        let life = Life::of(asset);
+        if !life.sessions().contains(&at) {
             return None;
         }
-        let before = at - span.start;
+        let row = life.row_of(self.snapshot(), at - life.sessions().start);
         if asset.calendar_range().is_some() {
-            return Some(rows.start + before);
+            return Some(row);
         }
-        // As many rows as there are times before this one, less at most all the times that are missing.
-        let missing = span.len() - rows.len();
-        let low = rows.start + before.saturating_sub(missing);
-        let high = (rows.start + before + 1).min(rows.end);
-        let times = &self.snapshot().time()[low..high];
-        times.binary_search(&self.calendar()[at]).ok().map(|found| low + found)
+        let time = self.snapshot().time(asset.row_range()).get(row - asset.row_range().start)?;
+        (*time == self.calendar()[at]).then_some(row)
     }
 
     /// Copies every asset's values of a stretch of the calendar to their places in `values`.
@@ -182,7 +179,7 @@ impl Lease {
             return;
         }
         let calendar = &self.calendar()[start..end];
-        let times = &self.snapshot().time()[rows.clone()];
+        let times = self.snapshot().time(rows.clone());
         let first = times.partition_point(|&time| time < calendar[0]);
         let mut at = 0;
         for (&time, &value) in times[first..].iter().zip(&source[rows.start + first..rows.end]) {

@@ -8,15 +8,16 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::DefaultHashBuilder;
 use parking_lot::Mutex;
 
 use crate::catalog::Catalog;
 use crate::error::Result;
-use crate::flight::{Flight, Ticket};
-use crate::front::{self, SHARDS, same_root};
+use crate::flight::Ticket;
+use crate::front::{self, SHARDS};
 use crate::lease::Lease;
 use crate::mapping::HeadMap;
+use crate::shelf::{Entry, Key, Shelf, Stage, Step};
 use crate::snapshot::{Currency, Opened, Padded, Pinned, Snapshot};
 use crate::spec::Spec;
 
@@ -42,47 +43,11 @@ pub struct BundlePool {
     id: u64,
     hasher: DefaultHashBuilder,
     capacity: AtomicUsize,
-    state: Mutex<State>,
+    shelf: Mutex<Shelf>,
     /// Counts uses; a bundle's stamp is the count at its last use. Written only when another bundle was used last.
     clock: Padded<AtomicU64>,
     /// Counted by the shard of the thread that hits.
     hits: [Padded<AtomicU64>; SHARDS],
-}
-
-#[derive(Default)]
-struct State {
-    entries: HashTable<Entry>,
-    misses: u64,
-    evictions: u64,
-    invalidations: u64,
-    open_nanos: u64,
-}
-
-struct Entry {
-    hash: u64,
-    root: Option<Arc<Path>>,
-    text: Box<OsStr>,
-    stage: Stage,
-}
-
-enum Stage {
-    Opening(Arc<Flight<Result<Arc<Opened>>>>),
-    Open { opened: Arc<Opened>, pins: [Option<Arc<Pinned>>; SHARDS] },
-}
-
-/// What to lease, and its hash.
-#[derive(Clone, Copy)]
-struct Key<'a> {
-    /// The catalog that `text` is a specification in; `None` when `text` is a path.
-    root: Option<&'a Arc<Path>>,
-    text: &'a OsStr,
-    hash: u64,
-}
-
-enum Step {
-    Held(Arc<Opened>),
-    Wait(Arc<Flight<Result<Arc<Opened>>>>),
-    Open(Ticket<Result<Arc<Opened>>>),
 }
 
 /// What a [`BundlePool`] has done so far and holds now.
@@ -121,8 +86,9 @@ impl BundlePool {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             hasher: DefaultHashBuilder::default(),
             capacity: AtomicUsize::new(capacity),
-            state: Mutex::default(),
-            clock: Padded::default(),
+            shelf: Mutex::default(),
+            // Ahead of every stamp, so that a bundle that was never used is not taken for the last one used.
+            clock: Padded(AtomicU64::new(1)),
             hits: Default::default(),
         }
     }
@@ -134,10 +100,10 @@ impl BundlePool {
 
     /// Changes how many bundles the pool may hold; those beyond leave at once, least recently used first.
     pub fn set_capacity(&self, capacity: usize) {
-        let mut state = self.state.lock();
+        let mut shelf = self.shelf.lock();
         self.capacity.store(capacity, Ordering::Relaxed);
-        let evicted = state.evict(capacity);
-        drop(state);
+        let evicted = shelf.evict(capacity);
+        drop(shelf);
         drop(evicted);
     }
 
@@ -168,26 +134,26 @@ impl BundlePool {
 
     /// Returns what the pool has done so far and holds now.
     pub fn stats(&self) -> PoolStats {
-        let state = self.state.lock();
+        let shelf = self.shelf.lock();
         PoolStats {
             hits: self.hits.iter().map(|hits| hits.0.load(Ordering::Relaxed)).sum(),
-            misses: state.misses,
-            evictions: state.evictions,
-            invalidations: state.invalidations,
-            open: state.open().count(),
-            open_nanos: state.open_nanos,
+            misses: shelf.misses,
+            evictions: shelf.evictions,
+            invalidations: shelf.invalidations,
+            open: shelf.open().count(),
+            open_nanos: shelf.open_nanos,
         }
     }
 
     /// Lets go of every bundle; leases keep what they have. Statistics go on.
     pub fn clear(&self) {
-        let mut state = self.state.lock();
+        let mut shelf = self.shelf.lock();
         let dropped: Vec<Entry> =
-            state.entries.extract_if(|entry| entry.opened().is_some()).collect();
+            shelf.entries.extract_if(|entry| entry.opened().is_some()).collect();
         for entry in &dropped {
             entry.release();
         }
-        drop(state);
+        drop(shelf);
         drop(dropped);
     }
 
@@ -204,6 +170,20 @@ impl BundlePool {
         self.lease_slowly(key, || self.open(key)).map(Lease::new)
     }
 
+    /// Leases with an opening of the test's own.
+    #[cfg(test)]
+    pub(crate) fn lease_with(
+        &self,
+        catalog: &Catalog,
+        spec: &str,
+        open: impl FnOnce() -> Result<Opened>,
+    ) -> Result<Lease> {
+        let text = OsStr::new(spec);
+        let hash = self.hasher.hash_one(text.as_encoded_bytes());
+        let key = Key { root: Some(catalog.shared_root()), text, hash };
+        self.lease_slowly(key, open).map(Lease::new)
+    }
+
     /// Finds the bundle in the table, waits for whoever is opening it, or opens it.
     #[cold]
     fn lease_slowly(
@@ -212,7 +192,7 @@ impl BundlePool {
         open: impl FnOnce() -> Result<Opened>,
     ) -> Result<Arc<Pinned>> {
         loop {
-            let step = self.state.lock().step(key, &self.hasher);
+            let step = self.shelf.lock().step(key);
             match step {
                 Step::Held(opened) if opened.is_current() => {
                     self.count_hit(&opened);
@@ -227,7 +207,7 @@ impl BundlePool {
                     }
                     Some(Ok(_)) | None => {}
                     Some(Err(error)) => {
-                        self.state.lock().misses += 1;
+                        self.shelf.lock().misses += 1;
                         return Err(error);
                     }
                 },
@@ -274,8 +254,8 @@ impl BundlePool {
             let (snapshot, opened) = (Arc::clone(&opened.snapshot), Arc::clone(opened));
             Arc::new(Pinned { snapshot, opened })
         };
-        let mut state = self.state.lock();
-        let entry = state.entries.find_mut(key.hash, |entry| entry.is(key));
+        let mut shelf = self.shelf.lock();
+        let entry = shelf.entries.find_mut(key.hash, |entry| entry.is(key));
         let Some(Entry { stage: Stage::Open { opened: held, pins }, .. }) = entry else {
             return fresh();
         };
@@ -285,22 +265,22 @@ impl BundlePool {
         }
         let Some(place) = pins.get_mut(front::shard()) else { return fresh() };
         let pinned = Arc::clone(place.get_or_insert_with(fresh));
-        drop(state);
+        drop(shelf);
         front::remember(self.id, key.hash, key.root, key.text, &pinned);
         pinned
     }
 
     /// Lets go of a bundle that is no longer what its name means, unless another thread did so already.
     fn invalidate(&self, key: Key<'_>, stale: &Arc<Opened>) {
-        let mut state = self.state.lock();
+        let mut shelf = self.shelf.lock();
         let is_it = |entry: &Entry| {
             entry.is(key) && entry.opened().is_some_and(|held| Arc::ptr_eq(held, stale))
         };
-        if let Ok(found) = state.entries.find_entry(key.hash, is_it) {
+        if let Ok(found) = shelf.entries.find_entry(key.hash, is_it) {
             let (entry, _) = found.remove();
             entry.release();
-            state.invalidations += 1;
-            drop(state);
+            shelf.invalidations += 1;
+            drop(shelf);
             drop(entry);
         }
     }
@@ -310,14 +290,7 @@ impl BundlePool {
         let catalog = Catalog::at(root);
         match Spec::parse(&key.text.to_string_lossy())? {
             Spec::File(path) => open_file(path),
-            Spec::Newest(name) => {
-                let path = catalog.dir(name).head();
-                let head = HeadMap::open(&path)?.ok_or_else(|| catalog.unknown(name))?;
-                let newest = head.read().map_err(crate::head::damaged(&path))?;
-                let snapshot = self.open_version(&catalog, name, newest.version)?;
-                let generation = newest.generation;
-                Ok(Opened::new(snapshot, Currency::Generation { head, generation }))
-            }
+            Spec::Newest(name) => self.open_newest(&catalog, name),
             Spec::Pinned { name, prefix } => {
                 // The generation comes first: a version published later must not go unnoticed.
                 let head = HeadMap::open(&catalog.dir(name).head()).ok().flatten();
@@ -333,6 +306,16 @@ impl BundlePool {
         }
     }
 
+    /// Opens the newest version, as of the generation of the page that names it.
+    pub(crate) fn open_newest(&self, catalog: &Catalog, name: &str) -> Result<Opened> {
+        let path = catalog.dir(name).head();
+        let head = HeadMap::open(&path)?.ok_or_else(|| catalog.unknown(name))?;
+        let newest = head.read().map_err(crate::head::damaged(&path))?;
+        let snapshot = self.open_version(catalog, name, newest.version)?;
+        let generation = newest.generation;
+        Ok(Opened::new(snapshot, Currency::Generation { head, generation }))
+    }
+
     /// Opens a version, or shares the snapshot that another entry has of it.
     fn open_version(
         &self,
@@ -341,7 +324,7 @@ impl BundlePool {
         version: barrow_format::Version,
     ) -> Result<Arc<Snapshot>> {
         let located = catalog.locate(name, version)?;
-        let known = self.state.lock().open().find_map(|opened| {
+        let known = self.shelf.lock().open().find_map(|opened| {
             let same = opened.snapshot.path() == located.path;
             (same && opened.currency.holds()).then(|| Arc::clone(&opened.snapshot))
         });
@@ -361,73 +344,6 @@ impl fmt::Debug for BundlePool {
     }
 }
 
-impl State {
-    /// Returns what a lease has to do next; when that is to open, everyone else will wait for it.
-    fn step(&mut self, key: Key<'_>, hasher: &DefaultHashBuilder) -> Step {
-        match self.entries.find(key.hash, |entry| entry.is(key)).map(|entry| &entry.stage) {
-            Some(Stage::Open { opened, .. }) => Step::Held(Arc::clone(opened)),
-            Some(Stage::Opening(flight)) => Step::Wait(Arc::clone(flight)),
-            None => {
-                let (flight, ticket) = Flight::start();
-                let entry = Entry {
-                    hash: key.hash,
-                    root: key.root.cloned(),
-                    text: key.text.into(),
-                    stage: Stage::Opening(flight),
-                };
-                debug_assert_eq!(key.hash, hasher.hash_one(key.text.as_encoded_bytes()));
-                self.entries.insert_unique(key.hash, entry, |entry| entry.hash);
-                Step::Open(ticket)
-            }
-        }
-    }
-
-    fn open(&self) -> impl Iterator<Item = &Arc<Opened>> {
-        self.entries.iter().filter_map(Entry::opened)
-    }
-
-    /// Removes the least recently used bundles beyond `capacity` and returns them, to be dropped without the lock.
-    fn evict(&mut self, capacity: usize) -> Vec<Entry> {
-        let mut evicted = Vec::new();
-        let mut excess = self.open().count().saturating_sub(capacity);
-        while excess > 0 {
-            let used = |opened: &Arc<Opened>| opened.used.0.load(Ordering::Relaxed);
-            let Some(oldest) = self.open().min_by_key(|opened| used(opened)).map(Arc::clone) else {
-                break;
-            };
-            let is_it = |entry: &mut Entry| {
-                entry.opened().is_some_and(|opened| Arc::ptr_eq(opened, &oldest))
-            };
-            evicted.extend(self.entries.extract_if(is_it).inspect(Entry::release));
-            self.evictions += 1;
-            excess -= 1;
-        }
-        evicted
-    }
-}
-
-impl Entry {
-    fn is(&self, key: Key<'_>) -> bool {
-        self.hash == key.hash
-            && same_root(self.root.as_ref(), key.root)
-            && self.text.as_encoded_bytes() == key.text.as_encoded_bytes()
-    }
-
-    fn opened(&self) -> Option<&Arc<Opened>> {
-        match &self.stage {
-            Stage::Open { opened, .. } => Some(opened),
-            Stage::Opening(_) => None,
-        }
-    }
-
-    /// Tells the threads' fronts that the pool no longer holds this.
-    fn release(&self) {
-        if let Some(opened) = self.opened() {
-            opened.held.store(false, Ordering::Release);
-        }
-    }
-}
-
 /// The duty to replace the entry of an opening, also when the opening panics.
 struct Duty<'a> {
     pool: &'a BundlePool,
@@ -438,20 +354,20 @@ struct Duty<'a> {
 impl Duty<'_> {
     fn finish(mut self, opened: Option<&Arc<Opened>>, nanos: u64) {
         self.done = true;
-        let mut state = self.pool.state.lock();
-        state.misses += 1;
-        state.open_nanos += nanos;
+        let mut shelf = self.pool.shelf.lock();
+        shelf.misses += 1;
+        shelf.open_nanos += nanos;
         let Some(opened) = opened else {
-            state.remove_opening(self.key);
+            shelf.remove_opening(self.key);
             return;
         };
         self.pool.touch(opened);
         opened.held.store(true, Ordering::Release);
-        if let Some(entry) = state.entries.find_mut(self.key.hash, |entry| entry.is(self.key)) {
+        if let Some(entry) = shelf.entries.find_mut(self.key.hash, |entry| entry.is(self.key)) {
             entry.stage = Stage::Open { opened: Arc::clone(opened), pins: Default::default() };
         }
-        let evicted = state.evict(self.pool.capacity());
-        drop(state);
+        let evicted = shelf.evict(self.pool.capacity());
+        drop(shelf);
         drop(evicted);
     }
 }
@@ -459,16 +375,7 @@ impl Duty<'_> {
 impl Drop for Duty<'_> {
     fn drop(&mut self) {
         if !self.done {
-            self.pool.state.lock().remove_opening(self.key);
-        }
-    }
-}
-
-impl State {
-    fn remove_opening(&mut self, key: Key<'_>) {
-        let is_it = |entry: &Entry| entry.is(key) && entry.opened().is_none();
-        if let Ok(found) = self.entries.find_entry(key.hash, is_it) {
-            found.remove();
+            self.pool.shelf.lock().remove_opening(self.key);
         }
     }
 }

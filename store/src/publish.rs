@@ -48,7 +48,8 @@ use crate::sink::FileSink;
 /// for column in 1..6 {
 ///     writer.put(0, column, Values::F64(&[1.5, 2.5]))?;
 /// }
-/// let published = staging.publish(writer.finish()?)?;
+/// let written = writer.finish()?;
+/// let published = staging.publish(written)?;
 /// assert_eq!((published.generation, published.parent), (1, None));
 ///
 /// let lease = catalog.lease("example")?;

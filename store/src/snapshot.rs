@@ -1,12 +1,14 @@
 //! Snapshots: one bundle version, mapped and opened, shared by everyone who leases it.
 
 use std::fs::Metadata;
+use std::ops::Range;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use barrow_format::{Bundle, PhysicalType, Values};
+use zerocopy::{FromBytes, Immutable};
 
 use crate::bundle_dir::stem;
 use crate::catalog::Located;
@@ -22,8 +24,10 @@ pub(crate) struct Snapshot {
     bundle: Bundle<Mapping>,
     name: String,
     path: PathBuf,
-    /// Where the columns of [`STANDARD`] lie, if they exist and hold f64.
+    /// Where the columns of [`STANDARD`] begin in the file, if they exist and hold raw f64.
     standard: [Option<usize>; STANDARD.len()],
+    /// Where the timestamps begin in the file.
+    time: usize,
 }
 
 impl Snapshot {
@@ -55,16 +59,22 @@ impl Snapshot {
 
     fn over(mapping: Mapping, name: String, path: &Path) -> Result<Self> {
         let bundle = Bundle::open(mapping).map_err(Error::corrupt(path))?;
-        let float = |name| {
-            let index = bundle.schema().column_index(name)?;
-            let physical = bundle.schema().columns().get(index)?.physical;
-            (physical == PhysicalType::F64).then_some(index)
-        };
-        let standard = STANDARD.map(float);
-        // What `time` and `calendar` take for granted.
+        // What `time`, `calendar` and `floats` take for granted: all columns of a schema that opened can be read, and a
+        // part's columns have as many rows as the part.
         bundle.calendar().map_err(Error::corrupt(path))?;
-        bundle.column(0).map_err(Error::corrupt(path))?;
-        Ok(Self { bundle, name, path: path.to_owned(), standard })
+        let start = |index, physical| {
+            let values = bundle.column(index)?;
+            let offset = values.as_bytes().as_ptr().addr() - bundle.as_bytes().as_ptr().addr();
+            Ok((values.physical() == physical).then_some(offset))
+        };
+        let time = start(0, PhysicalType::I64).map_err(Error::corrupt(path))?.unwrap_or(0);
+        let mut standard = [None; STANDARD.len()];
+        for (place, name) in standard.iter_mut().zip(STANDARD) {
+            if let Some(index) = bundle.schema().column_index(name) {
+                *place = start(index, PhysicalType::F64).map_err(Error::corrupt(path))?;
+            }
+        }
+        Ok(Self { bundle, name, path: path.to_owned(), standard, time })
     }
 
     #[inline]
@@ -91,25 +101,33 @@ impl Snapshot {
         self.bundle.schema().column_index(name).ok_or_else(|| self.unknown_column(name))
     }
 
-    /// Returns the timestamps of all assets, asset after asset.
+    /// Returns the timestamps of some rows.
     #[inline]
-    pub(crate) fn time(&self) -> &[i64] {
-        // Opening read the column, and a schema's first column is i64.
-        self.bundle.column(0).ok().and_then(Values::as_i64).unwrap_or_default()
+    pub(crate) fn time(&self, rows: Range<usize>) -> &[i64] {
+        self.numbers(self.time, rows)
     }
 
     /// Returns all distinct timestamps, ascending.
     #[inline]
     pub(crate) fn calendar(&self) -> &[i64] {
-        // Opening read it.
         self.bundle.calendar().unwrap_or_default()
     }
 
-    /// Returns the whole column of the standard name at `place` of [`STANDARD`].
+    /// Returns some rows of the column of the standard name at `place` of [`STANDARD`].
     #[inline]
-    pub(crate) fn standard(&self, place: usize) -> Option<&[f64]> {
-        let index = (*self.standard.get(place)?)?;
-        self.bundle.column(index).ok()?.as_f64()
+    pub(crate) fn floats(&self, place: usize, rows: Range<usize>) -> Option<&[f64]> {
+        let start = (*self.standard.get(place)?)?;
+        Some(self.numbers(start, rows))
+    }
+
+    /// Returns some rows of a column of eight-byte numbers that begins at byte `start`.
+    ///
+    /// Sees the bytes again instead of keeping a slice, which would borrow from `self`: a bounds and an alignment check,
+    /// both of which opening has made certain.
+    #[inline]
+    fn numbers<T: FromBytes + Immutable>(&self, start: usize, rows: Range<usize>) -> &[T] {
+        let (from, to) = (start + rows.start * size_of::<T>(), start + rows.end * size_of::<T>());
+        <[T]>::ref_from_bytes(&self.bundle.as_bytes()[from..to]).unwrap_or_default()
     }
 
     #[cold]

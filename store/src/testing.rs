@@ -2,11 +2,104 @@
 
 use std::path::Path;
 
+use barrow_format::{
+    AssetSpec, BundleSpec, BundleWriter, Column, LogicalType, PhysicalType, Provenance, Schema,
+    Sink, Values, Written,
+};
 use tempfile::TempDir;
+
+use crate::catalog::Catalog;
+use crate::publish::Published;
+
+/// Nanoseconds of a day.
+pub(crate) const DAY: i64 = 86_400_000_000_000;
 
 /// Returns a temporary directory, in memory where the machine offers that: flushing costs nothing there.
 pub(crate) fn dir() -> TempDir {
     let memory = Path::new("/dev/shm");
     let made = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() };
     made.or_else(|_| TempDir::new()).unwrap()
+}
+
+/// One asset to write: its symbol and the days on which it has bars.
+#[derive(Debug, Clone)]
+pub(crate) struct Listing {
+    pub(crate) symbol: String,
+    pub(crate) days: Vec<i64>,
+}
+
+impl Listing {
+    pub(crate) fn new(symbol: &str, days: impl IntoIterator<Item = i64>) -> Self {
+        Self { symbol: symbol.to_owned(), days: days.into_iter().collect() }
+    }
+}
+
+/// The value of a column on a day: different for every asset, column and day.
+pub(crate) fn value(seed: u32, asset: usize, column: usize, day: i64) -> f64 {
+    let asset = f64::from(u32::try_from(asset).unwrap());
+    let column = f64::from(u32::try_from(column).unwrap());
+    let day = f64::from(i32::try_from(day).unwrap());
+    f64::from(seed) + asset * 1e6 + column * 1e5 + day
+}
+
+/// The schema of the test bundles: daily bars, one column of f32 and one of decimals.
+pub(crate) fn schema() -> Schema {
+    let daily = Schema::daily(&[]).unwrap();
+    let mut columns = daily.columns().to_vec();
+    columns.push(Column::new("vwap", PhysicalType::F32, LogicalType::Price));
+    columns.push(Column::new("fee", PhysicalType::I64, LogicalType::Decimal { scale: 2 }));
+    Schema::new(columns, daily.frequency(), "UTC", daily.stamp(), "").unwrap()
+}
+
+/// Writes a bundle of these listings, which are in symbol order.
+pub(crate) fn write<S: Sink>(sink: &S, listings: &[Listing], seed: u32, tool: &str) -> Written {
+    let rows = |listing: &Listing| u64::try_from(listing.days.len()).unwrap();
+    let assets = listings.iter().map(|it| AssetSpec::new(it.symbol.as_str(), rows(it))).collect();
+    let provenance = Provenance { tool: tool.to_owned(), sources: vec![] };
+    let spec = BundleSpec { schema: schema(), assets, adjustments: vec![], provenance };
+    let writer = BundleWriter::new(spec, sink).unwrap();
+    for (asset, listing) in listings.iter().enumerate() {
+        let times: Vec<i64> = listing.days.iter().map(|day| day * DAY).collect();
+        writer.put(asset, 0, Values::I64(&times)).unwrap();
+        for column in 1..6 {
+            let values: Vec<f64> =
+                listing.days.iter().map(|&day| value(seed, asset, column, day)).collect();
+            writer.put(asset, column, Values::F64(&values)).unwrap();
+        }
+        let narrow: Vec<f32> =
+            listing.days.iter().map(|&day| f32::from(i16::try_from(day).unwrap())).collect();
+        writer.put(asset, 6, Values::F32(&narrow)).unwrap();
+        writer.put(asset, 7, Values::I64(&listing.days)).unwrap();
+    }
+    writer.finish().unwrap()
+}
+
+/// Publishes a bundle of these listings.
+pub(crate) fn publish(catalog: &Catalog, name: &str, listings: &[Listing], seed: u32) -> Published {
+    let staging = catalog.stage(name).unwrap();
+    let written = write(staging.sink(), listings, seed, "test 1");
+    staging.publish(written).unwrap()
+}
+
+/// Publishes a bundle of one asset `A` with three bars.
+pub(crate) fn publish_small(catalog: &Catalog, name: &str, seed: u32) -> Published {
+    publish(catalog, name, &[Listing::new("A", 0..3)], seed)
+}
+
+/// Returns every path below a directory, relative to it, ascending.
+pub(crate) fn tree(root: &Path) -> Vec<String> {
+    fn walk(root: &Path, path: &Path, found: &mut Vec<String>) {
+        let Ok(entries) = std::fs::read_dir(path) else { return };
+        for entry in entries {
+            let path = entry.unwrap().path();
+            found.push(path.strip_prefix(root).unwrap().to_str().unwrap().to_owned());
+            if path.is_dir() {
+                walk(root, &path, found);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(root, root, &mut found);
+    found.sort();
+    found
 }

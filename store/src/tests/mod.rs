@@ -1,0 +1,10 @@
+//! What the store promises, each promise in a file of its own.
+
+mod arrow;
+mod bars;
+mod cache;
+mod catalog;
+mod crash;
+mod panel;
+mod pool;
+mod verify;
