@@ -3,6 +3,7 @@
 mod corruption;
 mod golden;
 mod open_constant;
+mod pool;
 mod roundtrip;
 mod spec;
 mod tidy;

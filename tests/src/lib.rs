@@ -9,6 +9,7 @@
 )]
 
 pub mod content;
+mod guides;
 mod places;
 
 pub use crate::places::{barrow, barrow_at, checkout, shared};

@@ -1,0 +1,72 @@
+//! The bodies of the fuzz targets. Each takes any bytes and panics exactly when a promise is broken.
+//!
+//! `fuzz/corpus/TARGET/` has saved inputs; `cargo test` replays them on the pinned toolchain. To fuzz on
+//! it, without any other tool:
+//!
+//! ```sh
+//! cd fuzz
+//! COV="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+//!   -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+//!   -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing -Ccodegen-units=1"
+//! RUSTFLAGS="$COV" cargo build --release --features fuzzing --target x86_64-unknown-linux-gnu
+//! target/x86_64-unknown-linux-gnu/release/mutate_bundle corpus/mutate_bundle -max_total_time=60
+//! ```
+
+mod content;
+mod csv;
+
+use barrow_format::{AlignedBytes, Bundle};
+
+pub use crate::content::roundtrip;
+pub use crate::csv::ingest_csv;
+
+/// Any bytes: opening, reading and verifying never panic.
+pub fn open_bundle(input: &[u8]) {
+    if let Ok(bundle) = Bundle::open(AlignedBytes::copy_of(input)) {
+        read_everything(&bundle);
+        let _ = bundle.verify();
+    }
+}
+
+/// A bundle with changes: the input is a list of (offset u16 times 7, value), applied to a whole bundle.
+/// Whatever differs from the original is noticed by opening or by verification.
+pub fn mutate_bundle(input: &[u8]) {
+    let whole = content::small_bundle();
+    let mut damaged = AlignedBytes::copy_of(whole.as_ref());
+    let len = whole.as_ref().len();
+    for change in input.chunks_exact(3) {
+        let at = usize::from(u16::from_le_bytes([change[0], change[1]])) * 7 % len;
+        damaged.as_mut()[at] = change[2];
+    }
+    let same = damaged.as_ref() == whole.as_ref();
+    let noticed = match Bundle::open(damaged) {
+        Err(_) => true,
+        Ok(bundle) => {
+            read_everything(&bundle);
+            !bundle.verify().ok()
+        }
+    };
+    assert_eq!(noticed, !same, "a changed byte is noticed, an unchanged bundle is whole");
+}
+
+/// Uses everything that a reader offers.
+fn read_everything(bundle: &Bundle<AlignedBytes>) {
+    let columns = bundle.schema().columns().len();
+    let _ = bundle.calendar();
+    let _ = bundle.adjustments();
+    let _ = bundle.provenance();
+    for index in 0..columns {
+        let _ = bundle.column(index);
+        let _ = bundle.column_stats(index);
+    }
+    for ordinal in 0..bundle.asset_count().min(64) {
+        let Ok(asset) = bundle.asset_at(ordinal) else { continue };
+        let _ = bundle.symbol(asset).map(|symbol| bundle.asset(symbol));
+        let _ = bundle.metadata(asset);
+        for index in 0..columns {
+            let _ = bundle.series(index, asset);
+            let _ = bundle.series_stats(index, asset);
+            let _ = bundle.series_zones(index, asset).map(Iterator::count);
+        }
+    }
+}
