@@ -9,7 +9,7 @@ use crate::costs::{Commission, Slippage};
 use crate::curve;
 use crate::metrics::{Metrics, Track, Trades};
 use crate::performance::Performance;
-use crate::portal::{AssetPlace, Portal, Scope, Source};
+use crate::portal::{Portal, Scope, Source};
 use crate::portfolio::{ByAsset, Filled, add_trades};
 use crate::setup::{Declared, Setup, Spare};
 use crate::strategy::Strategy;
@@ -94,8 +94,12 @@ impl Backtest {
         let mut bars_held = 0;
         for tick in period.clone() {
             context.book.blotter.take_due(tick, &mut desk.due);
-            for order in &desk.due {
-                let filled = self.fill(*order, tick, open, assets, portal)?;
+            // Read first, then booked: the opens of many assets lie far apart in memory, and loads
+            // that wait for nothing else wait together.
+            desk.opens.clear();
+            desk.opens.extend(desk.due.iter().map(|order| open[order.asset.index()][order.row]));
+            for (order, opens_at) in desk.due.iter().zip(&desk.opens) {
+                let filled = self.fill(*order, *opens_at, tick, portal)?;
                 context.book.portfolio.fill(filled);
             }
             context.move_to(tick);
@@ -120,17 +124,15 @@ impl Backtest {
     fn fill(
         &self,
         order: Order,
+        opens_at: f64,
         tick: u32,
-        open: &[&[f64]],
-        assets: &[AssetPlace<'_>],
         portal: &Portal<'_>,
     ) -> Result<Filled, Error> {
-        let Order { asset, quantity, row, .. } = order;
-        let opens_at = open[asset.index()][row];
+        let Order { asset, quantity, .. } = order;
         let price = self.slippage.price(quantity, opens_at);
         if !price.is_finite() {
             return Err(Error::BadPrice {
-                symbol: assets[asset.index()].symbol.to_owned(),
+                symbol: portal.assets[asset.index()].symbol.to_owned(),
                 column: "open",
                 time: portal.all_times()[tick as usize],
                 value: opens_at,
@@ -148,6 +150,8 @@ pub(crate) struct Desk {
     /// During the run the cash at each tick, after it the equity.
     pub(crate) equity: Vec<f64>,
     due: Vec<Order>,
+    /// The opens at which they fill.
+    opens: Vec<f64>,
     by_asset: ByAsset,
     returns: Vec<f64>,
     spare: Spare,

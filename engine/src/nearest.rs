@@ -14,18 +14,24 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
     best.map(|(_, candidate)| candidate)
 }
 
-/// Insertions, deletions and replacements that turn one text into the other, case ignored.
+/// Insertions, deletions, replacements and swaps of neighbours that turn one text into the other,
+/// case ignored.
 fn edit_distance(a: &str, b: &str) -> usize {
+    let a: Vec<char> = a.to_lowercase().chars().collect();
     let b: Vec<char> = b.to_lowercase().chars().collect();
+    let mut before: Vec<usize> = Vec::new();
     let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.to_lowercase().chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+    for i in 0..a.len() {
+        let mut next = vec![i + 1];
+        for j in 0..b.len() {
+            let replaced = row[j] + usize::from(a[i] != b[j]);
+            let mut least = replaced.min(row[j + 1] + 1).min(next[j] + 1);
+            if i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j] {
+                least = least.min(before[j - 1] + 1);
+            }
+            next.push(least);
         }
+        before = std::mem::replace(&mut row, next);
     }
     row[b.len()]
 }
@@ -37,7 +43,7 @@ mod tests {
     #[test]
     fn finds_what_was_meant_and_nothing_far_off() {
         let known = ["fast", "slow", "shares"];
-        assert_eq!(nearest("fsat", known), None);
+        assert_eq!(nearest("fsat", known), Some("fast"));
         assert_eq!(nearest("fas", known), Some("fast"));
         assert_eq!(nearest("Share", known), Some("shares"));
         assert_eq!(nearest("zzz", known), None);

@@ -49,11 +49,11 @@ impl Changes {
                 self.collected.push((tick, Change { asset, value: f64::from(level) }));
             }
         };
-        let mut chunks = levels.chunks_exact(8);
+        let (chunks, rest) = levels.as_chunks::<8>();
         let mut at = 0;
-        for chunk in &mut chunks {
+        for chunk in chunks {
             // Eight rows at once: a byte differs from the one before it where the level changes.
-            let bytes = chunk.iter().rev().fold(0_u64, |word, byte| word << 8 | u64::from(*byte));
+            let bytes = u64::from_le_bytes(*chunk);
             let mut differing = bytes ^ (bytes << 8 | u64::from(previous));
             while differing != 0 {
                 let row = (differing.trailing_zeros() / 8) as usize;
@@ -63,7 +63,7 @@ impl Changes {
             previous = chunk[7];
             at += 8;
         }
-        for level in chunks.remainder() {
+        for level in rest {
             if *level != previous {
                 add(at, *level);
             }

@@ -19,5 +19,8 @@
 mod cross;
 mod decimal;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use cross::levels;
 pub(crate) use decimal::ExactSums;

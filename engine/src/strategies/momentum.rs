@@ -14,12 +14,13 @@ pub(super) const SPEC: StrategySpec = StrategySpec {
     name: "momentum",
     summary: "holds the `top` assets with the highest return over `lookback` bars, in equal parts",
     rule: "The score of an asset with a bar at the tick and `lookback` + 1 closes so far is close / \
-           close `lookback` bars earlier - 1. At the first tick with any score and at every \
-           `rebalance`-th tick from there, the `top` highest scores are chosen (of equal ones the \
-           first symbols). The target of each chosen asset is the whole number of shares that \
-           `invest` x equity / `top` pays for at its close, that of every other asset 0; the \
-           difference between target and position is ordered and fills at the asset's next open. \
-           When fewer than `top` have a score, their shares of the equity stay in cash.",
+           close `lookback` bars earlier - 1. A choice is made at the first tick with any score, \
+           and then at the first tick with any score that is `rebalance` or more ticks after the \
+           last choice: the `top` highest scores are chosen (of equal ones the first symbols). The \
+           target of each chosen asset is the whole number of shares that `invest` x equity / `top` \
+           pays for at its close, that of every other asset 0; the difference between target and \
+           position is ordered and fills at the asset's next open. When fewer than `top` have a \
+           score, their shares of the equity stay in cash.",
     params: &[
         ParamSpec {
             name: "lookback",

@@ -1,0 +1,19 @@
+//! Promises of the engine, one module each.
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+mod bundles;
+#[cfg(test)]
+mod determinism;
+#[cfg(test)]
+mod json;
+#[cfg(test)]
+mod lookahead;
+#[cfg(test)]
+mod parity;
+#[cfg(test)]
+mod reference;
+#[cfg(test)]
+mod rules;
+#[cfg(test)]
+mod scope;
