@@ -42,7 +42,9 @@ fn add_segment(part: &mut [f64], first_tick: u32, position: f64, place: &Place, 
                 *equity += position * close;
             }
             let last = position * close[close.len() - 1];
-            after.iter_mut().for_each(|equity| *equity += last);
+            for equity in after {
+                *equity += last;
+            }
         }
         Place::Ticks(ticks) => {
             let mut row = row;

@@ -160,12 +160,17 @@ fn products_too_large_for_the_fast_path_stay_exact() {
     assert!(matches!(sums, ExactSums::F64 { .. }));
     let mut actual = Vec::new();
     levels(&sums, 1_500, 3_000, 0..4_000, &mut actual);
-    let units: Vec<i128> = values.iter().map(|value| (value * 100.0).round() as i128).collect();
+    let units: Vec<i128> = values.iter().map(|value| hundredths(*value)).collect();
     for (at, level) in actual.iter().enumerate().skip(2_999) {
         let sum = |window: usize| units[at + 1 - window..=at].iter().sum::<i128>();
         assert_eq!(*level, u8::from(sum(1_500) * 3_000 > sum(3_000) * 1_500), "{at}");
     }
     assert!(actual.contains(&1));
+}
+
+/// The value in hundredths, read off its digits.
+fn hundredths(value: f64) -> i128 {
+    format!("{value:.2}").replace('.', "").parse().unwrap()
 }
 
 #[test]

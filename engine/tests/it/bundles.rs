@@ -37,6 +37,11 @@ impl Bar {
     }
 }
 
+/// A count as an f64.
+pub(crate) fn number(count: usize) -> f64 {
+    f64::from(u32::try_from(count).unwrap())
+}
+
 /// The f64 that a price of so many hundredths is read as.
 pub(crate) fn cents(value: i64) -> f64 {
     format!("{value}e-2").parse().unwrap()
@@ -116,6 +121,9 @@ impl Market {
     }
 }
 
+/// Bars (present, open, close), first day, whether all are present.
+type Random = (Vec<(bool, i64, i64)>, usize, bool);
+
 /// Random markets: up to `assets` assets on a calendar of up to `days` days, with and without gaps,
 /// late starts and early ends; closes of few distinct values, so that means are often equal.
 pub(crate) fn markets(assets: usize, days: usize) -> impl Strategy<Value = Market> {
@@ -123,22 +131,19 @@ pub(crate) fn markets(assets: usize, days: usize) -> impl Strategy<Value = Marke
     let asset =
         (prop::collection::vec(bar, 1..=days), 0..days, prop_oneof![Just(true), any::<bool>()]);
     prop::collection::vec(asset, 1..=assets).prop_map(|assets| {
-        let asset =
-            |(at, (bars, start, gap_free)): (usize, (Vec<(bool, i64, i64)>, usize, bool))| {
-                AssetBars {
-                    symbol: format!("S{at}"),
-                    bars: (i64::try_from(start).unwrap()..)
-                        .zip(bars)
-                        .enumerate()
-                        .filter(|(row, (_, (present, ..)))| *row == 0 || gap_free || *present)
-                        .map(|(_, (day, (_, open, close_cents)))| Bar {
-                            time: day * DAY,
-                            open: cents(open),
-                            close_cents,
-                        })
-                        .collect(),
-                }
-            };
+        let asset = |(at, (bars, start, gap_free)): (usize, Random)| AssetBars {
+            symbol: format!("S{at}"),
+            bars: (i64::try_from(start).unwrap()..)
+                .zip(bars)
+                .enumerate()
+                .filter(|(row, (_, (present, ..)))| *row == 0 || gap_free || *present)
+                .map(|(_, (day, (_, open, close_cents)))| Bar {
+                    time: day * DAY,
+                    open: cents(open),
+                    close_cents,
+                })
+                .collect(),
+        };
         Market { assets: assets.into_iter().enumerate().map(asset).collect() }
     })
 }

@@ -8,7 +8,7 @@ use barrow_engine::{
 };
 use barrow_store::SeriesCache;
 
-use super::bundles::Market;
+use super::bundles::{Market, number};
 
 /// Five assets of 200 days whose closes wander; one has gaps.
 fn market() -> Market {
@@ -134,7 +134,7 @@ impl Strategy for Fragile {
 
     fn on_bar(&mut self, context: &mut Context<'_>) -> Result<(), Error> {
         for asset in context.assets() {
-            context.order_target(asset, (context.elapsed() % 5) as f64)?;
+            context.order_target(asset, number(context.elapsed() % 5))?;
         }
         match self.mood {
             3 if context.elapsed() == 100 => panic!("mood {} at tick 100", self.mood),
@@ -149,8 +149,10 @@ impl Strategy for Fragile {
 }
 
 fn fragile(params: &Params) -> Result<Box<dyn Strategy + Send>, Error> {
-    let mood = params.get("mood").and_then(Value::as_i64).unwrap_or(0);
-    Ok(Box::new(Fragile { mood }))
+    match params.get("mood").and_then(Value::as_i64) {
+        Some(mood) => Ok(Box::new(Fragile { mood })),
+        None => Err(Error::Constraint { strategy: "fragile", rule: "a mood" }),
+    }
 }
 
 #[test]

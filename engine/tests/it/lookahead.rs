@@ -12,7 +12,7 @@ use barrow_engine::{
 use barrow_store::SeriesCache;
 use proptest::prelude::{ProptestConfig, prop_assert_eq, proptest};
 
-use super::bundles::{Market, markets};
+use super::bundles::{Market, markets, number};
 
 /// Reads everything a context offers and trades on it, so that a leak anywhere changes a fill.
 #[derive(Default)]
@@ -71,7 +71,7 @@ impl Strategy for Curious {
             wish += context.value(asset, ema).unwrap_or(0.0);
             wish += context.values(asset, since_high, 4).iter().sum::<f64>();
             wish += if context.has_bar(asset) { 3.0 } else { 0.0 };
-            wish += context.bars_so_far(asset) as f64 + context.elapsed() as f64;
+            wish += number(context.bars_so_far(asset) + context.elapsed());
             wish += (context.equity() + context.cash()).abs() + context.position(asset);
             context.order_target(asset, (wish * 8.0).floor() % 17.0 - 8.0)?;
         }

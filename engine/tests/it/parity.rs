@@ -11,7 +11,7 @@ use barrow_store::SeriesCache;
 use proptest::prelude::{Just, ProptestConfig, prop, prop_oneof, proptest};
 use proptest::strategy::Strategy as Generator;
 
-use super::bundles::{DAY, Market, markets};
+use super::bundles::{DAY, Market, markets, number};
 use super::reference::{self, Ledger, Settings, trade_profits};
 
 /// What to do at a tick.
@@ -157,24 +157,24 @@ fn assert_metrics(metrics: &Metrics, ledger: &Ledger, per_year: f64) {
     }
     close(metrics.max_drawdown, depth, "max_drawdown");
     assert_eq!(metrics.max_drawdown_length, length as u64);
-    close(metrics.exposure, ledger.ticks_held as f64 / n as f64, "exposure");
+    close(metrics.exposure, number(ledger.ticks_held) / number(n), "exposure");
     let profits = trade_profits(&ledger.fills, ledger.positions.len());
     let won: Vec<f64> = profits.iter().copied().filter(|profit| *profit > 0.0).collect();
     let lost: f64 = profits.iter().filter(|profit| **profit < 0.0).sum();
     assert_eq!((metrics.trades, metrics.fills), (profits.len() as u64, ledger.fills.len() as u64));
-    close(metrics.win_rate, won.len() as f64 / profits.len() as f64, "win_rate");
+    close(metrics.win_rate, number(won.len()) / number(profits.len()), "win_rate");
     close(metrics.profit_factor, won.iter().sum::<f64>() / -lost, "profit_factor");
     if n < 2 || curve[..n - 1].iter().any(|value| *value <= 0.0) {
         assert_eq!((metrics.sharpe, metrics.sortino, metrics.annual_return), (None, None, None));
         return;
     }
     let returns: Vec<f64> = curve.windows(2).map(|pair| pair[1] / pair[0] - 1.0).collect();
-    let m = returns.len() as f64;
+    let m = number(returns.len());
     let mean = returns.iter().sum::<f64>() / m;
     let downside = (returns.iter().filter(|r| **r < 0.0).map(|r| r * r).sum::<f64>() / m).sqrt();
     close(metrics.sortino, mean / downside * per_year.sqrt(), "sortino");
     let traded: f64 = ledger.fills.iter().map(|fill| (fill.2 * fill.3).abs()).sum();
-    let mean_equity = curve.iter().sum::<f64>() / n as f64;
+    let mean_equity = curve.iter().sum::<f64>() / number(n);
     close(metrics.turnover, traded / 2.0 / mean_equity / (m / per_year), "turnover");
     if returns.iter().any(|r| *r != returns[0]) {
         let sd = (returns.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / (m - 1.0)).sqrt();

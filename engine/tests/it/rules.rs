@@ -4,7 +4,7 @@ use barrow_engine::{Commission, Params, Slippage, strategies};
 use barrow_store::SeriesCache;
 use proptest::prelude::*;
 
-use super::bundles::{Market, cents, markets};
+use super::bundles::{Market, cents, markets, number};
 use super::parity::{assert_same, backtest, settings, settings_without_costs};
 use super::reference::{self, Moment, Settings};
 
@@ -28,6 +28,11 @@ fn check(
     assert_eq!(performance.strategy, name);
 }
 
+fn whole(count: usize) -> i64 {
+    i64::try_from(count).unwrap()
+}
+
+/// The assets with a bar at the tick.
 fn all(moment: &Moment<'_>) -> Vec<usize> {
     (0..moment.market.assets.len()).filter(|asset| moment.has_bar(*asset)).collect()
 }
@@ -53,7 +58,7 @@ proptest! {
                     return None;
                 }
                 let sum = |n: usize| closes[closes.len() - n..].iter().sum::<i64>();
-                let above = sum(fast) * slow as i64 > sum(slow) * fast as i64;
+                let above = sum(fast) * whole(slow) > sum(slow) * whole(fast);
                 Some(moment.to_target(asset, if above { 7.0 } else { 0.0 }))
             };
             all(moment).into_iter().filter_map(target).collect()
@@ -95,7 +100,7 @@ proptest! {
                 let at = scores.iter().position(|score| score.1 == best).unwrap();
                 chosen.push(scores.remove(at).0);
             }
-            let budget = moment.equity() / top as f64;
+            let budget = moment.equity() / number(top);
             let target = |asset: usize| {
                 if !chosen.contains(&asset) {
                     return moment.to_target(asset, 0.0);
@@ -120,7 +125,7 @@ proptest! {
             let target = |asset: usize| {
                 let closes = moment.closes(asset);
                 let window = &closes[closes.len().checked_sub(lookback)?..];
-                let n = window.len() as f64;
+                let n = number(window.len());
                 let mean = window.iter().sum::<f64>() / n;
                 let variance = window.iter().map(|c| (c - mean) * (c - mean)).sum::<f64>() / n;
                 let equal = window.iter().all(|close| *close == window[0]);
@@ -151,7 +156,7 @@ proptest! {
                 if !bought[asset] {
                     bought[asset] = true;
                     let close = *moment.closes(asset).last().unwrap();
-                    let affordable = (0.9 * 1_000.0 / market.assets.len() as f64 / close).floor();
+                    let affordable = (0.9 * 1_000.0 / number(market.assets.len()) / close).floor();
                     orders.push((asset, if shares > 0 { f64::from(shares) } else { affordable }));
                 }
             }
