@@ -192,7 +192,7 @@ impl<'a> Bars<'a> {
 }
 
 /// How an asset's rows lie on the calendar, from its first session to its last.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Life {
     row_start: usize,
     rows: usize,
@@ -218,14 +218,38 @@ impl Life {
         self.session_start..self.session_start + self.sessions
     }
 
+    /// Returns the asset's rows in the bundle's columns.
+    #[inline]
+    pub(crate) fn rows(self) -> Range<usize> {
+        self.row_start..self.row_start + self.rows
+    }
+
+    /// Tells whether the asset traded in every session of its life.
+    #[inline]
+    pub(crate) fn is_gap_free(self) -> bool {
+        self.rows == self.sessions
+    }
+
     /// Returns the first row that is not before the session at `place` of the asset's life (its number of sessions: the
     /// row after the last).
     #[inline]
     pub(crate) fn row_of(self, snapshot: &Snapshot, place: usize) -> usize {
-        if self.rows == self.sessions {
+        if self.is_gap_free() {
             return self.row_start + place;
         }
         self.row_with_gaps(snapshot, place)
+    }
+
+    /// Returns the row at a place of the calendar, if the asset traded then.
+    #[inline]
+    pub(crate) fn row_at(self, snapshot: &Snapshot, at: usize) -> Option<usize> {
+        let place = at.checked_sub(self.session_start).filter(|&place| place < self.sessions)?;
+        if self.is_gap_free() {
+            return Some(self.row_start + place);
+        }
+        let row = self.row_with_gaps(snapshot, place);
+        let time = snapshot.time(self.rows()).get(row - self.row_start)?;
+        (*time == snapshot.calendar()[at]).then_some(row)
     }
 
     /// Of the sessions before `place`, at least all but the missing ones have a row: that bounds the search, and gaps

@@ -2,7 +2,7 @@
 
 use std::ops::{Range, RangeBounds};
 
-use barrow_format::{Asset, Values};
+use barrow_format::Values;
 
 use crate::bars::{Life, span};
 use crate::error::{Error, Result};
@@ -115,26 +115,12 @@ impl Lease {
         at: usize,
         values: &mut [f64],
     ) -> Result<()> {
-        for (ordinal, value) in (0..).zip(values) {
-            let row = self.row_at(self.checked_asset(ordinal)?, at);
+        let snapshot = self.snapshot();
+        for (life, value) in snapshot.lives()?.iter().zip(values) {
+            let row = life.row_at(snapshot, at);
             *value = row.map_or(f64::NAN, |row| source[row].into());
         }
         Ok(())
-    }
-
-    /// Returns the row of an asset at a place of the calendar.
-    #[inline]
-    fn row_at(&self, asset: Asset, at: usize) -> Option<usize> {
-        let life = Life::of(asset);
-        if !life.sessions().contains(&at) {
-            return None;
-        }
-        let row = life.row_of(self.snapshot(), at - life.sessions().start);
-        if asset.calendar_range().is_some() {
-            return Some(row);
-        }
-        let time = self.snapshot().time(asset.row_range()).get(row - asset.row_range().start)?;
-        (*time == self.calendar()[at]).then_some(row)
     }
 
     /// Copies every asset's values of a stretch of the calendar to their places in `values`.
@@ -144,14 +130,13 @@ impl Lease {
         span: &Range<usize>,
         values: &mut [f64],
     ) -> Result<()> {
-        let width = self.assets_usize();
+        let lives = self.snapshot().lives()?;
+        let width = lives.len();
         for start in span.clone().step_by(TIMES_AT_ONCE) {
             let stretch = start..span.end.min(start + TIMES_AT_ONCE);
             let target = &mut values[(start - span.start) * width..];
-            for ordinal in 0..self.asset_count() {
-                let asset = self.checked_asset(ordinal)?;
-                let place = usize::try_from(ordinal).unwrap_or(usize::MAX);
-                self.spread(source, asset, &stretch, &mut target[place..]);
+            for (place, &life) in lives.iter().enumerate() {
+                self.spread(source, life, &stretch, &mut target[place..]);
             }
         }
         Ok(())
@@ -161,17 +146,17 @@ impl Lease {
     fn spread<T: Copy + Into<f64>>(
         &self,
         source: &[T],
-        asset: Asset,
+        life: Life,
         stretch: &Range<usize>,
         target: &mut [f64],
     ) {
-        let (rows, life, width) = (asset.row_range(), asset.calendar_span(), self.assets_usize());
-        let (start, end) = (stretch.start.max(life.start), stretch.end.min(life.end));
+        let (rows, sessions, width) = (life.rows(), life.sessions(), self.assets_usize());
+        let (start, end) = (stretch.start.max(sessions.start), stretch.end.min(sessions.end));
         if start >= end {
             return;
         }
-        if asset.calendar_range().is_some() {
-            let first = rows.start + (start - life.start);
+        if life.is_gap_free() {
+            let first = rows.start + (start - sessions.start);
             let places = target[(start - stretch.start) * width..].iter_mut().step_by(width);
             for (place, &value) in places.zip(&source[first..first + (end - start)]) {
                 *place = value.into();
@@ -189,11 +174,6 @@ impl Lease {
             }
             target[(start - stretch.start + at) * width] = value.into();
         }
-    }
-
-    fn checked_asset(&self, ordinal: u32) -> Result<Asset> {
-        let snapshot = self.snapshot();
-        snapshot.bundle().asset_at(ordinal).map_err(|error| snapshot.corrupt(error))
     }
 
     fn assets_usize(&self) -> usize {

@@ -4,12 +4,13 @@ use std::fs::Metadata;
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use barrow_format::{Bundle, PhysicalType, Values};
 use zerocopy::{FromBytes, Immutable};
 
+use crate::bars::Life;
 use crate::bundle_dir::stem;
 use crate::catalog::Located;
 use crate::error::{Error, Result};
@@ -28,6 +29,8 @@ pub(crate) struct Snapshot {
     standard: [Option<usize>; STANDARD.len()],
     /// Where the timestamps begin in the file.
     time: usize,
+    /// Of each asset; see [`Snapshot::lives`].
+    lives: OnceLock<Box<[Life]>>,
 }
 
 impl Snapshot {
@@ -74,7 +77,7 @@ impl Snapshot {
                 *place = start(index, PhysicalType::F64).map_err(Error::corrupt(path))?;
             }
         }
-        Ok(Self { bundle, name, path: path.to_owned(), standard, time })
+        Ok(Self { bundle, name, path: path.to_owned(), standard, time, lives: OnceLock::new() })
     }
 
     #[inline]
@@ -111,6 +114,18 @@ impl Snapshot {
     #[inline]
     pub(crate) fn calendar(&self) -> &[i64] {
         self.bundle.calendar().unwrap_or_default()
+    }
+
+    /// Returns how the rows of each asset lie on the calendar, in symbol order. The first call checks all records, which
+    /// takes some ten nanoseconds an asset, and keeps 32 bytes for each; opening does neither.
+    pub(crate) fn lives(&self) -> Result<&[Life]> {
+        if let Some(lives) = self.lives.get() {
+            return Ok(lives);
+        }
+        let life = |ordinal| self.bundle.asset_at(ordinal).map(Life::of);
+        let lives = (0..self.bundle.asset_count()).map(life).collect::<Result<Box<[_]>, _>>();
+        let lives = lives.map_err(|error| self.corrupt(error))?;
+        Ok(self.lives.get_or_init(|| lives))
     }
 
     /// Returns some rows of the column of the standard name at `place` of [`STANDARD`].
