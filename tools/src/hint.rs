@@ -1,12 +1,19 @@
 //! From an error to what the user reads: `error:`, `caused by:`, `hint:` and an exit status.
 //!
-//! Libraries say what went wrong; only this module knows the command line, so only it says what
-//! to type next.
+//! Libraries say what went wrong; only this module and the commands know the command line, so only
+//! they say what to type next.
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 
-use crate::printer::{Printer, Tone};
+use barrow_engine::Error as EngineError;
+use barrow_store::Error as StoreError;
+
+use crate::filter::{FilterError, Problem};
+use crate::ingest::IngestError;
+use crate::invocation::Invocation;
+use crate::printer::Tone;
 use crate::status::ExitStatus;
 
 /// A failure that a command words itself, with the next step for the user.
@@ -14,18 +21,12 @@ use crate::status::ExitStatus;
 pub(crate) struct Complaint {
     message: String,
     hint: Option<String>,
-    status: ExitStatus,
 }
 
 impl Complaint {
-    /// The request cannot be carried out as written; exit status 2.
+    /// The request cannot be carried out as written.
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None, status: ExitStatus::Failed }
-    }
-
-    /// The answer is no; exit status 1.
-    pub(crate) fn no(message: impl Into<String>) -> Self {
-        Self { status: ExitStatus::No, ..Self::new(message) }
+        Self { message: message.into(), hint: None }
     }
 
     /// Adds what to do about it, commands in backticks.
@@ -43,3 +44,149 @@ impl fmt::Display for Complaint {
 }
 
 impl StdError for Complaint {}
+
+/// Says what went wrong on stderr and returns the exit status that goes with it.
+pub(crate) fn report(error: &anyhow::Error, invocation: &Invocation) -> ExitStatus {
+    if is_broken_pipe(error) {
+        // The reader has seen enough, as with `| head`.
+        return ExitStatus::Done;
+    }
+    let printer = invocation.printer;
+    printer.complain(format_args!("{} {error}", printer.err("error:", Tone::Bad)));
+    let mut said = error.to_string();
+    for cause in error.chain().skip(1) {
+        let text = cause.to_string();
+        // A wrapper that passes its cause on as it is would say everything twice.
+        if !said.ends_with(&text) {
+            printer.complain(format_args!("  {} {text}", printer.err("caused by:", Tone::Faint)));
+        }
+        said = text;
+    }
+    if let Some(hint) = error.chain().find_map(|cause| hint(cause, invocation)) {
+        printer.complain(format_args!("\n{} {hint}", printer.err("hint:", Tone::Accent)));
+    }
+    status(error)
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let broken = |kind| kind == io::ErrorKind::BrokenPipe;
+    error.chain().any(|cause| {
+        cause.downcast_ref::<io::Error>().is_some_and(|error| broken(error.kind()))
+            || cause
+                .downcast_ref::<serde_json::Error>()
+                .is_some_and(|error| error.io_error_kind().is_some_and(broken))
+    })
+}
+
+fn status(error: &anyhow::Error) -> ExitStatus {
+    let is_no = error.chain().any(|cause| match cause.downcast_ref::<StoreError>() {
+        Some(
+            StoreError::UnknownBundle { .. }
+            | StoreError::UnknownSymbol { .. }
+            | StoreError::UnknownVersion { .. },
+        ) => true,
+        // A bundle file that is not there.
+        Some(StoreError::Io { source, .. }) => source.kind() == io::ErrorKind::NotFound,
+        _ => false,
+    });
+    if is_no { ExitStatus::No } else { ExitStatus::Failed }
+}
+
+/// What to do about one error of the chain.
+fn hint(error: &(dyn StdError + 'static), invocation: &Invocation) -> Option<String> {
+    if let Some(complaint) = error.downcast_ref::<Complaint>() {
+        return complaint.hint.clone();
+    }
+    if let Some(error) = error.downcast_ref::<StoreError>() {
+        return store_hint(error, invocation);
+    }
+    if let Some(error) = error.downcast_ref::<EngineError>() {
+        return engine_hint(error);
+    }
+    if let Some(error) = error.downcast_ref::<IngestError>() {
+        return error.hint().map(str::to_owned);
+    }
+    error.downcast_ref::<FilterError>().map(filter_hint)
+}
+
+fn store_hint(error: &StoreError, invocation: &Invocation) -> Option<String> {
+    Some(match error {
+        StoreError::UnknownBundle { nearest: Some(nearest), .. } => {
+            format!("did you mean `{nearest}`? `barrow ls` lists the bundles")
+        }
+        StoreError::UnknownBundle { name, .. } => {
+            let elsewhere = if invocation.root_is_given {
+                "`barrow ls` lists the bundles that there are"
+            } else {
+                "`--root DIR` or `BARROW_ROOT` names another catalog"
+            };
+            format!("`barrow ingest {name} FILES` makes it; {elsewhere}")
+        }
+        StoreError::UnknownSymbol { bundle, nearest, .. } => {
+            let meant = nearest.as_ref().map(|nearest| format!("did you mean `{nearest}`? "));
+            let meant = meant.unwrap_or_default();
+            format!("{meant}`barrow inspect {bundle}` lists the symbols; case counts")
+        }
+        StoreError::UnknownVersion { bundle, .. } | StoreError::VersionSyntax { text: bundle } => {
+            let bundle = match error {
+                StoreError::UnknownVersion { .. } => bundle.as_str(),
+                _ => "NAME",
+            };
+            format!("`barrow history {bundle}` lists the versions")
+        }
+        StoreError::AmbiguousVersion { bundle, .. } => {
+            format!("give more digits; `barrow history {bundle}` lists the versions")
+        }
+        StoreError::Locked { .. } => {
+            "wait until the other writer is done; readers need not wait".to_owned()
+        }
+        StoreError::Corrupt { path, .. } | StoreError::Mismatch { path, .. } => {
+            format!("`barrow verify {}` names every damaged place", path.display())
+        }
+        StoreError::Head { .. } => {
+            "open a version by its hash as `NAME@VERSION`; ingesting anew repairs the page".to_owned()
+        }
+        _ => return None,
+    })
+}
+
+fn engine_hint(error: &EngineError) -> Option<String> {
+    Some(match error {
+        EngineError::UnknownStrategy { nearest: Some(nearest), .. } => {
+            format!("`--strategy {nearest}`; `barrow backtest --help` describes them all")
+        }
+        EngineError::UnknownStrategy { .. }
+        | EngineError::UnknownParam { .. }
+        | EngineError::BadParam { .. }
+        | EngineError::Constraint { .. } => {
+            "`barrow backtest --help` describes the strategies and their parameters".to_owned()
+        }
+        EngineError::BadSpace { .. } => {
+            "write `--param fast=10`, or for a sweep `fast=2..20:2` or `fast=5,10,20`".to_owned()
+        }
+        EngineError::EmptyPeriod { bundle, .. } => {
+            format!("`barrow inspect {bundle}` shows first and last bar of each asset")
+        }
+        EngineError::MissingColumn { bundle, .. } => {
+            format!("`barrow inspect {bundle}` lists the columns")
+        }
+        EngineError::BadPrice { symbol, .. } => format!(
+            "`barrow query NAME --assets {symbol} --filter 'missing(close)'` shows the bars; leave the \
+             asset out with `--assets`"
+        ),
+        _ => return None,
+    })
+}
+
+fn filter_hint(error: &FilterError) -> String {
+    let at = format!("at character {}", error.at + 1);
+    match &error.problem {
+        Problem::UnknownColumn { nearest: Some(nearest), .. } => {
+            format!("{at}: did you mean `{nearest}`?")
+        }
+        Problem::Character { character: '&' | '|' } => {
+            format!("{at}: conditions join with `and`, `or` and `not`")
+        }
+        _ => format!("{at}; for example `--filter 'close > 100 and time >= 2012-01-03'`"),
+    }
+}

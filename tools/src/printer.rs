@@ -26,6 +26,7 @@ pub(crate) struct Printer {
     pub(crate) verbosity: Verbosity,
     /// Whether the answer is JSON.
     pub(crate) json: bool,
+    stdout_is_terminal: bool,
     colour_stdout: bool,
     colour_stderr: bool,
 }
@@ -84,31 +85,34 @@ impl Printer {
     pub(crate) fn new(verbosity: Verbosity, json: bool) -> Self {
         let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
             || std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+        let stdout_is_terminal = io::stdout().is_terminal();
         Self {
             verbosity,
             json,
-            colour_stdout: !plain && io::stdout().is_terminal(),
+            stdout_is_terminal,
+            colour_stdout: !plain && stdout_is_terminal,
             colour_stderr: !plain && io::stderr().is_terminal(),
         }
     }
 
     /// Stdout, locked and buffered. The caller flushes it, so that a failed write is not lost.
-    pub(crate) fn stdout(&self) -> BufWriter<StdoutLock<'static>> {
+    #[expect(clippy::unused_self, reason = "whoever writes has a printer and goes through it")]
+    pub(crate) fn stdout(self) -> BufWriter<StdoutLock<'static>> {
         BufWriter::with_capacity(1 << 16, io::stdout().lock())
     }
 
     /// Whether a person reads stdout.
-    pub(crate) fn stdout_is_terminal(&self) -> bool {
-        io::stdout().is_terminal()
+    pub(crate) fn stdout_is_terminal(self) -> bool {
+        self.stdout_is_terminal
     }
 
     /// `text` for stdout.
-    pub(crate) fn out<T: Display>(&self, text: T, tone: Tone) -> Toned<T> {
+    pub(crate) fn out<T: Display>(self, text: T, tone: Tone) -> Toned<T> {
         Toned { text, tone: self.colour_stdout.then_some(tone) }
     }
 
     /// `text` for stderr.
-    pub(crate) fn err<T: Display>(&self, text: T, tone: Tone) -> Toned<T> {
+    pub(crate) fn err<T: Display>(self, text: T, tone: Tone) -> Toned<T> {
         Toned { text, tone: self.colour_stderr.then_some(tone) }
     }
 
@@ -116,7 +120,7 @@ impl Printer {
     ///
     /// # Errors
     /// When stdout cannot be written.
-    pub(crate) fn json<T: Serialize + ?Sized>(&self, value: &T) -> io::Result<()> {
+    pub(crate) fn json<T: Serialize + ?Sized>(self, value: &T) -> io::Result<()> {
         let mut out = self.stdout();
         if self.stdout_is_terminal() {
             serde_json::to_writer_pretty(&mut out, value)?;
@@ -128,33 +132,27 @@ impl Printer {
     }
 
     /// Says a line on stderr unless quiet.
-    pub(crate) fn say(&self, line: impl Display) {
+    pub(crate) fn say(self, line: impl Display) {
         if self.verbosity > Verbosity::Quiet {
-            self.stderr_line(&line);
+            stderr_line(&line);
         }
     }
 
     /// Says a line on stderr when verbose.
-    pub(crate) fn detail(&self, line: impl Display) {
+    pub(crate) fn detail(self, line: impl Display) {
         if self.verbosity == Verbosity::Verbose {
-            self.stderr_line(&line);
+            stderr_line(&line);
         }
     }
 
     /// Says a line on stderr whatever the verbosity: for errors.
-    pub(crate) fn complain(&self, line: impl Display) {
-        self.stderr_line(&line);
-    }
-
-    fn stderr_line(self, line: &dyn Display) {
-        let mut err: StderrLock<'_> = io::stderr().lock();
-        // There is nowhere left to report that stderr itself is gone.
-        let _ = writeln!(err, "{line}");
+    pub(crate) fn complain(self, line: impl Display) {
+        stderr_line(&line);
     }
 
     /// A progress bar over `len` steps of `unit`, drawn on stderr when that is a terminal and the
     /// invocation is not quiet; otherwise it counts and draws nothing.
-    pub(crate) fn bar(&self, len: u64, unit: &str) -> ProgressBar {
+    pub(crate) fn bar(self, len: u64, unit: &str) -> ProgressBar {
         if self.verbosity == Verbosity::Quiet || !io::stderr().is_terminal() {
             return ProgressBar::hidden();
         }
@@ -171,4 +169,10 @@ impl Printer {
         bar.enable_steady_tick(Duration::from_millis(100));
         bar
     }
+}
+
+fn stderr_line(line: &dyn Display) {
+    let mut err: StderrLock<'_> = io::stderr().lock();
+    // There is nowhere left to report that stderr itself is gone.
+    let _ = writeln!(err, "{line}");
 }

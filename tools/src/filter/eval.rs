@@ -48,7 +48,9 @@ impl Number {
                 let mut values = rows.columns.get(*index).map_or_else(Vec::new, |v| widened(*v));
                 values.resize(rows.len, f64::NAN);
                 if *divisor != 1.0 {
-                    values.iter_mut().for_each(|value| *value /= divisor);
+                    for value in &mut values {
+                        *value /= divisor;
+                    }
                 }
                 values
             }
@@ -98,7 +100,7 @@ fn numbers(comparison: Comparison, left: f64, right: f64) -> bool {
         Comparison::MoreOrEqual => left >= right,
         Comparison::Equal => left == right,
         // A missing value is not unequal to anything either: nothing is known of it.
-        Comparison::Unequal => left < right || left > right,
+        Comparison::Unequal => left != right && !left.is_nan() && !right.is_nan(),
     }
 }
 

@@ -96,6 +96,10 @@ pub(super) fn write_chart(page: &mut String, chart: &Chart<'_>) -> std::fmt::Res
 }
 
 fn write_legend(page: &mut String, chart: &Chart<'_>) -> std::fmt::Result {
+    if chart.lines.len() == 1 && chart.level.is_none() && chart.band.is_none() {
+        // The title says what the only line is.
+        return Ok(());
+    }
     page.push_str("<span class=\"legend\">");
     for line in &chart.lines {
         write!(page, "<span><i class=\"{}\"></i>{}</span>", line.class, Escaped(line.name))?;
@@ -168,7 +172,7 @@ fn write_labels(
         let left = frame.x(*time) * 100.0;
         // Every other label gives way on narrow screens.
         let minor = if place % 2 == 1 { " minor" } else { "" };
-        let edge = if left > 96.0 { " edge" } else { "" };
+        let edge = if left > 98.5 { " edge" } else { "" };
         writeln!(page, "<span class=\"x{minor}{edge}\" style=\"left:{left:.2}%\">{text}</span>")?;
     }
     Ok(())

@@ -6,6 +6,9 @@
 
 mod chart;
 mod curve;
+mod exposure;
+mod from_run;
+mod from_sweep;
 mod heat;
 mod html;
 mod page;
@@ -13,6 +16,7 @@ mod run_section;
 mod scale;
 mod sweep_section;
 mod tables;
+mod trades;
 
 use std::fmt;
 

@@ -19,10 +19,8 @@ pub(super) fn write_run(page: &mut String, run: &RunSection) -> fmt::Result {
     write_exposure(page, run)?;
     page.push_str("</div>\n");
     write_months(page, run)?;
-    page.push_str("<div class=\"pair\">\n");
     write_metrics(page, &run.metrics)?;
     write_table(page, &run.assets)?;
-    page.push_str("</div>\n");
     write_table(page, &run.trades)?;
     write_table(page, &run.fills)?;
     page.push_str("</section>\n");
@@ -137,10 +135,10 @@ fn write_return(page: &mut String, value: Option<f64>, full: f64, class: &str) -
 
 fn write_metrics(page: &mut String, metrics: &[Fact]) -> fmt::Result {
     page.push_str("<figure class=\"block\"><figcaption><b>Metrics</b></figcaption>\n");
-    page.push_str("<table class=\"facts\"><tbody>\n");
+    page.push_str("<dl class=\"facts\">\n");
     for Fact { name, value } in metrics {
-        writeln!(page, "<tr><th>{}</th><td>{}</td></tr>", Escaped(name), signed(value))?;
+        writeln!(page, "<div><dt>{}</dt><dd>{}</dd></div>", Escaped(name), signed(value))?;
     }
-    page.push_str("</tbody></table></figure>\n");
+    page.push_str("</dl></figure>\n");
     Ok(())
 }

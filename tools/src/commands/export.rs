@@ -1,0 +1,247 @@
+//! `barrow export`: a bundle, or a part of it, as files for other programs.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::Context;
+use indicatif::ProgressBar;
+use serde::Serialize;
+
+use crate::hint::Complaint;
+use crate::invocation::Invocation;
+use crate::numbers::{bytes, count, count_len, duration};
+use crate::output::{Format, Shape, WholeFile, output};
+use crate::selection::{Selection, SelectionArgs};
+use crate::status::ExitStatus;
+
+/// Write a bundle, or a part of it, to files for other programs
+///
+/// A file name chooses the format: `.csv`, `.parquet`, `.arrow`; any other name becomes a folder with a CSV
+/// file an asset. Values are written so that they read back the same: ingesting an export again gives the
+/// same bars. Files appear whole or not at all.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  barrow export us-daily --out us.parquet
+  barrow export us-daily --out csv/                       # csv/AAPL.csv, csv/MSFT.csv, ...
+  barrow export us-daily --out tech.csv --assets AAPL,MSFT --from 2010
+  barrow export us-daily@3f2a --out busy.arrow --filter 'volume >= 1e7'")]
+pub(crate) struct ExportArgs {
+    /// Bundle: NAME, NAME@VERSION or a .barrow file
+    #[arg(value_name = "BUNDLE")]
+    bundle: String,
+    /// File or folder to write
+    #[arg(short, long, value_name = "PATH")]
+    out: PathBuf,
+    #[command(flatten)]
+    selection: SelectionArgs,
+    /// How to write [default: by the name of --out]
+    #[arg(short = 'F', long, value_name = "FORMAT")]
+    format: Option<ExportFormat>,
+    /// Write into a folder that holds files already, over those of the same name
+    #[arg(long)]
+    force: bool,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+enum ExportFormat {
+    /// A folder with a CSV file an asset.
+    CsvDir,
+    /// One CSV file with a symbol column.
+    Csv,
+    /// One Parquet file.
+    Parquet,
+    /// One Arrow IPC file.
+    #[value(alias = "feather", alias = "ipc")]
+    Arrow,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    bundle: &'a str,
+    version: String,
+    path: String,
+    format: &'static str,
+    files: usize,
+    assets: usize,
+    rows: u64,
+    bytes: u64,
+    elapsed_seconds: f64,
+}
+
+/// What was written.
+#[derive(Default)]
+struct Tally {
+    files: usize,
+    rows: u64,
+    bytes: u64,
+}
+
+pub(crate) fn run(args: &ExportArgs, invocation: &Invocation) -> anyhow::Result<ExitStatus> {
+    let printer = invocation.printer;
+    let format = chosen(args)?;
+    let lease = invocation.catalog().lease(&args.bundle)?;
+    let selection = args.selection.select(&lease)?;
+    let started = Instant::now();
+    let bar = printer.bar(selection.rows_in_span(), "rows");
+    let written = match format {
+        ExportFormat::CsvDir => write_folder(&selection, args, invocation, &bar),
+        ExportFormat::Csv => write_file(&selection, &args.out, Format::Csv, invocation, &bar),
+        ExportFormat::Parquet => write_file(&selection, &args.out, Format::Parquet, invocation, &bar),
+        ExportFormat::Arrow => write_file(&selection, &args.out, Format::Arrow, invocation, &bar),
+    };
+    bar.finish_and_clear();
+    let tally = written?;
+    let elapsed = started.elapsed();
+    if printer.json {
+        printer.json(&Answer {
+            bundle: lease.name(),
+            version: lease.version().to_string(),
+            path: args.out.display().to_string(),
+            format: format.name(),
+            files: tally.files,
+            assets: selection.assets.len(),
+            rows: tally.rows,
+            bytes: tally.bytes,
+            elapsed_seconds: elapsed.as_secs_f64(),
+        })?;
+    } else {
+        let files = match tally.files {
+            1 => String::new(),
+            many => format!("{} files, ", count_len(many)),
+        };
+        printer.say(format_args!(
+            "{} rows of {} assets to `{}` ({files}{}) in {}",
+            count(tally.rows),
+            count_len(selection.assets.len()),
+            args.out.display(),
+            bytes(tally.bytes),
+            duration(elapsed)
+        ));
+    }
+    Ok(ExitStatus::Done)
+}
+
+impl ExportFormat {
+    fn name(self) -> &'static str {
+        match self {
+            Self::CsvDir => "csv-dir",
+            Self::Csv => "csv",
+            Self::Parquet => "parquet",
+            Self::Arrow => "arrow",
+        }
+    }
+}
+
+fn chosen(args: &ExportArgs) -> anyhow::Result<ExportFormat> {
+    if let Some(format) = args.format {
+        return Ok(format);
+    }
+    match Format::of(&args.out) {
+        Some(Format::Csv) => Ok(ExportFormat::Csv),
+        Some(Format::Parquet) => Ok(ExportFormat::Parquet),
+        Some(Format::Arrow) => Ok(ExportFormat::Arrow),
+        None => Ok(ExportFormat::CsvDir),
+        Some(Format::Json | Format::Table) => {
+            let name = args.out.display();
+            Err(Complaint::new(format!("`export` does not write files such as `{name}`"))
+                .hint("`barrow query BUNDLE --out FILE.json` does; or choose with `--format`")
+                .into())
+        }
+    }
+}
+
+fn write_file(
+    selection: &Selection<'_>,
+    path: &Path,
+    format: Format,
+    invocation: &Invocation,
+    bar: &ProgressBar,
+) -> anyhow::Result<Tally> {
+    let file = WholeFile::begin(path)?;
+    let shape = Shape::of(selection);
+    let rows = write(selection, shape, format, &file, invocation, bar)?;
+    Ok(Tally { files: 1, rows, bytes: file.publish()? })
+}
+
+/// Writes a file an asset, without the symbol column; assets without rows get none.
+fn write_folder(
+    selection: &Selection<'_>,
+    args: &ExportArgs,
+    invocation: &Invocation,
+    bar: &ProgressBar,
+) -> anyhow::Result<Tally> {
+    let folder = &args.out;
+    fs::create_dir_all(folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
+    let mut entries =
+        fs::read_dir(folder).with_context(|| format!("cannot list `{}`", folder.display()))?;
+    if !args.force && entries.next().is_some() {
+        return Err(Complaint::new(format!("`{}` holds files already", folder.display()))
+            .hint("choose a new folder, or pass `--force` to write into this one")
+            .into());
+    }
+    let mut tally = Tally::default();
+    for asset in &selection.assets {
+        let one = selection.of_asset(*asset);
+        if one.is_empty()? {
+            continue;
+        }
+        let path = folder.join(file_name(selection.lease.symbol(*asset)));
+        let file = WholeFile::begin(&path)?;
+        let shape = Shape { with_symbol: false, ..Shape::of(&one) };
+        tally.rows += write(&one, shape, Format::Csv, &file, invocation, bar)?;
+        tally.bytes += file.publish()?;
+        tally.files += 1;
+    }
+    Ok(tally)
+}
+
+fn write(
+    selection: &Selection<'_>,
+    shape: Shape<'_>,
+    format: Format,
+    file: &WholeFile,
+    invocation: &Invocation,
+    bar: &ProgressBar,
+) -> anyhow::Result<u64> {
+    let mut output = output(format, shape, file.writer()?, invocation.printer)?;
+    let mut rows = 0;
+    selection.stream(&mut |batch| {
+        rows += batch.time.len() as u64;
+        bar.set_position(bar.position() + batch.time.len() as u64);
+        output.write(batch)
+    })?;
+    output.finish()?;
+    Ok(rows)
+}
+
+/// A symbol as a file name: what file systems do not take is written as `%` and two digits.
+fn file_name(symbol: &str) -> String {
+    let mut name = String::with_capacity(symbol.len() + 4);
+    for (place, byte) in symbol.bytes().enumerate() {
+        let plain = byte.is_ascii_alphanumeric() || b"-_+= ,~@^".contains(&byte);
+        if plain || (byte == b'.' && place > 0) {
+            name.push(char::from(byte));
+        } else {
+            // Writing to a `String` does not fail.
+            let _ = write!(name, "%{byte:02X}");
+        }
+    }
+    name.push_str(".csv");
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn symbols_make_file_names_that_stay_in_their_folder() {
+        assert_eq!(file_name("BRK.B"), "BRK.B.csv");
+        assert_eq!(file_name("BTC/USD"), "BTC%2FUSD.csv");
+        assert_eq!(file_name("../x"), "%2E.%2Fx.csv");
+        assert_eq!(file_name("^GSPC"), "^GSPC.csv");
+    }
+}

@@ -1,0 +1,114 @@
+//! `barrow history`: the versions of a bundle.
+
+use std::io::Write;
+
+use barrow_store::VersionEntry;
+use serde::Serialize;
+
+use crate::instant::shown;
+use crate::invocation::Invocation;
+use crate::numbers::{bytes, count};
+use crate::printer::Tone;
+use crate::status::ExitStatus;
+use crate::table::{Align, Sheet};
+
+/// List the versions of a bundle, newest first
+///
+/// A version is the SHA-256 of the content: the same bars give the same version, whenever and in whatever
+/// order they were ingested. Open an older one as NAME@VERSION; a few digits that are unique suffice.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  barrow history us-daily\n  barrow query us-daily@3f2a --assets AAPL --limit 5")]
+pub(crate) struct HistoryArgs {
+    /// Name of the bundle
+    #[arg(value_name = "NAME")]
+    bundle: String,
+    /// Versions at most
+    #[arg(short = 'n', long, value_name = "N")]
+    limit: Option<usize>,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    bundle: &'a str,
+    versions: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    version: String,
+    parent: Option<String>,
+    generation: u64,
+    published: String,
+    assets: u64,
+    rows: u64,
+    bytes: u64,
+    tool: String,
+    parts: Vec<Part>,
+}
+
+#[derive(Serialize)]
+struct Part {
+    digest: String,
+    bytes: u64,
+    rows: u64,
+}
+
+impl From<&VersionEntry> for Row {
+    fn from(entry: &VersionEntry) -> Self {
+        let parts = entry.parts.iter().map(|part| Part {
+            digest: part.digest.to_string(),
+            bytes: part.bytes,
+            rows: part.rows,
+        });
+        Self {
+            version: entry.version.to_string(),
+            parent: entry.parent.map(|parent| parent.to_string()),
+            generation: entry.generation,
+            published: shown(entry.published_ns, false).to_string(),
+            assets: entry.assets,
+            rows: entry.rows,
+            bytes: entry.bytes(),
+            tool: entry.tool.clone(),
+            parts: parts.collect(),
+        }
+    }
+}
+
+pub(crate) fn run(args: &HistoryArgs, invocation: &Invocation) -> anyhow::Result<ExitStatus> {
+    let printer = invocation.printer;
+    let mut entries = invocation.catalog().history(&args.bundle)?;
+    let total = entries.len();
+    entries.truncate(args.limit.unwrap_or(total));
+    let versions: Vec<Row> = entries.iter().map(Row::from).collect();
+    if printer.json {
+        printer.json(&Answer { bundle: &args.bundle, versions })?;
+        return Ok(ExitStatus::Done);
+    }
+    let mut sheet = Sheet::new([
+        ("version", Align::Left),
+        ("published (UTC)", Align::Left),
+        ("assets", Align::Right),
+        ("rows", Align::Right),
+        ("size", Align::Right),
+        ("parent", Align::Left),
+        ("tool", Align::Left),
+    ]);
+    for row in &versions {
+        sheet.row([
+            row.version.clone(),
+            row.published[..19].replace('T', " "),
+            count(row.assets),
+            count(row.rows),
+            bytes(row.bytes),
+            row.parent.as_ref().map_or("-".to_owned(), |parent| parent[..12].to_owned()),
+            row.tool.clone(),
+        ]);
+    }
+    let mut out = printer.stdout();
+    sheet.print(&mut out, printer, "")?;
+    out.flush()?;
+    if versions.len() < total {
+        printer.say(printer.err(format!("{} of {total} versions", versions.len()), Tone::Faint));
+    }
+    Ok(ExitStatus::Done)
+}

@@ -1,0 +1,263 @@
+//! `barrow sweep`: a strategy at every point of a space of parameters.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use barrow_engine::{
+    Backtest, Metric, Objective, Params, Progress, Space, Sweep, SweepReport, Workers, strategies,
+};
+use barrow_store::{Lease, SeriesCache};
+use indicatif::ProgressBar;
+
+use super::backtest::{SettingArgs, strategies_help};
+use crate::hint::Complaint;
+use crate::invocation::Invocation;
+use crate::metrics::{name, text, text_of};
+use crate::numbers::{count, count_len, fixed, float, float_len, rate, seconds};
+use crate::output::{TrialFormat, write_text, write_trials};
+use crate::printer::Tone;
+use crate::report::{Report, RunSection, Section};
+use crate::status::ExitStatus;
+use crate::table::{Align, Sheet};
+
+const EXAMPLES: &str = "\
+Examples:
+  barrow sweep us-daily --strategy sma-cross --param fast=2..20:2 --param slow=25..70:5
+  barrow sweep us-daily --strategy momentum --param top=1,2,5 --objective calmar --out trials.parquet
+  barrow sweep us-daily --strategy sma-cross --param fast=2..40 --param slow=50..200:10 --report sweep.html";
+
+/// Run a strategy at every point of a space of parameters
+///
+/// All trials share one mapped bundle, one cache of derived series and one pool of workers; the trials are
+/// the same to the last bit at any number of workers. Points that break the strategy's rule (such as fast <
+/// slow) are skipped.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES, after_long_help = format!("{}\n\n{EXAMPLES}", strategies_help()))]
+pub(crate) struct SweepArgs {
+    /// Bundle: NAME, NAME@VERSION or a .barrow file
+    #[arg(value_name = "BUNDLE")]
+    bundle: String,
+    /// Strategy; `--help` describes them
+    #[arg(short, long, value_name = "NAME")]
+    strategy: String,
+    /// Values of a parameter: fast=2..20:2 (both ends, step 2), fast=5,10,20 or fast=10; may be repeated
+    #[arg(short, long = "param", value_name = "NAME=VALUES")]
+    params: Vec<String>,
+    /// Metric that makes a trial the best, in its usual direction, or max:METRIC or min:METRIC
+    #[arg(long, value_name = "METRIC", default_value = "sharpe")]
+    objective: String,
+    /// Worker threads; 0 is one a core
+    #[arg(short = 'j', long, value_name = "N", default_value_t = 0)]
+    workers: usize,
+    #[command(flatten)]
+    setting: SettingArgs,
+    /// Trials in the table
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    top: usize,
+    /// Write all trials to a file: .csv, .parquet or .json
+    #[arg(short, long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Write a self-contained HTML page of the result, with the best trial run in full
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: &SweepArgs, invocation: &Invocation) -> anyhow::Result<ExitStatus> {
+    let printer = invocation.printer;
+    let format = args.out.as_deref().map(trial_format).transpose()?;
+    let backtest = args.setting.backtest()?;
+    let objective: Objective = args.objective.parse()?;
+    let space = Space::parse(args.params.iter().map(String::as_str))?;
+    let lease = invocation.catalog().lease(&args.bundle)?;
+    let cache = SeriesCache::default();
+    let bar = printer.bar(space.len(), "trials");
+    let search = Search {
+        backtest,
+        objective,
+        lease: &lease,
+        strategy: &args.strategy,
+        space: &space,
+        cache: &cache,
+        workers: args.workers,
+    };
+    let report = search.run(&bar);
+    bar.finish_and_clear();
+    let report = report?;
+    if let (Some(path), Some(format)) = (&args.out, format) {
+        write_trials(&report, path, format)?;
+        let trials = count_len(report.trials.len());
+        printer.say(format_args!("{trials} trials to `{}`", path.display()));
+    }
+    if let Some(path) = &args.report {
+        write_report(&report, &lease, &cache, path, args)?;
+    }
+    if printer.json {
+        printer.json(&report)?;
+    } else {
+        let mut out = printer.stdout();
+        print_summary(&mut out, invocation, &report, args.top, "")?;
+        out.flush()?;
+    }
+    if let Some(path) = &args.report {
+        printer.say(format_args!("report: {}", path.display()));
+    }
+    complain_of_failures(&report, invocation);
+    Ok(ExitStatus::Done)
+}
+
+/// A sweep of a built-in strategy.
+pub(crate) struct Search<'a> {
+    pub(crate) backtest: Backtest,
+    pub(crate) objective: Objective,
+    pub(crate) lease: &'a Lease,
+    pub(crate) strategy: &'a str,
+    pub(crate) space: &'a Space,
+    pub(crate) cache: &'a SeriesCache,
+    /// Worker threads; 0 is one a core.
+    pub(crate) workers: usize,
+}
+
+impl Search<'_> {
+    /// Runs the sweep and moves `bar` along.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub(crate) fn run(self, bar: &ProgressBar) -> Result<SweepReport, barrow_engine::Error> {
+        let progress = |progress: Progress| bar.set_position(progress.done);
+        let sweep = Sweep { progress: Some(&progress), ..Sweep::new(self.backtest, self.objective) };
+        let workers = Workers::shared(self.workers)?;
+        sweep.run(self.lease, self.strategy, self.space, self.cache, &workers)
+    }
+}
+
+fn trial_format(path: &Path) -> anyhow::Result<TrialFormat> {
+    TrialFormat::of(path).ok_or_else(|| {
+        let said = format!("`{}` does not tell how to write the trials", path.display());
+        Complaint::new(said).hint("end the name in `.csv`, `.parquet` or `.json`").into()
+    })
+}
+
+fn complain_of_failures(report: &SweepReport, invocation: &Invocation) {
+    let Some(first) = report.failed.first() else { return };
+    let printer = invocation.printer;
+    printer.complain(format_args!(
+        "{} {} of {} trials failed; the first ({}): {}",
+        printer.err("warning:", Tone::Bad),
+        count_len(report.failed.len()),
+        count(report.space.len()),
+        report.space.point(first.index),
+        first.error
+    ));
+}
+
+/// The page: the sweep, and the best trial run again in full.
+fn write_report(
+    report: &SweepReport,
+    lease: &Lease,
+    cache: &SeriesCache,
+    path: &Path,
+    args: &SweepArgs,
+) -> anyhow::Result<()> {
+    let mut page = Report::of_sweep(report, args.top.max(20));
+    if let Some(best) = report.best_trial() {
+        let params = report.params(best);
+        let mut section = best_run(report, &params, lease, cache, args)?;
+        "The best trial".clone_into(&mut section.heading);
+        section.note = params.to_string();
+        page.sections.push(Section::Run(Box::new(section)));
+    }
+    write_text(path, &page.render())?;
+    Ok(())
+}
+
+fn best_run(
+    report: &SweepReport,
+    params: &Params,
+    lease: &Lease,
+    cache: &SeriesCache,
+    args: &SweepArgs,
+) -> anyhow::Result<RunSection> {
+    let mut strategy = strategies::build(&report.strategy, params)?;
+    let performance = args.setting.backtest()?.run(lease, strategy.as_mut(), cache)?;
+    Ok(RunSection::of(&performance, lease)?)
+}
+
+/// Metrics of the table, after the objective.
+const COLUMNS: [Metric; 5] = [
+    Metric::TotalReturn,
+    Metric::AnnualReturn,
+    Metric::Sharpe,
+    Metric::MaxDrawdown,
+    Metric::Fills,
+];
+
+/// Prints the result for people, each line behind `indent`.
+pub(crate) fn print_summary(
+    out: &mut impl Write,
+    invocation: &Invocation,
+    report: &SweepReport,
+    top: usize,
+    indent: &str,
+) -> anyhow::Result<()> {
+    let printer = invocation.printer;
+    let trials = float_len(report.trials.len());
+    let skipped = match report.skipped {
+        0 => String::new(),
+        skipped => format!(", {} points skipped", count(skipped)),
+    };
+    writeln!(
+        out,
+        "{indent}{} {} trials in {} on {} worker{}: {}, {}{skipped}",
+        printer.out(&report.strategy, Tone::Strong),
+        count_len(report.trials.len()),
+        seconds(report.elapsed_seconds),
+        report.workers,
+        if report.workers == 1 { "" } else { "s" },
+        rate(trials, report.elapsed_seconds, "trials"),
+        rate(trials * float(report.asset_bars), report.elapsed_seconds, "bars"),
+    )?;
+    writeln!(
+        out,
+        "{indent}bundle {} version {}, {} to {}\n",
+        report.bundle,
+        report.version.short(),
+        barrow_engine::Timestamp::new(report.start, report.time_style),
+        barrow_engine::Timestamp::new(report.end, report.time_style),
+    )?;
+    let objective = report.objective.metric;
+    let others: Vec<Metric> = COLUMNS.into_iter().filter(|metric| *metric != objective).collect();
+    let mut heads = vec![("#", Align::Right)];
+    heads.extend(report.space.axes().iter().map(|axis| (axis.name(), Align::Right)));
+    heads.push((name(objective), Align::Right));
+    heads.extend(others.iter().map(|metric| (name(*metric), Align::Right)));
+    heads.push(("final equity", Align::Right));
+    let mut sheet = Sheet::new(heads);
+    for (place, trial) in report.ranking().into_iter().take(top).enumerate() {
+        let params = report.params(trial);
+        let mut cells = vec![count_len(place + 1)];
+        cells.extend(report.space.axes().iter().map(|axis| {
+            params.get(axis.name()).map_or(String::new(), ToString::to_string)
+        }));
+        cells.push(text(objective, trial.value(report.objective)));
+        let figure = |metric: &Metric| text_of(*metric, &trial.metrics, trial.final_equity);
+        cells.extend(others.iter().map(figure));
+        cells.push(fixed(trial.final_equity, 2));
+        sheet.row(cells);
+    }
+    sheet.print(out, printer, indent)?;
+    Ok(())
+}
+
+/// How long a call takes: the median of several.
+pub(crate) fn median_time(calls: usize, mut call: impl FnMut()) -> Duration {
+    let mut times: Vec<Duration> = (0..calls.max(1))
+        .map(|_| {
+            let started = Instant::now();
+            call();
+            started.elapsed()
+        })
+        .collect();
+    times.sort();
+    times[times.len() / 2]
+}

@@ -1,0 +1,111 @@
+//! `barrow verify`: every byte of a bundle against its digests.
+
+use std::io::Write;
+use std::time::Instant;
+
+use barrow_engine::Workers;
+use barrow_store::{Lease, Verification};
+use serde::Serialize;
+
+use crate::invocation::Invocation;
+use crate::numbers::{bytes, count, count_len, duration, float};
+use crate::printer::Tone;
+use crate::status::ExitStatus;
+
+/// Check every byte of a bundle against its SHA-256 digests
+///
+/// Recomputes the digest of every series, the statistics and the content version, on all cores, and names
+/// each damaged section, column and asset. Exit status 1 when anything is damaged.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  barrow verify us-daily\n  barrow verify us-daily@3f2a --json\n  barrow verify ./us.barrow")]
+pub(crate) struct VerifyArgs {
+    /// Bundle: NAME, NAME@VERSION or a .barrow file
+    #[arg(value_name = "BUNDLE")]
+    bundle: String,
+    /// Threads [default: one a core]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    ok: bool,
+    bundle: String,
+    version: String,
+    series: u64,
+    bytes: u64,
+    elapsed_seconds: f64,
+    bad: Vec<Bad>,
+}
+
+#[derive(Serialize)]
+struct Bad {
+    section: String,
+    column: Option<String>,
+    symbol: Option<String>,
+    offset: u64,
+    problem: String,
+}
+
+pub(crate) fn run(args: &VerifyArgs, invocation: &Invocation) -> anyhow::Result<ExitStatus> {
+    let printer = invocation.printer;
+    let lease = invocation.catalog().lease(&args.bundle)?;
+    let threads = args.threads.unwrap_or_else(Workers::available).max(1);
+    let started = Instant::now();
+    let outcome = lease.verify(threads);
+    let elapsed = started.elapsed();
+    if printer.json {
+        printer.json(&answer(&lease, &outcome, elapsed.as_secs_f64()))?;
+    } else {
+        let mut out = printer.stdout();
+        let rate = bytes_rate(outcome.bytes, elapsed.as_secs_f64());
+        let (word, tone) = if outcome.ok() { ("ok", Tone::Good) } else { ("DAMAGED", Tone::Bad) };
+        writeln!(
+            out,
+            "{}  {} version {}: {} series, {} in {} ({rate})",
+            printer.out(word, tone),
+            lease.name(),
+            lease.version().short(),
+            count(outcome.series),
+            bytes(outcome.bytes),
+            duration(elapsed),
+        )?;
+        for defect in &outcome.bad {
+            writeln!(out, "  {defect}")?;
+        }
+        out.flush()?;
+        if !outcome.ok() {
+            let damaged = count_len(outcome.bad.len());
+            printer.complain(format_args!(
+                "\n{} {damaged} damaged places in `{}`",
+                printer.err("error:", Tone::Bad),
+                lease.path().display()
+            ));
+        }
+    }
+    Ok(if outcome.ok() { ExitStatus::Done } else { ExitStatus::No })
+}
+
+/// A rate in decimal gigabytes, as disks and memory are rated.
+pub(crate) fn bytes_rate(amount: u64, seconds: f64) -> String {
+    format!("{:.2} GB/s", float(amount) / seconds.max(1e-9) / 1e9)
+}
+
+fn answer(lease: &Lease, outcome: &Verification, elapsed_seconds: f64) -> Answer {
+    let bad = outcome.bad.iter().map(|defect| Bad {
+        section: defect.section.to_string(),
+        column: defect.column.clone(),
+        symbol: defect.symbol.clone(),
+        offset: defect.offset,
+        problem: defect.problem.to_string(),
+    });
+    Answer {
+        ok: outcome.ok(),
+        bundle: lease.name().to_owned(),
+        version: lease.version().to_string(),
+        series: outcome.series,
+        bytes: outcome.bytes,
+        elapsed_seconds,
+        bad: bad.collect(),
+    }
+}

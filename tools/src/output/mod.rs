@@ -1,0 +1,108 @@
+//! Where selected rows go: a table, CSV, JSON, Parquet or Arrow.
+
+mod arrow;
+mod csv;
+mod file;
+mod json;
+mod parquet;
+mod table;
+mod text;
+mod trials;
+
+use std::io::Write;
+use std::path::Path;
+
+use barrow_format::Column;
+
+pub(crate) use self::file::{WholeFile, write_text};
+pub(crate) use self::trials::{TrialFormat, write_trials};
+use crate::printer::Printer;
+use crate::selection::{Batch, Selection};
+
+/// How rows are written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// Aligned columns for reading.
+    Table,
+    /// Comma-separated values with a header line.
+    Csv,
+    /// One JSON object with the rows in it.
+    Json,
+    /// An Apache Parquet file.
+    Parquet,
+    /// An Arrow IPC file.
+    #[value(alias = "feather", alias = "ipc")]
+    Arrow,
+}
+
+impl Format {
+    /// The format that a file name asks for.
+    pub(crate) fn of(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "csv" => Some(Self::Csv),
+            "json" => Some(Self::Json),
+            "parquet" | "pq" => Some(Self::Parquet),
+            "arrow" | "feather" | "ipc" => Some(Self::Arrow),
+            "txt" => Some(Self::Table),
+            _ => None,
+        }
+    }
+
+    /// Whether a terminal cannot show it.
+    pub(crate) fn is_binary(self) -> bool {
+        matches!(self, Self::Parquet | Self::Arrow)
+    }
+}
+
+/// What all rows of an output have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Shape<'l> {
+    /// `symbol` is a column of the output.
+    pub(crate) with_symbol: bool,
+    /// Symbols of the assets that a batch refers to.
+    pub(crate) symbols: Vec<&'l str>,
+    /// Columns behind `symbol` and `time`.
+    pub(crate) columns: Vec<&'l Column>,
+    /// Timestamps are session labels, written as dates.
+    pub(crate) by_date: bool,
+    /// Bundle and version, recorded where the format has a place for it.
+    pub(crate) bundle: String,
+    pub(crate) version: String,
+}
+
+impl<'l> Shape<'l> {
+    pub(crate) fn of(selection: &Selection<'l>) -> Self {
+        Self {
+            with_symbol: true,
+            symbols: selection.symbols(),
+            columns: selection.columns(),
+            by_date: selection.by_date(),
+            bundle: selection.lease.name().to_owned(),
+            version: selection.lease.version().to_string(),
+        }
+    }
+}
+
+/// Takes rows batch by batch.
+pub(crate) trait Output {
+    /// Writes a batch.
+    fn write(&mut self, batch: &Batch) -> anyhow::Result<()>;
+    /// Writes what comes behind the last batch, and flushes.
+    fn finish(self: Box<Self>) -> anyhow::Result<()>;
+}
+
+/// An output of `format` onto `sink`.
+pub(crate) fn output<'a, W: Write + Send + 'a>(
+    format: Format,
+    shape: Shape<'a>,
+    sink: W,
+    printer: Printer,
+) -> anyhow::Result<Box<dyn Output + 'a>> {
+    Ok(match format {
+        Format::Table => Box::new(table::TableOutput::new(shape, sink, printer)),
+        Format::Csv => Box::new(csv::CsvOutput::new(shape, sink)?),
+        Format::Json => Box::new(json::JsonOutput::new(shape, sink)?),
+        Format::Parquet => Box::new(parquet::ParquetOutput::new(shape, sink)?),
+        Format::Arrow => Box::new(arrow::ArrowOutput::new(&shape, sink)?),
+    })
+}

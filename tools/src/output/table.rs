@@ -1,0 +1,82 @@
+//! Aligned columns for reading.
+
+use std::io::{BufWriter, Write};
+
+use barrow_format::LogicalType;
+
+use super::text::write_value;
+use super::{Output, Shape};
+use crate::instant::shown;
+use crate::numbers::shortest;
+use crate::printer::Printer;
+use crate::selection::{Batch, Data};
+use crate::table::{Align, Sheet};
+
+pub(super) struct TableOutput<'l, W: Write> {
+    shape: Shape<'l>,
+    sheet: Sheet,
+    out: BufWriter<W>,
+    printer: Printer,
+}
+
+impl<'l, W: Write> TableOutput<'l, W> {
+    pub(super) fn new(shape: Shape<'l>, sink: W, printer: Printer) -> Self {
+        let mut heads = vec![("symbol", Align::Left), ("time", Align::Left)];
+        heads.extend(shape.columns.iter().map(|column| (column.name.as_str(), Align::Right)));
+        let sheet = Sheet::new(heads);
+        Self { shape, sheet, out: BufWriter::new(sink), printer }
+    }
+}
+
+impl<W: Write> Output for TableOutput<'_, W> {
+    fn write(&mut self, batch: &Batch) -> anyhow::Result<()> {
+        // Digits behind the point are the same all down a column, so that points stand in line.
+        let places: Vec<Option<usize>> = batch.columns.iter().map(places).collect();
+        for ((row, asset), time) in batch.assets().enumerate().zip(&batch.time) {
+            let mut cells = vec![
+                self.shape.symbols[asset].to_owned(),
+                shown(*time, self.shape.by_date).to_string(),
+            ];
+            for ((data, column), places) in
+                batch.columns.iter().zip(&self.shape.columns).zip(&places)
+            {
+                cells.push(cell(data, row, column.logical, *places)?);
+            }
+            self.sheet.row(cells);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>) -> anyhow::Result<()> {
+        self.sheet.print(&mut self.out, self.printer, "")?;
+        Ok(self.out.flush()?)
+    }
+}
+
+fn cell(
+    data: &Data,
+    row: usize,
+    logical: LogicalType,
+    places: Option<usize>,
+) -> anyhow::Result<String> {
+    if let (Data::F64(values), Some(places)) = (data, places) {
+        return Ok(crate::numbers::fixed(values[row], places));
+    }
+    let mut text = Vec::new();
+    if !write_value(&mut text, data, row, logical)? {
+        return Ok("-".to_owned());
+    }
+    Ok(String::from_utf8(text)?)
+}
+
+/// The digits behind the point that the values of a column need, if few suffice.
+fn places(data: &Data) -> Option<usize> {
+    let Data::F64(values) = data else { return None };
+    let needed = values
+        .iter()
+        .filter(|value| value.is_finite())
+        .map(|value| shortest(*value).split_once('.').map_or(0, |(_, fraction)| fraction.len()))
+        .max()?;
+    let is_plain = values.iter().all(|value| !value.is_finite() || !shortest(*value).contains('e'));
+    (is_plain && needed <= 8).then_some(needed)
+}

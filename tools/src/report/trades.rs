@@ -1,0 +1,94 @@
+//! Round trips from fills: from flat to flat in one asset.
+
+use barrow_engine::{AssetIdx, Performance};
+
+/// A closed trade, or one that is still open at the end.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Trade {
+    pub(super) asset: AssetIdx,
+    /// Time of the first fill, ns since the epoch, UTC.
+    pub(super) opened: i64,
+    /// Time of the last fill; `None` while open.
+    pub(super) closed: Option<i64>,
+    pub(super) is_long: bool,
+    /// The largest position it had, positive.
+    pub(super) quantity: f64,
+    /// Mean price of the fills that enlarged it.
+    pub(super) entry: f64,
+    /// Mean price of the fills that reduced it.
+    pub(super) exit: f64,
+    /// Gain after commissions, quote currency; of the fills so far while open.
+    pub(super) profit: f64,
+}
+
+/// A position as its fills come by.
+#[derive(Clone, Debug, Default)]
+struct Holding {
+    quantity: f64,
+    largest: f64,
+    opened: i64,
+    bought: (f64, f64),
+    sold: (f64, f64),
+    commission: f64,
+}
+
+impl Holding {
+    fn take(&mut self, quantity: f64, price: f64, commission: f64) {
+        let side = if quantity > 0.0 { &mut self.bought } else { &mut self.sold };
+        side.0 += quantity.abs();
+        side.1 += quantity.abs() * price;
+        self.quantity += quantity;
+        self.largest = self.largest.max(self.quantity.abs());
+        self.commission += commission;
+    }
+
+    fn trade(&self, asset: AssetIdx, closed: Option<i64>, is_long: bool) -> Trade {
+        let mean = |(quantity, worth): (f64, f64)| if quantity > 0.0 { worth / quantity } else { f64::NAN };
+        let (entry, exit) = match is_long {
+            true => (mean(self.bought), mean(self.sold)),
+            false => (mean(self.sold), mean(self.bought)),
+        };
+        Trade {
+            asset,
+            opened: self.opened,
+            closed,
+            is_long,
+            quantity: self.largest,
+            entry,
+            exit,
+            profit: self.sold.1 - self.bought.1 - self.commission,
+        }
+    }
+}
+
+/// The trades of a run, in the order in which they closed; those still open come last.
+///
+/// A fill through zero closes one trade and opens the next; its commission is shared by quantity.
+pub(super) fn trades(performance: &Performance) -> Vec<Trade> {
+    let mut holdings = vec![Holding::default(); performance.symbols.len()];
+    let mut found = Vec::new();
+    for fill in &performance.fills {
+        let holding = &mut holdings[fill.asset.index()];
+        let before = holding.quantity;
+        let reverses = before != 0.0 && (before > 0.0) != (before + fill.quantity > 0.0);
+        let closing = if reverses { -before } else { 0.0 };
+        let share = closing / fill.quantity;
+        if reverses {
+            holding.take(closing, fill.price, fill.commission * share);
+            found.push(holding.trade(fill.asset, Some(fill.time), before > 0.0));
+            *holding = Holding::default();
+        }
+        let rest = fill.quantity - closing;
+        if rest != 0.0 {
+            if holding.quantity == 0.0 {
+                holding.opened = fill.time;
+            }
+            holding.take(rest, fill.price, fill.commission * (1.0 - share));
+        }
+    }
+    for (asset, _) in &performance.positions {
+        let holding = &holdings[asset.index()];
+        found.push(holding.trade(*asset, None, holding.quantity > 0.0));
+    }
+    found
+}
