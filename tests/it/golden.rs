@@ -147,7 +147,10 @@ fn build_empty() -> Content {
     }
 }
 
-const GOLDEN: [(&str, fn() -> Content); 3] = [
+/// Name of the file, and what builds its content.
+type Golden = (&'static str, fn() -> Content);
+
+const GOLDEN: [Golden; 3] = [
     ("all_types.barrow", build_all_types),
     ("zones.barrow", build_zones),
     ("empty.barrow", build_empty),

@@ -52,7 +52,8 @@ fn command_lines_of_the_pages_can_be_typed() {
     for page in ["README.md", "docs/ingest.md", "docs/cli.md", "docs/engine-authors.md"] {
         let text = fs::read_to_string(checkout().join(page)).expect("the page");
         for line in command_lines(&text) {
-            let Some(command) = line.first().filter(|word| word.chars().all(|c| c.is_ascii_lowercase()))
+            let Some(command) =
+                line.first().filter(|word| word.chars().all(|c| c.is_ascii_lowercase()))
             else {
                 continue;
             };
@@ -67,9 +68,10 @@ fn command_lines_of_the_pages_can_be_typed() {
 #[test]
 fn the_readme_lists_every_command() {
     let help = help_of(&[]);
-    for command in
-        ["ingest", "ls", "inspect", "history", "verify", "query", "export", "backtest", "sweep", "demo"]
-    {
+    for command in [
+        "ingest", "ls", "inspect", "history", "verify", "query", "export", "backtest", "sweep",
+        "demo",
+    ] {
         assert!(help.contains(&format!("\n  {command}")), "`barrow {command}` is in the help");
     }
 }

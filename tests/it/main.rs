@@ -2,7 +2,10 @@
 
 mod corruption;
 mod golden;
+mod guides;
+mod lookahead;
 mod open_constant;
+mod parity;
 mod pool;
 mod roundtrip;
 mod spec;

@@ -101,7 +101,7 @@ proptest! {
     fn what_is_written_is_what_is_read(seed: u64, shape in shapes()) {
         let content = Content::random(seed, shape);
         let (bytes, written) = content.write().expect("random content can be written");
-        prop_assert_eq!(written.file_len as usize, bytes.as_ref().len());
+        prop_assert_eq!(written.file_len, bytes.as_ref().len() as u64);
         let bundle = Bundle::open(bytes).expect("what was written opens");
         prop_assert_eq!(bundle.version(), written.version);
         prop_assert_eq!(bundle.digest(), written.digest);

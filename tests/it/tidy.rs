@@ -74,10 +74,11 @@ fn dependencies(manifest: &str) -> Vec<String> {
             if let Some((_, name)) = table.split_once("dependencies.") {
                 names.push(name.to_owned());
             }
-        } else if inside && !line.starts_with('#') {
-            if let Some((name, _)) = line.split_once(['=', '.', ' ']) {
-                names.push(name.trim().to_owned());
-            }
+        } else if inside
+            && !line.starts_with('#')
+            && let Some((name, _)) = line.split_once(['=', '.', ' '])
+        {
+            names.push(name.trim().to_owned());
         }
     }
     names
@@ -255,7 +256,8 @@ fn files_named_in(text: &str) -> Vec<String> {
         .map(|name| name.split('#').next().unwrap_or_default().to_owned())
         .filter(|name| {
             let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "._-/".contains(c));
-            let known = folders.iter().any(|f| name.starts_with(f)) || name.ends_with(".md");
+            let known = folders.iter().any(|f| name.starts_with(f))
+                || has_extension(Path::new(name), &["md"]);
             plain && known
         })
         .collect()

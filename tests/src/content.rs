@@ -182,7 +182,7 @@ impl Content {
             asset("IBM", &[1, 2, 4, 7, 8, 10], 160.0),
             asset("NEW", &[8, 9, 10], 12.0),
         ];
-        assets[0].metadata = r#"{"exchange":"XNAS"}"#.to_owned();
+        assets[0].metadata.push_str(r#"{"exchange":"XNAS"}"#);
         let split =
             Adjustment { asset: 0, time: 7 * DAY_NS, kind: AdjustmentKind::Split, value: 4.0 };
         let source = SourceRecord {
@@ -238,7 +238,7 @@ impl Content {
 
     /// All distinct timestamps, ascending.
     pub fn calendar(&self) -> Vec<i64> {
-        let times = self.assets.iter().flat_map(|asset| asset.times());
+        let times = self.assets.iter().flat_map(AssetContent::times);
         times.copied().collect::<BTreeSet<i64>>().into_iter().collect()
     }
 

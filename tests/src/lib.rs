@@ -10,6 +10,7 @@
 
 pub mod content;
 mod guides;
+pub mod market;
 mod places;
 
 pub use crate::places::{barrow, barrow_at, checkout, shared};
