@@ -42,8 +42,28 @@ fn build_all_types() -> Content {
         "XNYS",
     )
     .expect("a possible schema");
+    let assets = assets_of_all_types();
+    let adjustment =
+        |asset, day: i64, kind, value| Adjustment { asset, time: day * DAY_NS, kind, value };
+    let adjustments = vec![
+        adjustment(0, 14_001, AdjustmentKind::Split, 50.0),
+        adjustment(0, 14_005, AdjustmentKind::CashDividend, 0.37),
+        adjustment(2, 14_002, AdjustmentKind::Merger, 1.25),
+    ];
+    let source = |name: &str, rows| SourceRecord {
+        name: name.to_owned(),
+        bytes: 321,
+        digest: Digest::of(name.as_bytes()),
+        rows,
+    };
+    let sources = vec![source("brk.csv", 3), source("nikkei.csv", 2)];
+    let provenance = Provenance { tool: "golden 1".to_owned(), sources };
+    Content { schema, assets, adjustments, provenance }
+}
+
+fn assets_of_all_types() -> Vec<AssetContent> {
     let nan = f64::from_bits(0x7ff8_0000_0000_beef);
-    let assets = vec![
+    vec![
         AssetContent {
             symbol: "BRK.B".to_owned(),
             metadata: r#"{"name":"Berkshire Hathaway"}"#.to_owned(),
@@ -86,23 +106,7 @@ fn build_all_types() -> Content {
                 Series::U8(vec![7, 8]),
             ],
         },
-    ];
-    let adjustment =
-        |asset, day: i64, kind, value| Adjustment { asset, time: day * DAY_NS, kind, value };
-    let adjustments = vec![
-        adjustment(0, 14_001, AdjustmentKind::Split, 50.0),
-        adjustment(0, 14_005, AdjustmentKind::CashDividend, 0.37),
-        adjustment(2, 14_002, AdjustmentKind::Merger, 1.25),
-    ];
-    let source = |name: &str, rows| SourceRecord {
-        name: name.to_owned(),
-        bytes: 321,
-        digest: Digest::of(name.as_bytes()),
-        rows,
-    };
-    let sources = vec![source("brk.csv", 3), source("nikkei.csv", 2)];
-    let provenance = Provenance { tool: "golden 1".to_owned(), sources };
-    Content { schema, assets, adjustments, provenance }
+    ]
 }
 
 /// Series longer than a zone, exactly a zone, and one row more; values from integer arithmetic alone.
