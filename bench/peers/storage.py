@@ -45,7 +45,7 @@ def show(what, seconds):
 
 def truth(root, name):
     folder = os.path.join(root, name, "truth")
-    data = {c: np.load(f"{folder}/{c}.npy", mmap_mode="r") for c in COLUMNS}
+    data = {c: np.asarray(np.load(f"{folder}/{c}.npy", mmap_mode="r")) for c in COLUMNS}
     return np.load(f"{folder}/ts.npy"), data
 
 
@@ -120,9 +120,9 @@ def reads(name, root, work, runs):
 
     db = os.path.join(work, f"{name}.duckdb")
     with duckdb.connect(db) as con:
-        table = pa.table({"asset": np.repeat(np.arange(assets, dtype=np.int32), bars), "ts": np.tile(ts, assets),
+        frame = pa.table({"asset": np.repeat(np.arange(assets, dtype=np.int32), bars), "ts": np.tile(ts, assets),
                           "close": np.ascontiguousarray(close), "volume": np.ascontiguousarray(volume)})
-        con.execute("create table bars as select * from table")
+        con.execute("create table bars as select * from frame")
         query = "select sum(close * volume) from bars"
         assert abs(con.execute(query).fetchone()[0] / expected - 1) < 1e-9
         show(f"{name}: sum(close x volume), DuckDB", sample(runs, lambda: con.execute(query).fetchone()))

@@ -1,5 +1,6 @@
 //! Barrow's promises, one module each.
 
+mod contracts;
 mod corruption;
 mod golden;
 mod guides;
