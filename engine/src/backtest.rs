@@ -1,5 +1,7 @@
 //! One run: the clock, the fills and the accounts.
 
+use std::cell::Cell;
+
 use barrow_store::{Lease, SeriesCache};
 
 use crate::Error;
@@ -57,9 +59,11 @@ impl Backtest {
         cache: &SeriesCache,
     ) -> Result<Performance, Error> {
         let portal = Portal::new(lease, cache, &self.scope)?;
-        let mut desk = Desk::default();
+        let mut desk = Desk::take();
         let outcome = self.simulate(&portal, strategy, &mut desk)?;
-        Ok(Performance::new(self, &portal, strategy, &desk, &outcome))
+        let performance = Performance::new(self, &portal, strategy, &desk, &outcome);
+        desk.put_back();
+        Ok(performance)
     }
 
     /// Runs a strategy over a prepared portal, whose scope counts; leaves all that is to be known
@@ -143,7 +147,12 @@ impl Backtest {
     }
 }
 
-/// What one run needs and leaves behind. One for each worker, reused from run to run.
+thread_local! {
+    /// The desk of this thread's last run, so that the next one finds its memory ready.
+    static LAST_DESK: Cell<Option<Box<Desk>>> = const { Cell::new(None) };
+}
+
+/// What one run needs and leaves behind.
 #[derive(Debug, Default)]
 pub(crate) struct Desk {
     pub(crate) book: Book,
@@ -166,6 +175,27 @@ pub(crate) struct Outcome {
 }
 
 impl Desk {
+    /// A thread keeps no desk that is larger.
+    const KEPT_BYTES_MAX: usize = 64 << 20;
+
+    /// Returns the desk that the thread kept, or a new one. It may look like anything; a run clears
+    /// it.
+    pub(crate) fn take() -> Box<Desk> {
+        LAST_DESK.take().unwrap_or_default()
+    }
+
+    /// Keeps the desk for the thread's next run.
+    pub(crate) fn put_back(self: Box<Desk>) {
+        let portfolio = &self.book.portfolio;
+        let bytes = portfolio.fills.capacity() * size_of::<Filled>()
+            + self.equity.capacity() * 2 * size_of::<f64>()
+            + self.by_asset.bytes()
+            + self.spare.bytes();
+        if bytes <= Desk::KEPT_BYTES_MAX {
+            LAST_DESK.set(Some(self));
+        }
+    }
+
     /// Turns the cash curve into the equity curve and computes the figures.
     fn account(
         &mut self,
@@ -178,11 +208,9 @@ impl Desk {
         self.by_asset.sort(&portfolio.fills, portal.assets.len());
         let mut trades = Trades::default();
         for (at, (asset, close)) in portal.assets.iter().zip(close).enumerate() {
-            let fills = self.by_asset.of(at);
-            if !fills.is_empty() {
-                curve::add_asset(&mut self.equity, &period, fills, &asset.place, close);
-                add_trades(fills, &mut trades);
-            }
+            let fills = self.by_asset.of(&portfolio.fills, at);
+            curve::add_asset(&mut self.equity, &period, fills.clone(), &asset.place, close);
+            add_trades(fills, &mut trades);
         }
         let track = Track {
             equity: &self.equity,
@@ -194,7 +222,7 @@ impl Desk {
         };
         let metrics = Metrics::of(&track, &mut self.returns);
         let final_equity = self.equity.last().copied().unwrap_or(portfolio.cash);
-        if metrics.total_return.is_none() || !final_equity.is_finite() {
+        if !self.equity.iter().all(|equity| equity.is_finite()) {
             self.check_closes(portal, close)?;
         }
         Ok(Outcome { metrics, final_equity, final_cash: portfolio.cash })
@@ -203,7 +231,8 @@ impl Desk {
     /// Finds the close that made the equity no number.
     fn check_closes(&self, portal: &Portal<'_>, close: &[&[f64]]) -> Result<(), Error> {
         for (at, (asset, close)) in portal.assets.iter().zip(close).enumerate() {
-            let Some(first) = self.by_asset.of(at).first() else { continue };
+            let fills = &self.book.portfolio.fills;
+            let Some(first) = self.by_asset.of(fills, at).next() else { continue };
             let rows = asset.place.rows_in(&(first.tick..portal.period().end));
             for row in rows {
                 if !close[row].is_finite() {

@@ -13,17 +13,18 @@ use crate::portfolio::Filled;
 /// Adds position x close of one asset to the curve, which starts at tick `period.start`.
 ///
 /// `fills` are the asset's, in ascending time. At a tick without a bar the last close counts.
-pub(crate) fn add_asset(
+pub(crate) fn add_asset<'f>(
     curve: &mut [f64],
     period: &Range<u32>,
-    fills: &[Filled],
+    fills: impl Iterator<Item = &'f Filled>,
     place: &Place,
     close: &[f64],
 ) {
     let mut position = 0.0;
-    for (at, fill) in fills.iter().enumerate() {
+    let mut fills = fills.peekable();
+    while let Some(fill) = fills.next() {
         position += fill.quantity;
-        let end = fills.get(at + 1).map_or(period.end, |next| next.tick);
+        let end = fills.peek().map_or(period.end, |next| next.tick);
         if position != 0.0 && fill.tick < end {
             let part = (fill.tick - period.start) as usize..(end - period.start) as usize;
             add_segment(&mut curve[part], fill.tick, position, place, close);
@@ -72,12 +73,12 @@ mod tests {
         let close = [1.0, 2.0, 3.0];
         let fills = [fill(11, 10.0), fill(13, -10.0), fill(13, 5.0)];
         let mut curve = [100.0; 8];
-        add_asset(&mut curve, &(10..18), &fills, &Place::Span { start: 11, rows: 3 }, &close);
+        add_asset(&mut curve, &(10..18), fills.iter(), &Place::Span { start: 11, rows: 3 }, &close);
         assert_eq!(curve, [100.0, 110.0, 120.0, 115.0, 115.0, 115.0, 115.0, 115.0]);
         let mut curve = [100.0; 8];
         let gapped = Place::Ticks(vec![11, 14, 16]);
         let fills = [fill(11, 10.0), fill(16, -5.0)];
-        add_asset(&mut curve, &(10..18), &fills, &gapped, &close);
+        add_asset(&mut curve, &(10..18), fills.iter(), &gapped, &close);
         assert_eq!(curve, [100.0, 110.0, 110.0, 110.0, 120.0, 120.0, 115.0, 115.0]);
     }
 }

@@ -32,6 +32,13 @@
 //! [`Indicator`] is given values up to its bar, and both end at now. There is nothing else to read
 //! prices from, so looking ahead cannot be expressed.
 //!
+//! # What it costs
+//!
+//! A tick costs what the strategy does and the fills of the tick; nothing else is done for each
+//! asset. Equity is added up afterwards, asset by asset, over the stretches with a position. Running
+//! sums and indicators are computed once for each version and kept in the cache. A thread keeps the
+//! working memory of its last run, at most 64 MiB, for the next.
+//!
 //! # The same again
 //!
 //! Nothing here reads a clock, an order of hashing or a global random state, and every sum has one

@@ -53,12 +53,12 @@ impl Portfolio {
     }
 }
 
-/// Fills asset by asset, each asset's in ascending time; keeps its memory between uses.
+/// The fills of each asset, in ascending time; keeps its memory between uses.
 #[derive(Debug, Default)]
 pub(crate) struct ByAsset {
-    /// The fills of asset `a` are `sorted[starts[a]..starts[a + 1]]`.
+    /// The fills of asset `a` are those at `order[starts[a]..starts[a + 1]]`.
     starts: Vec<usize>,
-    sorted: Vec<Filled>,
+    order: Vec<u32>,
 }
 
 impl ByAsset {
@@ -66,32 +66,42 @@ impl ByAsset {
     pub(crate) fn sort(&mut self, fills: &[Filled], assets: usize) {
         self.starts.clear();
         self.starts.resize(assets + 1, 0);
-        self.sorted.clear();
-        let Some(some) = fills.first() else { return };
-        self.sorted.resize(fills.len(), *some);
+        self.order.clear();
+        self.order.resize(fills.len(), 0);
         for fill in fills {
             self.starts[fill.asset.index() + 1] += 1;
         }
         for at in 1..self.starts.len() {
             self.starts[at] += self.starts[at - 1];
         }
-        for fill in fills {
+        for (number, fill) in (0..).zip(fills) {
             let at = &mut self.starts[fill.asset.index()];
-            self.sorted[*at] = *fill;
+            self.order[*at] = number;
             *at += 1;
         }
         self.starts.rotate_right(1);
         self.starts[0] = 0;
     }
 
-    /// Returns the fills of an asset.
-    pub(crate) fn of(&self, asset: usize) -> &[Filled] {
-        &self.sorted[self.starts[asset]..self.starts[asset + 1]]
+    /// Returns the fills of an asset; `fills` are those that were sorted.
+    pub(crate) fn of<'f>(
+        &self,
+        fills: &'f [Filled],
+        asset: usize,
+    ) -> impl Iterator<Item = &'f Filled> + Clone + use<'_, 'f> {
+        self.order[self.starts[asset]..self.starts[asset + 1]]
+            .iter()
+            .map(|number| &fills[*number as usize])
+    }
+
+    /// Returns the bytes held.
+    pub(crate) fn bytes(&self) -> usize {
+        self.starts.capacity() * size_of::<usize>() + self.order.capacity() * 4
     }
 }
 
 /// Adds the closed trades of one asset's fills, given in ascending time.
-pub(crate) fn add_trades(fills: &[Filled], trades: &mut Trades) {
+pub(crate) fn add_trades<'f>(fills: impl Iterator<Item = &'f Filled>, trades: &mut Trades) {
     let (mut position, mut flow) = (0.0_f64, 0.0_f64);
     for fill in fills {
         let after = position + fill.quantity;
@@ -155,7 +165,7 @@ mod tests {
             // Still open: not counted.
             fill(5, 0, 1.0, 20.0, 1.0),
         ];
-        add_trades(&fills, &mut trades);
+        add_trades(fills.iter(), &mut trades);
         assert_eq!((trades.closed, trades.won), (2, 1));
         // -201 + 99 + 108 - 0.6 and 72 - 0.4 - 81.
         assert!((trades.profit - 5.4).abs() < 1e-12, "{trades:?}");
@@ -169,11 +179,12 @@ mod tests {
         let mut grouped = ByAsset::default();
         for _ in 0..2 {
             grouped.sort(&fills, 3);
-            assert_eq!(grouped.of(0), [fills[1]]);
-            assert!(grouped.of(1).is_empty());
-            assert_eq!(grouped.of(2), [fills[0], fills[2]]);
+            let of = |asset| grouped.of(&fills, asset).copied().collect::<Vec<_>>();
+            assert_eq!(of(0), [fills[1]]);
+            assert!(of(1).is_empty());
+            assert_eq!(of(2), [fills[0], fills[2]]);
         }
         grouped.sort(&[], 3);
-        assert!(grouped.of(2).is_empty());
+        assert_eq!(grouped.of(&[], 2).count(), 0);
     }
 }

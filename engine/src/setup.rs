@@ -44,6 +44,13 @@ pub(crate) struct Spare {
     levels: Vec<u8>,
 }
 
+impl Spare {
+    /// Returns the bytes held.
+    pub(crate) fn bytes(&self) -> usize {
+        self.changes.iter().map(Changes::bytes).sum::<usize>() + self.levels.capacity()
+    }
+}
+
 /// What was declared, by the number in each handle.
 #[derive(Debug, Default)]
 pub(crate) struct Declared<'a> {

@@ -21,8 +21,15 @@ pub(crate) struct Changes {
     /// The changes of tick `t` are `sorted[starts[t - first_tick]..starts[t - first_tick + 1]]`.
     starts: Vec<usize>,
     sorted: Vec<Change>,
-    /// As they came: tick and change, asset after asset.
-    collected: Vec<(u32, Change)>,
+    /// As they came, asset after asset.
+    collected: Vec<Collected>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Collected {
+    tick: u32,
+    asset: AssetIdx,
+    value: f64,
 }
 
 impl Changes {
@@ -46,7 +53,7 @@ impl Changes {
         let mut previous = 0;
         let mut add = |row: usize, level: u8| {
             if let Some(tick) = place.tick_of(first_row + row) {
-                self.collected.push((tick, Change { asset, value: f64::from(level) }));
+                self.collected.push(Collected { tick, asset, value: f64::from(level) });
             }
         };
         let (chunks, rest) = levels.as_chunks::<8>();
@@ -85,7 +92,7 @@ impl Changes {
         for (at, value) in values.iter().enumerate() {
             if *value != previous && !value.is_nan() {
                 if let Some(tick) = place.tick_of(first_row + at) {
-                    self.collected.push((tick, Change { asset, value: *value }));
+                    self.collected.push(Collected { tick, asset, value: *value });
                 }
                 previous = *value;
             }
@@ -95,22 +102,28 @@ impl Changes {
     /// Orders what was added by tick; assets were added in their order and stay in it.
     pub(crate) fn sort(&mut self) {
         let slot = |tick: u32| (tick - self.first_tick) as usize;
-        for (tick, _) in &self.collected {
-            self.starts[slot(*tick) + 1] += 1;
+        for change in &self.collected {
+            self.starts[slot(change.tick) + 1] += 1;
         }
         for at in 1..self.starts.len() {
             self.starts[at] += self.starts[at - 1];
         }
-        let Some((_, some)) = self.collected.first() else { return };
-        self.sorted.resize(self.collected.len(), *some);
-        for (tick, change) in &self.collected {
+        self.sorted.resize(self.collected.len(), Change { asset: AssetIdx::new(0), value: 0.0 });
+        for Collected { tick, asset, value } in &self.collected {
             let at = &mut self.starts[slot(*tick)];
-            self.sorted[*at] = *change;
+            self.sorted[*at] = Change { asset: *asset, value: *value };
             *at += 1;
         }
         // Each start has moved on to the next one's place; move them back.
         self.starts.rotate_right(1);
         self.starts[0] = 0;
+    }
+
+    /// Returns the bytes held.
+    pub(crate) fn bytes(&self) -> usize {
+        self.starts.capacity() * size_of::<usize>()
+            + self.sorted.capacity() * size_of::<Change>()
+            + self.collected.capacity() * size_of::<Collected>()
     }
 
     /// Returns the changes at a tick of the period.

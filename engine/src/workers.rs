@@ -64,24 +64,17 @@ impl Workers {
     }
 
     /// Calls `work` for 0 to `count` and returns the results in that order, whichever worker made
-    /// them. Each worker makes itself a `state` now and then and keeps it for many calls.
-    pub(crate) fn ordered<S, T: Send>(
+    /// them.
+    pub(crate) fn ordered<T: Send>(
         &self,
         count: u64,
-        state: impl Fn() -> S + Sync + Send,
-        work: impl Fn(&mut S, u64) -> T + Sync + Send,
+        work: impl Fn(u64) -> T + Sync + Send,
     ) -> Vec<T> {
         match &self.pool {
-            None => {
-                let mut state = state();
-                (0..count).map(|index| work(&mut state, index)).collect()
-            }
+            None => (0..count).map(work).collect(),
             Some(pool) => pool.install(|| {
                 let count = usize::try_from(count).unwrap_or(usize::MAX);
-                (0..count)
-                    .into_par_iter()
-                    .map_init(state, |state, at| work(state, at as u64))
-                    .collect()
+                (0..count).into_par_iter().map(|at| work(at as u64)).collect()
             }),
         }
     }
@@ -97,7 +90,7 @@ mod tests {
         for threads in [1, 2, 5] {
             let workers = Workers::new(threads).unwrap();
             assert_eq!(workers.threads(), threads);
-            assert_eq!(workers.ordered(10_000, || (), |(), n| n * n), expected);
+            assert_eq!(workers.ordered(10_000, |n| n * n), expected);
         }
     }
 

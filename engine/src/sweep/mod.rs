@@ -96,12 +96,16 @@ impl Sweep<'_> {
         self.backtest.check()?;
         let portal = Portal::new(lease, cache, &self.backtest.scope)?;
         let first = first_strategy(factory, space)?;
-        let tally = Tally { done: AtomicU64::new(0), best: Mutex::new(None) };
-        let ends = workers.ordered(space.len(), Desk::default, |desk, index| {
-            if self.cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed)) {
+        let tally = Tally::default();
+        let ends = workers.ordered(space.len(), |index| {
+            let cancelled = self.cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed));
+            if cancelled || tally.refused.load(Ordering::Relaxed) {
                 return End::NotRun;
             }
-            let end = self.trial(&portal, factory, &space.point(index), index, desk);
+            let end = self.trial(&portal, factory, &space.point(index), index);
+            if matches!(end, End::Refused(_)) {
+                tally.refused.store(true, Ordering::Relaxed);
+            }
             self.report_progress(&tally, space.len(), &end);
             end
         });
@@ -119,16 +123,18 @@ impl Sweep<'_> {
         factory: &Factory<'_>,
         params: &Params,
         index: u64,
-        desk: &mut Desk,
     ) -> End {
-        // A panic may leave the desk in any state, but its next use resets it.
+        // Nothing that a panic leaves half done is seen again: strategy and desk go with it.
         let run = catch_unwind(AssertUnwindSafe(|| {
             let mut strategy = match factory(params) {
                 Ok(strategy) => strategy,
                 Err(Error::Constraint { .. }) => return End::Skipped,
                 Err(error) => return End::Refused(Box::new(error)),
             };
-            match self.backtest.simulate(portal, strategy.as_mut(), desk) {
+            let mut desk = Desk::take();
+            let outcome = self.backtest.simulate(portal, strategy.as_mut(), &mut desk);
+            desk.put_back();
+            match outcome {
                 Ok(outcome) => End::Done(Trial::new(index, &outcome)),
                 Err(error) => End::Failed(Failure::new(index, describe(&error))),
             }
@@ -175,9 +181,13 @@ pub(crate) enum End {
     NotRun,
 }
 
+/// What the workers tell each other.
+#[derive(Debug, Default)]
 struct Tally {
     done: AtomicU64,
     best: Mutex<Option<f64>>,
+    /// The space is wrong: no need to go on.
+    refused: AtomicBool,
 }
 
 /// Builds the strategy of the first point that can be run: for its name and fixed parameters, and

@@ -27,13 +27,16 @@ pub(crate) struct AssetBars {
 pub(crate) struct Bar {
     pub(crate) time: i64,
     pub(crate) open: f64,
-    /// In hundredths.
+    /// In hundredths, or [`NO_CLOSE`].
     pub(crate) close_cents: i64,
 }
 
+/// A close that is NaN.
+pub(crate) const NO_CLOSE: i64 = i64::MIN;
+
 impl Bar {
     pub(crate) fn close(&self) -> f64 {
-        cents(self.close_cents)
+        if self.close_cents == NO_CLOSE { f64::NAN } else { cents(self.close_cents) }
     }
 }
 

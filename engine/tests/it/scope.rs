@@ -3,7 +3,7 @@
 use barrow_engine::{Backtest, Error, Params, Portal, Scope, TimeStyle, strategies};
 use barrow_store::SeriesCache;
 
-use super::bundles::{DAY, Market};
+use super::bundles::{DAY, Market, NO_CLOSE};
 use super::parity::assert_same;
 use super::reference::{self, Settings};
 
@@ -110,6 +110,37 @@ fn what_cannot_be_run_is_a_typed_error() {
     }
     let costs = with(|backtest| backtest.slippage = barrow_engine::Slippage::Bps(-1.0));
     assert!(matches!(costs, Error::BadCosts { what: "slippage", .. }));
+}
+
+#[test]
+fn a_price_that_is_no_number_stops_the_run_when_it_is_needed() {
+    let hold = |market: &Market| {
+        let mut strategy =
+            strategies::build("buy-and-hold", &Params::parse(["shares=1"]).unwrap()).unwrap();
+        Backtest::with_cash(1_000.0).run(
+            &market.lease(),
+            strategy.as_mut(),
+            &SeriesCache::default(),
+        )
+    };
+    // Bought at the open of day 1, marked at the close of day 4.
+    let mut open = market();
+    open.assets[0].bars[1].open = f64::NAN;
+    let mut close = market();
+    close.assets[0].bars[4].close_cents = NO_CLOSE;
+    for (market, expected, day) in [(open, "open", 1), (close, "close", 4)] {
+        match hold(&market).unwrap_err() {
+            Error::BadPrice { symbol, column, time, value } => {
+                assert_eq!((symbol.as_str(), column, time / DAY), ("A", expected, day));
+                assert!(value.is_nan());
+            }
+            other => panic!("{other}"),
+        }
+    }
+    // Before anything is held, nobody needs the close.
+    let mut early = market();
+    early.assets[2].bars[0].close_cents = NO_CLOSE;
+    assert!(hold(&early).is_ok());
 }
 
 #[test]
