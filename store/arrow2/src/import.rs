@@ -41,11 +41,7 @@ struct Owner {
 
 /// Imports the values that `pick` borrows from a clone of `lease`; the array owns the clone.
 #[expect(unsafe_code, reason = "arrow2 takes foreign memory through the C data interface only")]
-pub(crate) fn array<F>(
-    lease: &Lease,
-    data_type: DataType,
-    pick: F,
-) -> Result<Box<dyn Array>, Error>
+pub(crate) fn array<F>(lease: &Lease, data_type: DataType, pick: F) -> Result<Box<dyn Array>, Error>
 where
     F: for<'a> FnOnce(&'a Lease) -> Result<Values<'a>, barrow_store::Error>,
 {
