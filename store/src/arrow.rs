@@ -1,7 +1,7 @@
 //! Arrow views: record batches whose buffers are the mapped file.
 //!
-//! Every array keeps the snapshot alive, so a batch may outlive lease, pool and even the file's name. Nothing is copied;
-//! there is no null bitmap, a missing float is `NaN`.
+//! Every array keeps the snapshot alive, so a batch may outlive lease, pool and even the file's name. Nothing is
+//! copied; there is no null bitmap, a missing float is `NaN`.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -27,8 +27,8 @@ const DECIMAL_DIGITS: u8 = 18;
 impl Lease {
     /// Returns the Arrow schema of this bundle's batches: one field for each column, none nullable.
     ///
-    /// Timestamps are `Timestamp(Nanosecond, "UTC")`, decimals `Decimal64(18, scale)`, everything else its own type. The
-    /// schema's metadata names bundle, version, frequency, time zone and what the timestamps say.
+    /// Timestamps are `Timestamp(Nanosecond, "UTC")`, decimals `Decimal64(18, scale)`, everything else its own type.
+    /// The schema's metadata names bundle, version, frequency, time zone and what the timestamps say.
     pub fn arrow_schema(&self) -> SchemaRef {
         let fields: Vec<Field> = self.schema().columns().iter().map(field).collect();
         Arc::new(Schema::new_with_metadata(fields, self.arrow_metadata().into_iter().collect()))

@@ -158,7 +158,10 @@ pub enum Error {
     },
 
     /// The version lies in several parts, which this build cannot read.
-    #[error("version {} of bundle `{bundle}` lies in {parts} parts, this build reads versions of one part", version.short())]
+    #[error(
+        "version {} of bundle `{bundle}` lies in {parts} parts, this build reads versions of one part",
+        version.short()
+    )]
     ManyParts {
         /// The bundle's name.
         bundle: String,

@@ -12,7 +12,7 @@ use std::sync::{Arc, Weak};
 use crate::snapshot::Pinned;
 
 /// How many leases a thread remembers.
-const PLACES: usize = 256;
+const PLACES: usize = 128;
 /// How many shards threads are spread over.
 pub(crate) const SHARDS: usize = 16;
 

@@ -49,6 +49,7 @@ mod lock;
 mod lru;
 mod mapping;
 mod nearest;
+mod opening;
 mod panel;
 mod pool;
 mod publish;

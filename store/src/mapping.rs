@@ -12,7 +12,7 @@
 //! missing pages are touched; that, too, only a stranger to the catalog can do. Unlinking and replacing files by
 //! `rename` is safe: a map keeps the inode it was made from.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
@@ -29,12 +29,12 @@ pub(crate) struct Mapping {
 }
 
 impl Mapping {
-    /// Maps a file as long as it is now.
+    /// Maps a file as long as it is now; also returns what the operating system says of it.
     ///
     /// # Errors
     ///
     /// [`Error::Io`] when it cannot be opened or mapped, or is not a regular file. An empty file is an empty mapping.
-    pub(crate) fn open(path: &Path) -> Result<(Self, File)> {
+    pub(crate) fn open(path: &Path) -> Result<(Self, Metadata)> {
         let file = File::open(path).map_err(Error::io("open", path))?;
         let metadata = file.metadata().map_err(Error::io("examine", path))?;
         if !metadata.is_file() {
@@ -51,7 +51,7 @@ impl Mapping {
         // with what happens when a stranger breaks it. The length is that of the opened file, so no page lies past its
         // end now, and `Mmap` unmaps exactly what it mapped, once, when it is dropped.
         let mapped = unsafe { options.map(&file) };
-        Ok((Self { map: mapped.map_err(Error::io("map", path))? }, file))
+        Ok((Self { map: mapped.map_err(Error::io("map", path))? }, metadata))
     }
 }
 
@@ -87,8 +87,8 @@ impl HeadMap {
         let mut options = MmapOptions::new();
         options.len(PAGE_BYTES);
         #[expect(unsafe_code, reason = "mapping a file has no safe form")]
-        // SAFETY: `map` demands that the file is not modified while the map lives. A `HEAD` page is modified, by the one
-        // writer that holds the bundle's lock; therefore no `&[u8]` of this map is ever made outside this module, and
+        // SAFETY: `map` demands that the file is not modified while the map lives. A `HEAD` page is modified, by the
+        // one writer that holds the bundle's lock; therefore no `&[u8]` of this map is ever made outside this module, and
         // the module reads it through relaxed atomic loads of aligned words only (`words`), for which a concurrent
         // write is a race that cannot tear a word. The file is never truncated: it is created with its full length.
         let mapped = unsafe { options.map(&file) };
@@ -143,10 +143,10 @@ impl HeadMap {
         let words = self.map.as_ptr().cast::<[AtomicU64; PAGE_BYTES / 8]>();
         #[expect(unsafe_code, reason = "atomic access to mapped memory has no safe form")]
         // SAFETY: the pointer is that of a live map of PAGE_BYTES bytes (the only length `open` accepts), so it is not
-        // null, valid for reads of the whole array, and page-aligned, which is more than `AtomicU64` asks. It stays valid
-        // for the lifetime of `&self`, which borrows the map. `AtomicU64` has the layout of `u64`, and every bit pattern is
-        // a `u64`. Others may write these bytes at the same time; this process only ever loads them, relaxed, in words of
-        // eight bytes, which the standard library documents as sound on read-only memory.
+        // null, valid for reads of the whole array, and page-aligned, which is more than `AtomicU64` asks. It stays
+        // valid for the lifetime of `&self`, which borrows the map. `AtomicU64` has the layout of `u64`, and every bit
+        // pattern is a `u64`. Others may write these bytes at the same time; this process only ever loads them, relaxed,
+        // in words of eight bytes, which the standard library documents as sound on read-only memory.
         unsafe {
             &*words
         }

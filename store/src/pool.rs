@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::hash::BuildHasher as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -16,10 +16,9 @@ use crate::error::Result;
 use crate::flight::Ticket;
 use crate::front::{self, SHARDS};
 use crate::lease::Lease;
-use crate::mapping::HeadMap;
+use crate::opening;
 use crate::shelf::{Entry, Key, Shelf, Stage, Step};
-use crate::snapshot::{Currency, Opened, Padded, Pinned, Snapshot};
-use crate::spec::Spec;
+use crate::snapshot::{Opened, Padded, Pinned, Snapshot};
 
 /// A set of opened bundles, shared by the threads of a process.
 ///
@@ -114,10 +113,21 @@ impl BundlePool {
     ///
     /// # Errors
     ///
-    /// [`UnknownBundle`](crate::Error::UnknownBundle), [`UnknownVersion`](crate::Error::UnknownVersion) or [`AmbiguousVersion`](crate::Error::AmbiguousVersion) when there is no such thing;
-    /// [`BundleName`](crate::Error::BundleName) or [`VersionSyntax`](crate::Error::VersionSyntax) when there cannot be; [`Head`](crate::Error::Head),
-    /// [`VersionRecord`](crate::Error::VersionRecord), [`Mismatch`](crate::Error::Mismatch) or [`Corrupt`](crate::Error::Corrupt) when it is damaged; [`ManyParts`](crate::Error::ManyParts);
-    /// [`Io`](crate::Error::Io). Errors are not kept: the next lease tries again.
+    /// [`UnknownBundle`], [`UnknownVersion`] or [`AmbiguousVersion`] when there is no such thing; [`BundleName`] or
+    /// [`VersionSyntax`] when there cannot be; [`Head`], [`VersionRecord`], [`Mismatch`] or [`Corrupt`] when it is
+    /// damaged; [`ManyParts`]; [`Io`]. Errors are not kept: the next lease tries again.
+    ///
+    /// [`UnknownBundle`]: crate::Error::UnknownBundle
+    /// [`UnknownVersion`]: crate::Error::UnknownVersion
+    /// [`AmbiguousVersion`]: crate::Error::AmbiguousVersion
+    /// [`BundleName`]: crate::Error::BundleName
+    /// [`VersionSyntax`]: crate::Error::VersionSyntax
+    /// [`Head`]: crate::Error::Head
+    /// [`VersionRecord`]: crate::Error::VersionRecord
+    /// [`Mismatch`]: crate::Error::Mismatch
+    /// [`Corrupt`]: crate::Error::Corrupt
+    /// [`ManyParts`]: crate::Error::ManyParts
+    /// [`Io`]: crate::Error::Io
     #[inline]
     pub fn lease(&self, catalog: &Catalog, spec: &str) -> Result<Lease> {
         self.lease_key(Some(catalog.shared_root()), OsStr::new(spec))
@@ -167,7 +177,8 @@ impl BundlePool {
             return Ok(Lease::new(pinned));
         }
         let key = Key { root, text, hash };
-        self.lease_slowly(key, || self.open(key)).map(Lease::new)
+        let open = || opening::open(root, text, |path| self.known(path));
+        self.lease_slowly(key, open).map(Lease::new)
     }
 
     /// Leases with an opening of the test's own.
@@ -196,14 +207,14 @@ impl BundlePool {
             match step {
                 Step::Held(opened) if opened.is_current() => {
                     self.count_hit(&opened);
-                    return Ok(self.pin(key, &opened));
+                    return Ok(self.pin_again(key, &opened));
                 }
                 Step::Held(opened) => self.invalidate(key, &opened),
                 Step::Wait(flight) => match flight.wait() {
                     // It may have been opened before the publication that this caller knows of: look again.
                     Some(Ok(opened)) if opened.currency.holds() => {
                         self.count_hit(&opened);
-                        return Ok(self.pin(key, &opened));
+                        return Ok(self.pin_again(key, &opened));
                     }
                     Some(Ok(_)) | None => {}
                     Some(Err(error)) => {
@@ -264,8 +275,13 @@ impl BundlePool {
             return fresh();
         }
         let Some(place) = pins.get_mut(front::shard()) else { return fresh() };
-        let pinned = Arc::clone(place.get_or_insert_with(fresh));
-        drop(shelf);
+        Arc::clone(place.get_or_insert_with(fresh))
+    }
+
+    /// Pins for the second and every later lease of this thread, which are worth remembering. A process that leases once
+    /// and is done, a worker perhaps, is spared the memory.
+    fn pin_again(&self, key: Key<'_>, opened: &Arc<Opened>) -> Arc<Pinned> {
+        let pinned = self.pin(key, opened);
         front::remember(self.id, key.hash, key.root, key.text, &pinned);
         pinned
     }
@@ -285,53 +301,12 @@ impl BundlePool {
         }
     }
 
-    fn open(&self, key: Key<'_>) -> Result<Opened> {
-        let Some(root) = key.root else { return open_file(Path::new(key.text)) };
-        let catalog = Catalog::at(root);
-        match Spec::parse(&key.text.to_string_lossy())? {
-            Spec::File(path) => open_file(path),
-            Spec::Newest(name) => self.open_newest(&catalog, name),
-            Spec::Pinned { name, prefix } => {
-                // The generation comes first: a version published later must not go unnoticed.
-                let head = HeadMap::open(&catalog.dir(name).head()).ok().flatten();
-                let generation = head.as_ref().map_or(0, HeadMap::generation);
-                let version = catalog.version(name, prefix)?;
-                let snapshot = self.open_version(&catalog, name, version)?;
-                let currency = match head {
-                    Some(head) if prefix.len() < 64 => Currency::Generation { head, generation },
-                    _ => Currency::Fixed,
-                };
-                Ok(Opened::new(snapshot, currency))
-            }
-        }
-    }
-
-    /// Opens the newest version, as of the generation of the page that names it.
-    pub(crate) fn open_newest(&self, catalog: &Catalog, name: &str) -> Result<Opened> {
-        let path = catalog.dir(name).head();
-        let head = HeadMap::open(&path)?.ok_or_else(|| catalog.unknown(name))?;
-        let newest = head.read().map_err(crate::head::damaged(&path))?;
-        let snapshot = self.open_version(catalog, name, newest.version)?;
-        let generation = newest.generation;
-        Ok(Opened::new(snapshot, Currency::Generation { head, generation }))
-    }
-
-    /// Opens a version, or shares the snapshot that another entry has of it.
-    fn open_version(
-        &self,
-        catalog: &Catalog,
-        name: &str,
-        version: barrow_format::Version,
-    ) -> Result<Arc<Snapshot>> {
-        let located = catalog.locate(name, version)?;
-        let known = self.shelf.lock().open().find_map(|opened| {
-            let same = opened.snapshot.path() == located.path;
-            (same && opened.currency.holds()).then(|| Arc::clone(&opened.snapshot))
-        });
-        match known {
-            Some(snapshot) => Ok(snapshot),
-            None => Ok(Arc::new(Snapshot::open_part(name, &located)?)),
-        }
+    /// Returns a snapshot of the file at `path` that some entry has, if the catalog still means it by some name.
+    fn known(&self, path: &Path) -> Option<Arc<Snapshot>> {
+        self.shelf.lock().open().find_map(|opened| {
+            let same = opened.snapshot.path() == path && opened.currency.holds();
+            same.then(|| Arc::clone(&opened.snapshot))
+        })
     }
 }
 
@@ -378,10 +353,4 @@ impl Drop for Duty<'_> {
             self.pool.shelf.lock().remove_opening(self.key);
         }
     }
-}
-
-fn open_file(path: &Path) -> Result<Opened> {
-    let (snapshot, stamp) = Snapshot::open_file(path)?;
-    let currency = Currency::File { path: PathBuf::from(path), stamp };
-    Ok(Opened::new(Arc::new(snapshot), currency))
 }

@@ -55,8 +55,7 @@ impl Snapshot {
 
     /// Opens a bundle file that no catalog knows of; also returns what to recognise the file by.
     pub(crate) fn open_file(path: &Path) -> Result<(Self, FileStamp)> {
-        let (mapping, file) = Mapping::open(path)?;
-        let metadata = file.metadata().map_err(Error::io("examine", path))?;
+        let (mapping, metadata) = Mapping::open(path)?;
         Ok((Self::over(mapping, stem(path), path)?, FileStamp::of(&metadata)))
     }
 

@@ -1,0 +1,85 @@
+//! Opening: from what a user writes to a snapshot, and how to tell later whether it is still what was meant.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::sync::Arc;
+
+use barrow_format::Version;
+
+use crate::catalog::Catalog;
+use crate::error::Result;
+use crate::head;
+use crate::mapping::HeadMap;
+use crate::snapshot::{Currency, Opened, Snapshot};
+use crate::spec::Spec;
+
+/// Opens what `text` specifies in the catalog at `root`, or without a root the bundle file at the path `text`.
+///
+/// `known` is asked for a snapshot of a part that is open already.
+pub(crate) fn open(
+    root: Option<&Arc<Path>>,
+    text: &OsStr,
+    known: impl FnOnce(&Path) -> Option<Arc<Snapshot>>,
+) -> Result<Opened> {
+    let Some(root) = root else { return open_file(Path::new(text)) };
+    let catalog = Catalog::at(root);
+    match Spec::parse(&text.to_string_lossy())? {
+        Spec::File(path) => open_file(path),
+        Spec::Newest(name) => open_newest(&catalog, name, known),
+        Spec::Pinned { name, prefix } => open_pinned(&catalog, name, prefix, known),
+    }
+}
+
+/// Opens the newest version, as of the generation of the page that names it.
+pub(crate) fn open_newest(
+    catalog: &Catalog,
+    name: &str,
+    known: impl FnOnce(&Path) -> Option<Arc<Snapshot>>,
+) -> Result<Opened> {
+    let path = catalog.dir(name).head();
+    let head = HeadMap::open(&path)?.ok_or_else(|| catalog.unknown(name))?;
+    let newest = head.read().map_err(head::damaged(&path))?;
+    let snapshot = open_version(catalog, name, newest.version, known)?;
+    let generation = newest.generation;
+    Ok(Opened::new(snapshot, Currency::Generation { head, generation }))
+}
+
+/// Opens the one version that starts with some digits. All digits mean the same for ever, fewer only until the next
+/// publication.
+fn open_pinned(
+    catalog: &Catalog,
+    name: &str,
+    prefix: &str,
+    known: impl FnOnce(&Path) -> Option<Arc<Snapshot>>,
+) -> Result<Opened> {
+    // The generation is read before the versions are listed: one published in between must not go unnoticed. A damaged
+    // page does not keep anyone from opening a version.
+    let head = HeadMap::open(&catalog.dir(name).head()).ok().flatten();
+    let generation = head.as_ref().map_or(0, HeadMap::generation);
+    let version = catalog.version(name, prefix)?;
+    let snapshot = open_version(catalog, name, version, known)?;
+    let currency = match head {
+        Some(head) if prefix.len() < 64 => Currency::Generation { head, generation },
+        _ => Currency::Fixed,
+    };
+    Ok(Opened::new(snapshot, currency))
+}
+
+fn open_version(
+    catalog: &Catalog,
+    name: &str,
+    version: Version,
+    known: impl FnOnce(&Path) -> Option<Arc<Snapshot>>,
+) -> Result<Arc<Snapshot>> {
+    let located = catalog.locate(name, version)?;
+    match known(&located.path) {
+        Some(snapshot) => Ok(snapshot),
+        None => Ok(Arc::new(Snapshot::open_part(name, &located)?)),
+    }
+}
+
+fn open_file(path: &Path) -> Result<Opened> {
+    let (snapshot, stamp) = Snapshot::open_file(path)?;
+    let currency = Currency::File { path: path.to_owned(), stamp };
+    Ok(Opened::new(Arc::new(snapshot), currency))
+}
