@@ -184,7 +184,7 @@ pub enum Error {
         found: String,
     },
 
-    /// Two record batches of one bundle cannot be built; only a bundle that breaks Arrow's own limits gets here.
+    /// Arrow refused to build a batch: only a bundle beyond the limits of Arrow itself gets here.
     #[error("no Arrow batch of bundle `{bundle}`")]
     Arrow {
         /// The bundle's name.
