@@ -58,16 +58,27 @@ impl Backtest {
         strategy: &mut dyn Strategy,
         cache: &SeriesCache,
     ) -> Result<Performance, Error> {
-        let portal = Portal::new(lease, cache, &self.scope)?;
+        self.run_on(&Portal::new(lease, cache, &self.scope)?, strategy)
+    }
+
+    /// Runs a strategy over a portal that was prepared before, which saves preparing it for each of
+    /// many runs. The portal's scope counts, not that of these settings.
+    ///
+    /// # Errors
+    /// As [`Backtest::run`].
+    pub fn run_on(
+        &self,
+        portal: &Portal<'_>,
+        strategy: &mut dyn Strategy,
+    ) -> Result<Performance, Error> {
         let mut desk = Desk::take();
-        let outcome = self.simulate(&portal, strategy, &mut desk)?;
-        let performance = Performance::new(self, &portal, strategy, &desk, &outcome);
+        let outcome = self.simulate(portal, strategy, &mut desk)?;
+        let performance = Performance::new(self, portal, strategy, &desk, &outcome);
         desk.put_back();
         Ok(performance)
     }
 
-    /// Runs a strategy over a prepared portal, whose scope counts; leaves all that is to be known
-    /// in `desk`.
+    /// Runs a strategy over a portal and leaves all that is to be known in `desk`.
     pub(crate) fn simulate(
         &self,
         portal: &Portal<'_>,
@@ -86,12 +97,14 @@ impl Backtest {
         let declared = setup.finish();
         started?;
 
+        let series = declared.series_by_asset();
         let view = View {
             assets,
             times: portal.all_times(),
             period: period.clone(),
             close,
             declared: &declared,
+            series: &series,
             initial_cash: self.cash,
         };
         let mut context = Context::new(view, &mut desk.book);
@@ -111,6 +124,7 @@ impl Backtest {
             desk.equity.push(context.book.portfolio.cash);
             bars_held += u64::from(context.book.portfolio.held > 0);
         }
+        drop(series);
         let Declared { mut signals, .. } = declared;
         desk.spare.changes.append(&mut signals);
         desk.account(portal, close, bars_held)

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::Error;
 use crate::blotter::{Blotter, Order};
+use crate::place::Place;
 use crate::portal::{AssetIdx, AssetPlace};
 use crate::portfolio::Portfolio;
 use crate::setup::{Declared, Field, Series, Signal};
@@ -33,6 +34,8 @@ pub(crate) struct View<'a> {
     pub(crate) period: Range<u32>,
     pub(crate) close: &'a [&'a [f64]],
     pub(crate) declared: &'a Declared<'a>,
+    /// Values of each declared indicator, by asset.
+    pub(crate) series: &'a [Vec<&'a [f64]>],
     pub(crate) initial_cash: f64,
 }
 
@@ -131,8 +134,7 @@ impl<'a> Context<'a> {
     /// Shape `[min(n, bars so far)]`.
     #[inline]
     pub fn values(&self, asset: AssetIdx, series: Series, n: usize) -> &'a [f64] {
-        let derived = &self.view.declared.series[series.0][asset.index()];
-        tail(derived.as_f64().unwrap_or(&[]), self.rows(asset), n)
+        tail(self.view.series[series.0][asset.index()], self.rows(asset), n)
     }
 
     /// Returns what changed at this tick, in the order of the assets.
@@ -213,8 +215,12 @@ impl<'a> Context<'a> {
     /// The number of the asset's rows at or before the current tick.
     #[inline]
     fn rows(&self, asset: AssetIdx) -> usize {
+        let place = &self.view.assets[asset.index()].place;
+        if let Place::Span { .. } = place {
+            return place.rows_until(self.tick, 0);
+        }
         let hint = &self.book.hints[asset.index()];
-        let rows = self.view.assets[asset.index()].place.rows_until(self.tick, hint.get());
+        let rows = place.rows_until(self.tick, hint.get());
         hint.set(rows);
         rows
     }

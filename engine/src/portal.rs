@@ -49,6 +49,8 @@ pub struct Scope {
 /// The clock is the union of the chosen assets' timestamps, ascending, cut to the scope's period.
 /// Bars before the period are not traded but remain visible as history. Building one takes time
 /// linear in the number of assets, plus the rows of those with gaps; columns are mapped, not read.
+/// It holds on to the running sums behind [`Setup::mean_cross`](crate::Setup::mean_cross) once they
+/// were asked for, also when the cache has let go of them.
 #[derive(Debug)]
 pub struct Portal<'l> {
     lease: &'l Lease,

@@ -60,6 +60,16 @@ pub(crate) struct Declared<'a> {
     pub(crate) signals: Vec<Changes>,
 }
 
+impl Declared<'_> {
+    /// Returns the values of each declared indicator, by asset.
+    pub(crate) fn series_by_asset(&self) -> Vec<Vec<&[f64]>> {
+        self.series
+            .iter()
+            .map(|by_asset| by_asset.iter().map(|values| values.as_f64().unwrap_or(&[])).collect())
+            .collect()
+    }
+}
+
 impl<'a> Setup<'a> {
     pub(crate) fn new(
         source: &'a dyn Source,

@@ -39,7 +39,7 @@ pub struct Sweep<'a> {
     pub backtest: Backtest,
     /// What makes a trial the best; of equal ones the first.
     pub objective: Objective,
-    /// Is called after each trial, on the worker that ran it.
+    /// Is called after each trial, on the worker that ran it; one call at a time, `done` ascending.
     pub progress: Option<&'a (dyn Fn(Progress) + Sync)>,
     /// Once true, no further trial is started; the report has those that ended.
     pub cancel: Option<&'a AtomicBool>,

@@ -65,6 +65,22 @@ fn a_run_over_some_assets_is_a_run_over_a_bundle_of_them() {
 }
 
 #[test]
+fn a_portal_serves_many_runs() {
+    let (lease, cache) = (market().lease(), SeriesCache::default());
+    let backtest = Backtest::with_cash(1_000.0);
+    let portal = Portal::new(&lease, &cache, &Scope::default()).unwrap();
+    for texts in [["fast=1", "slow=2"], ["fast=1", "slow=3"], ["fast=2", "slow=3"]] {
+        let params = Params::parse(texts).unwrap();
+        let mut strategy = strategies::build("sma-cross", &params).unwrap();
+        let on_portal = backtest.run_on(&portal, strategy.as_mut()).unwrap();
+        let alone = backtest.run(&lease, strategy.as_mut(), &SeriesCache::default()).unwrap();
+        assert!(!alone.fills.is_empty());
+        assert_eq!(on_portal, alone);
+    }
+    assert_eq!(cache.stats().misses, 3);
+}
+
+#[test]
 fn bars_before_the_period_are_history_but_are_not_traded() {
     let market = market();
     let mut backtest = Backtest::with_cash(1_000.0);
