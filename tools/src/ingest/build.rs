@@ -1,0 +1,94 @@
+//! From arranged rows to a published version.
+
+use barrow_format::{
+    Adjustment, AssetSpec, BundleSpec, BundleWriter, Column, Digest, Frequency, LogicalType,
+    PhysicalType, Provenance, Schema, SourceRecord, Stamp,
+};
+use barrow_store::{Catalog, FileSink, Published};
+
+use super::context::Context;
+use super::error::IngestError;
+use super::options::StampOption;
+use super::progress::Phase;
+use super::read::Places;
+use super::time::Granularity;
+
+/// What a bundle is to be, before its values.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    /// Symbols, ascending, with their rows.
+    pub(crate) assets: Vec<(String, u64)>,
+    pub(crate) frequency: Frequency,
+    pub(crate) adjustments: Vec<Adjustment>,
+    /// Rows taken from each job.
+    pub(crate) rows_of_job: Vec<u64>,
+}
+
+/// Stages, writes by `write`, and publishes. Until the last step nothing can be seen, and when any step
+/// fails nothing is left.
+///
+/// # Errors
+///
+/// When the bundle cannot be staged, written or published; [`IngestError::Interrupted`].
+pub(crate) fn publish(
+    context: &Context<'_>,
+    places: &Places,
+    catalog: &Catalog,
+    name: &str,
+    draft: Draft,
+    write: &dyn Fn(&BundleWriter<'_, FileSink>) -> Result<(), IngestError>,
+) -> Result<Published, IngestError> {
+    let spec = spec(context, places, draft)?;
+    let staging = catalog.stage(name)?;
+    let series = spec.assets.len() * spec.schema.columns().len();
+    context.progress.begin(Phase::Writing, u64::try_from(series).unwrap_or(0));
+    let writer = BundleWriter::new(spec, staging.sink())?;
+    write(&writer)?;
+    let written = writer.finish()?;
+    if context.progress.interrupted() {
+        return Err(IngestError::Interrupted);
+    }
+    context.progress.begin(Phase::Publishing, 0);
+    Ok(staging.publish(written)?)
+}
+
+fn spec(context: &Context<'_>, places: &Places, draft: Draft) -> Result<BundleSpec, IngestError> {
+    let time = Column::new("time", PhysicalType::I64, LogicalType::Timestamp);
+    let columns = std::iter::once(time).chain(context.fields.iter().cloned()).collect();
+    let stamp = match (context.options.timestamps, context.granularity) {
+        (Some(StampOption::Start), _) => Stamp::BarStart,
+        (Some(StampOption::End), _) => Stamp::BarEnd,
+        (Some(StampOption::Session), _) | (None, Granularity::Daily) => Stamp::Session,
+        (None, Granularity::Intraday) => Stamp::BarStart,
+    };
+    let schema = Schema::new(columns, draft.frequency, context.time_zone.clone(), stamp, "")?;
+    let assets = draft.assets.into_iter().map(|(symbol, rows)| AssetSpec::new(symbol, rows)).collect();
+    let provenance = Provenance {
+        tool: concat!("barrow ", env!("CARGO_PKG_VERSION")).to_owned(),
+        sources: sources(context, places, &draft.rows_of_job),
+    };
+    Ok(BundleSpec { schema, assets, adjustments: draft.adjustments, provenance })
+}
+
+/// The sources with their digests and the rows that were taken from each.
+fn sources(context: &Context<'_>, places: &Places, rows_of_job: &[u64]) -> Vec<SourceRecord> {
+    let mut records: Vec<SourceRecord> = context
+        .sources
+        .iter()
+        .map(|source| SourceRecord {
+            name: source.name.clone(),
+            bytes: source.bytes,
+            digest: Digest::from_bytes([0; 32]),
+            rows: 0,
+        })
+        .collect();
+    for ((job, report), rows) in places.jobs.iter().zip(&places.reports).zip(rows_of_job) {
+        let record = &mut records[job.source];
+        record.rows += rows;
+        // Every source has one job that hashes it.
+        if let Some(digest) = report.digest {
+            record.digest = digest;
+        }
+    }
+    records
+}

@@ -1,0 +1,415 @@
+//! Rows in memory: chunks as they were read, arranged by asset and time without being moved.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use barrow_format::{BundleWriter, PhysicalType, Sink, Values};
+use rayon::prelude::*;
+
+use super::columns::{BadRow, Cells, Chunk};
+use super::context::Context;
+use super::error::{IngestError, Problem};
+use super::frequency::Gaps;
+use super::job::Job;
+use super::order::ascends;
+use super::read::{self, Ended, Places};
+use super::settle::{Fault, row_text, time_text};
+
+/// All rows of a run.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) chunks: Vec<Chunk>,
+    pub(crate) assets: Vec<Asset>,
+}
+
+/// The rows of one asset.
+#[derive(Debug)]
+pub(crate) struct Asset {
+    pub(crate) symbol: String,
+    pub(crate) rows: usize,
+    pub(crate) gaps: Gaps,
+    order: Arrangement,
+}
+
+/// Rows of one chunk that follow one another.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    chunk: u32,
+    start: u32,
+    end: u32,
+}
+
+#[derive(Debug)]
+enum Arrangement {
+    /// Spans whose times ascend one after the other.
+    Spans(Vec<Span>),
+    /// Chunk and row, by time.
+    Picked(Vec<(u32, u32)>),
+}
+
+/// A row of the same asset and time as one before it.
+#[derive(Debug)]
+struct Twice {
+    chunk: u32,
+    row: u32,
+}
+
+/// Reads all sources into memory.
+///
+/// # Errors
+///
+/// [`Ended::OverBudget`] when rows take more than the memory allowed, else the first fault.
+pub(crate) fn read(context: &Context<'_>, jobs: Vec<Job>) -> Result<(Places, Vec<Chunk>), Ended> {
+    let used = AtomicU64::new(0);
+    let budget = context.options.memory;
+    let (places, chunks) = read::run(context, jobs, &Vec::new, &|chunks: &mut Vec<Chunk>, chunk| {
+        let bytes = bytes(&chunk);
+        if used.fetch_add(bytes, Ordering::Relaxed) + bytes > budget {
+            return Err(Fault::OverBudget);
+        }
+        chunks.push(chunk);
+        Ok(())
+    })?;
+    Ok((places, chunks.into_iter().flatten().collect()))
+}
+
+/// Memory that a chunk's rows take, here and in the arrangement.
+fn bytes(chunk: &Chunk) -> u64 {
+    let row = 8 * (chunk.cells.len() + 1);
+    let run = size_of::<super::columns::Run>() + size_of::<Span>();
+    let bytes = chunk.times.capacity() * row + chunk.runs.len() * run;
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}
+
+impl Table {
+    /// Arranges rows by asset and time. In strict mode two rows of one time are an error; in lenient mode
+    /// the first of them, by source and line, is kept, and the others go to the rejects of their chunks.
+    ///
+    /// # Errors
+    ///
+    /// The first row, by source and line, that comes twice.
+    pub(crate) fn arrange(
+        context: &Context<'_>,
+        places: &Places,
+        mut chunks: Vec<Chunk>,
+    ) -> Result<Self, IngestError> {
+        let grouped = group(&chunks);
+        let sorts = context.options.sorts();
+        let arranged: Vec<(Asset, Vec<Twice>)> = grouped
+            .into_par_iter()
+            .map(|(symbol, spans)| arrange_asset(symbol, spans, &chunks, sorts))
+            .collect();
+        let mut assets = Vec::with_capacity(arranged.len());
+        let mut twice = Vec::new();
+        for (asset, found) in arranged {
+            assets.push(asset);
+            twice.extend(found);
+        }
+        twice.sort_by_key(|row| (row.chunk, row.row));
+        // Within a chunk lines ascend with rows, but for wide sources.
+        let line = |row: &Twice| {
+            let chunk = &chunks[index(row.chunk)];
+            (row.chunk, chunk.lines.line(index(row.row)))
+        };
+        if !context.options.is_lenient() {
+            let Some(first) = twice.iter().min_by_key(|row| line(row)) else {
+                return Ok(Self { chunks, assets });
+            };
+            let chunk = &chunks[index(first.chunk)];
+            let bad = bad_row(chunk, index(first.row));
+            let job = index(chunk.job);
+            return Err(places.row_error(context, job, chunk.member, bad));
+        }
+        if let Err(Fault::Other(error)) = context.settler.count_rejects(twice.len()) {
+            return Err(error);
+        }
+        for row in twice {
+            let chunk = &mut chunks[index(row.chunk)];
+            let bad = bad_row(chunk, index(row.row));
+            chunk.rejects.push(bad);
+        }
+        assets.retain(|asset| asset.rows > 0);
+        Ok(Self { chunks, assets })
+    }
+
+    /// Writes every series, several at a time.
+    ///
+    /// # Errors
+    ///
+    /// When the sink fails, or the run is interrupted.
+    pub(crate) fn write<S: Sink>(
+        &self,
+        context: &Context<'_>,
+        writer: &BundleWriter<'_, S>,
+    ) -> Result<(), IngestError> {
+        let columns = context.fields.len() + 1;
+        let tasks = self.assets.len() * columns;
+        (0..tasks).into_par_iter().map_init(Buffers::default, |buffers, task| {
+            if context.progress.interrupted() {
+                return Err(IngestError::Interrupted);
+            }
+            let (asset, column) = (task / columns, task % columns);
+            let physical = match column.checked_sub(1) {
+                None => PhysicalType::I64,
+                Some(field) => context.fields[field].physical,
+            };
+            let values = self.series(&self.assets[asset], column, physical, buffers);
+            writer.put(asset, column, values)?;
+            context.progress.advance(1);
+            Ok(())
+        }).collect()
+    }
+
+    /// The values of a series: where they lie when they lie together, else put together in `buffers`.
+    fn series<'b>(
+        &'b self,
+        asset: &Asset,
+        column: usize,
+        physical: PhysicalType,
+        buffers: &'b mut Buffers,
+    ) -> Values<'b> {
+        let Some(field) = column.checked_sub(1) else {
+            let times = gather(&asset.order, &mut buffers.integers, |chunk| {
+                Some(self.chunks[chunk].times.as_slice())
+            });
+            return Values::I64(times);
+        };
+        if physical == PhysicalType::F64 {
+            // Sources that disagree about a type meet in f64.
+            self.widen(asset, field, buffers);
+            if !buffers.widened {
+                let floats = gather(&asset.order, &mut buffers.floats, |chunk| {
+                    match &self.chunks[chunk].cells[field] {
+                        Cells::F64(values) => Some(values.as_slice()),
+                        Cells::I64(_) => None,
+                    }
+                });
+                return Values::F64(floats);
+            }
+            return Values::F64(&buffers.floats);
+        }
+        let integers = gather(&asset.order, &mut buffers.integers, |chunk| {
+            match &self.chunks[chunk].cells[field] {
+                Cells::I64(values) => Some(values.as_slice()),
+                Cells::F64(_) => None,
+            }
+        });
+        narrow(integers, physical, &mut buffers.narrow)
+    }
+
+    /// Puts a series that has integers among its pieces together as floats.
+    fn widen(&self, asset: &Asset, field: usize, buffers: &mut Buffers) {
+        let mixed = asset.order.chunks().any(|chunk| matches!(self.chunks[chunk].cells[field], Cells::I64(_)));
+        buffers.widened = mixed;
+        if !mixed {
+            return;
+        }
+        buffers.floats.clear();
+        asset.order.each(|chunk, row| {
+            buffers.floats.push(match &self.chunks[chunk].cells[field] {
+                Cells::F64(values) => values[row],
+                Cells::I64(values) => super::number::decimal(values[row].into(), 0),
+            });
+        });
+    }
+}
+
+/// Memory that writers use again and again.
+#[derive(Debug, Default)]
+struct Buffers {
+    floats: Vec<f64>,
+    integers: Vec<i64>,
+    narrow: Narrow,
+    widened: bool,
+}
+
+/// Integers of a narrower type.
+#[derive(Debug, Default)]
+pub(crate) struct Narrow {
+    i32s: Vec<i32>,
+    u32s: Vec<u32>,
+    u8s: Vec<u8>,
+}
+
+/// Integers in their stored type. They fit: the source's own type is the same.
+pub(crate) fn narrow<'b>(
+    integers: &'b [i64],
+    physical: PhysicalType,
+    narrow: &'b mut Narrow,
+) -> Values<'b> {
+    match physical {
+        PhysicalType::I32 => {
+            narrow.i32s.clear();
+            narrow.i32s.extend(integers.iter().map(|&value| i32::try_from(value).unwrap_or(0)));
+            Values::I32(&narrow.i32s)
+        }
+        PhysicalType::U32 => {
+            narrow.u32s.clear();
+            narrow.u32s.extend(integers.iter().map(|&value| u32::try_from(value).unwrap_or(0)));
+            Values::U32(&narrow.u32s)
+        }
+        PhysicalType::U8 => {
+            narrow.u8s.clear();
+            narrow.u8s.extend(integers.iter().map(|&value| u8::try_from(value).unwrap_or(0)));
+            Values::U8(&narrow.u8s)
+        }
+        _ => Values::I64(integers),
+    }
+}
+
+impl Arrangement {
+    /// The chunks that rows lie in.
+    fn chunks(&self) -> Box<dyn Iterator<Item = usize> + '_> {
+        match self {
+            Self::Spans(spans) => Box::new(spans.iter().map(|span| index(span.chunk))),
+            Self::Picked(rows) => Box::new(rows.iter().map(|&(chunk, _)| index(chunk))),
+        }
+    }
+
+    /// Goes over chunk and row of all rows.
+    fn each(&self, mut take: impl FnMut(usize, usize)) {
+        match self {
+            Self::Spans(spans) => {
+                for span in spans {
+                    (index(span.start)..index(span.end)).for_each(|row| take(index(span.chunk), row));
+                }
+            }
+            Self::Picked(rows) => {
+                rows.iter().for_each(|&(chunk, row)| take(index(chunk), index(row)));
+            }
+        }
+    }
+}
+
+/// Values in the order of rows: borrowed when they are one piece.
+fn gather<'b, T: Copy>(
+    order: &Arrangement,
+    buffer: &'b mut Vec<T>,
+    column: impl Fn(usize) -> Option<&'b [T]>,
+) -> &'b [T] {
+    let values = |chunk: u32| column(index(chunk)).unwrap_or(&[]);
+    if let Arrangement::Spans(spans) = order
+        && let [span] = spans[..]
+    {
+        return values(span.chunk).get(index(span.start)..index(span.end)).unwrap_or(&[]);
+    }
+    buffer.clear();
+    match order {
+        Arrangement::Spans(spans) => {
+            for span in spans {
+                let rows = index(span.start)..index(span.end);
+                buffer.extend_from_slice(values(span.chunk).get(rows).unwrap_or(&[]));
+            }
+        }
+        Arrangement::Picked(rows) => {
+            buffer.extend(rows.iter().filter_map(|&(chunk, row)| values(chunk).get(index(row))));
+        }
+    }
+    buffer
+}
+
+/// Collects the spans of each symbol, symbols ascending, spans in the order of sources.
+fn group(chunks: &[Chunk]) -> Vec<(String, Vec<Span>)> {
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut grouped: Vec<Vec<Span>> = Vec::new();
+    for (number, chunk) in (0u32..).zip(chunks) {
+        let local: Vec<usize> = chunk
+            .symbols
+            .iter()
+            .map(|symbol| {
+                *places.entry(symbol).or_insert_with(|| {
+                    grouped.push(Vec::new());
+                    grouped.len() - 1
+                })
+            })
+            .collect();
+        for (symbol, rows) in chunk.spans() {
+            let narrow = |row: usize| u32::try_from(row).unwrap_or(u32::MAX);
+            let span = Span { chunk: number, start: narrow(rows.start), end: narrow(rows.end) };
+            if span.start < span.end {
+                grouped[local[index(symbol)]].push(span);
+            }
+        }
+    }
+    let sorted = places.into_iter().map(|(symbol, place)| {
+        (symbol.to_owned(), std::mem::take(&mut grouped[place]))
+    });
+    sorted.filter(|(_, spans)| !spans.is_empty()).collect()
+}
+
+/// Puts the rows of an asset in the order of time.
+fn arrange_asset(
+    symbol: String,
+    mut spans: Vec<Span>,
+    chunks: &[Chunk],
+    sorts: bool,
+) -> (Asset, Vec<Twice>) {
+    let times = |span: &Span| &chunks[index(span.chunk)].times[index(span.start)..index(span.end)];
+    let (mut order, mut twice) = (None, Vec::new());
+    let sorted = !sorts || spans.iter().all(|span| ascends(times(span)));
+    if sorted {
+        if !follow(&spans, &times) {
+            // Stable: files of the same first time stay in the order of their names.
+            spans.sort_by_key(|span| times(span).first().copied());
+        }
+        if follow(&spans, &times) {
+            order = Some(Arrangement::Spans(std::mem::take(&mut spans)));
+        }
+    }
+    let order = order.unwrap_or_else(|| {
+        spans.sort_by_key(|span| (span.chunk, span.start));
+        let mut rows: Vec<(i64, u32, u32)> = Vec::new();
+        for span in &spans {
+            let found = (span.start..span.end).zip(times(span));
+            rows.extend(found.map(|(row, &time)| (time, span.chunk, row)));
+        }
+        rows.sort_unstable();
+        let mut picked: Vec<(u32, u32)> = Vec::with_capacity(rows.len());
+        let mut before = None;
+        for (time, chunk, row) in rows {
+            if before == Some(time) {
+                twice.push(Twice { chunk, row });
+            } else {
+                picked.push((chunk, row));
+            }
+            before = Some(time);
+        }
+        Arrangement::Picked(picked)
+    });
+    let mut gaps = Gaps::default();
+    let mut rows = 0;
+    match &order {
+        Arrangement::Spans(spans) => {
+            for span in spans {
+                gaps.extend(times(span).iter().copied());
+                rows += times(span).len();
+            }
+        }
+        Arrangement::Picked(picked) => {
+            rows = picked.len();
+            gaps.extend(picked.iter().map(|&(chunk, row)| chunks[index(chunk)].times[index(row)]));
+        }
+    }
+    (Asset { symbol, rows, gaps, order }, twice)
+}
+
+/// Whether each span begins after the one before has ended.
+fn follow<'c>(spans: &[Span], times: &impl Fn(&Span) -> &'c [i64]) -> bool {
+    spans.windows(2).all(|pair| times(&pair[0]).last() < times(&pair[1]).first())
+}
+
+/// A row that comes twice.
+fn bad_row(chunk: &Chunk, row: usize) -> BadRow {
+    BadRow {
+        line: chunk.lines.line(row),
+        column: "time".to_owned(),
+        value: time_text(chunk.times[row]),
+        problem: Problem::DuplicateTime,
+        raw: row_text(chunk, row),
+    }
+}
+
+/// A place that was narrowed to 32 bits.
+fn index(place: u32) -> usize {
+    usize::try_from(place).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,227 @@
+//! Ingestion: vendor files into a published bundle.
+//!
+//! [`run`] finds the files, recognises what they are, reads and checks every row on all cores, and
+//! publishes one version, or nothing at all. `docs/ingest.md` tells users what is recognised and how
+//! to overrule it.
+//!
+//! The way of a row: [`source`] finds files, [`recognise`] makes a [`layout`], a [`job`] reads a piece of
+//! a file with [`csv`] or [`parquet`] into a [`columns::Chunk`], [`settle`] checks it, [`memory`] (or
+//! [`external`], when memory does not suffice) arranges rows by asset and time, [`build`] publishes.
+
+mod actions;
+mod archive;
+mod blocks;
+mod build;
+mod check;
+mod columns;
+mod context;
+mod csv;
+mod error;
+mod external;
+mod frequency;
+mod job;
+mod layout;
+mod memory;
+mod number;
+mod options;
+mod order;
+mod parquet;
+mod pattern;
+mod progress;
+mod read;
+mod recognise;
+mod rejects;
+mod settle;
+mod source;
+mod summary;
+mod time;
+mod wide;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use barrow_store::Catalog;
+
+use context::Context;
+use external::Sorted;
+use memory::Table;
+use read::{Ended, Places};
+use rejects::Reject;
+use summary::Outcome;
+
+pub use error::{IngestError, Problem};
+pub use options::{
+    Adjusted, FrequencyOption, IngestOptions, Mode, SourceFormat, StampOption, parse_delimiter,
+    parse_mapping, parse_size,
+};
+pub use progress::{Phase, Progress};
+pub use summary::IngestSummary;
+pub use time::{EpochUnit, TimeFormat};
+
+/// Ingests `sources` (files, and folders of files) into the bundle `name` of `catalog`.
+///
+/// The bundle's content depends on the content of the sources and on the options, not on the order of
+/// `sources`, the number of threads or the memory. Rows are held in memory up to [`IngestOptions::memory`];
+/// more are sorted on disk. Prices are stored as they are given, never adjusted.
+///
+/// # Errors
+///
+/// [`IngestError`]; nothing was published then and no file is left, except that a rejects file may
+/// fail to be named after publication.
+pub fn run(
+    catalog: &Catalog,
+    name: &str,
+    sources: &[PathBuf],
+    options: &IngestOptions,
+    progress: &dyn Progress,
+) -> Result<IngestSummary, IngestError> {
+    let mut pool = rayon::ThreadPoolBuilder::new();
+    if let Some(threads) = options.threads {
+        pool = pool.num_threads(threads);
+    }
+    let pool = pool.build().map_err(|error| IngestError::Option {
+        option: "--threads",
+        value: options.threads.unwrap_or(0).to_string(),
+        reason: error.to_string(),
+    })?;
+    pool.install(|| Ingestion { catalog, name, options, progress }.run(sources))
+}
+
+/// One run.
+struct Ingestion<'a> {
+    catalog: &'a Catalog,
+    name: &'a str,
+    options: &'a IngestOptions,
+    progress: &'a dyn Progress,
+}
+
+impl Ingestion<'_> {
+    fn run(&self, sources: &[PathBuf]) -> Result<IngestSummary, IngestError> {
+        let begun = Instant::now();
+        let found = source::find(sources, self.options)?;
+        let actions = actions::of_files(self.options)?;
+        let context = Context::new(found.sources, self.options, self.progress)?;
+        self.progress.note(&format!("recognised: {}", context.described));
+        for skipped in &found.skipped {
+            self.progress.note(&format!("passed over: {skipped}"));
+        }
+        let total = context.sources.iter().map(|source| source.bytes).sum();
+        self.progress.begin(Phase::Reading, total);
+        let outcome = match memory::read(&context, job::jobs(&context)) {
+            Ok((places, chunks)) => {
+                let table = Table::arrange(&context, &places, chunks)?;
+                self.publish_table(&context, &places, table, actions)?
+            }
+            Err(Ended::Failed(error)) => return Err(error),
+            Err(Ended::OverBudget) => {
+                self.progress.note("rows exceed the memory allowed: sorting them on disk");
+                context.settler.rejected.store(0, std::sync::atomic::Ordering::Relaxed);
+                self.progress.begin(Phase::Reading, total);
+                let (places, sorted) = external::read(&context, self.catalog, job::jobs(&context))?;
+                self.publish_sorted(&context, &places, sorted, actions)?
+            }
+        };
+        Ok(summary::summarise(self.name, &context, found.skipped, outcome, begun.elapsed()))
+    }
+
+    fn publish_table(
+        &self,
+        context: &Context<'_>,
+        places: &Places,
+        mut table: Table,
+        mut actions: Vec<actions::Action>,
+    ) -> Result<Outcome, IngestError> {
+        let mut rejects = Vec::new();
+        let mut rows_of_job = vec![0; places.jobs.len()];
+        let mut twice_of_job = vec![0u64; places.jobs.len()];
+        for chunk in &mut table.chunks {
+            let place = usize::try_from(chunk.job).unwrap_or(usize::MAX);
+            rows_of_job[place] += u64::try_from(chunk.rows()).unwrap_or(0);
+            actions.extend(actions::of_chunk(chunk));
+            let (job, member) = (chunk.job, chunk.member);
+            for bad in std::mem::take(&mut chunk.rejects) {
+                // Rows that come twice are still counted among the rows of their chunk.
+                twice_of_job[place] += u64::from(bad.problem == Problem::DuplicateTime);
+                rejects.push(Reject { job, member, bad });
+            }
+        }
+        for (rows, twice) in rows_of_job.iter_mut().zip(twice_of_job) {
+            *rows -= twice;
+        }
+        let assets: Vec<_> =
+            table.assets.iter().map(|asset| (asset.symbol.as_str(), asset.rows as u64, asset.gaps)).collect();
+        let draft = Drafting { context, places, actions, rejects, rows_of_job };
+        draft.publish(self, &assets, &|writer| table.write(context, writer))
+    }
+
+    fn publish_sorted(
+        &self,
+        context: &Context<'_>,
+        places: &Places,
+        mut sorted: Sorted,
+        mut actions: Vec<actions::Action>,
+    ) -> Result<Outcome, IngestError> {
+        sorted.spool.flush()?;
+        actions.append(&mut sorted.actions);
+        let Sorted { assets, spool, rejects, rows_of_job, .. } = sorted;
+        let spans: Vec<_> =
+            assets.iter().map(|asset| (asset.symbol.as_str(), asset.rows, asset.gaps)).collect();
+        let draft = Drafting { context, places, actions, rejects, rows_of_job };
+        draft.publish(self, &spans, &|writer| spool.write(context, &assets, writer))
+    }
+}
+
+/// Everything about a bundle but its assets and values.
+struct Drafting<'a, 'c> {
+    context: &'a Context<'c>,
+    places: &'a Places,
+    actions: Vec<actions::Action>,
+    rejects: Vec<Reject>,
+    rows_of_job: Vec<u64>,
+}
+
+/// Writes all series.
+type Write<'w> = dyn Fn(
+        &barrow_format::BundleWriter<'_, barrow_store::FileSink>,
+    ) -> Result<(), IngestError>
+    + 'w;
+
+impl Drafting<'_, '_> {
+    /// Publishes the bundle, and the rejects beside it.
+    fn publish(
+        self,
+        run: &Ingestion<'_>,
+        assets: &[(&str, u64, frequency::Gaps)],
+        write: &Write<'_>,
+    ) -> Result<Outcome, IngestError> {
+        let Self { context, places, actions, rejects, rows_of_job } = self;
+        let rejected = u64::try_from(rejects.len()).unwrap_or(u64::MAX);
+        let rows: u64 = assets.iter().map(|(_, rows, _)| rows).sum();
+        if rows == 0 {
+            return Err(IngestError::NothingLeft { rejected });
+        }
+        let gaps: Vec<_> = assets.iter().map(|(symbol, _, gaps)| (*symbol, *gaps)).collect();
+        let frequency = frequency::resolve(&gaps, context.granularity, context.options.frequency)?;
+        let symbols: Vec<&str> = assets.iter().map(|(symbol, ..)| *symbol).collect();
+        let (adjustments, unused_actions) = actions::resolve(context, places, actions, &symbols)?;
+        let files = rejects::prepare(context, places, rejects, run.name, rows)?;
+        let draft = build::Draft {
+            assets: assets.iter().map(|(symbol, rows, _)| ((*symbol).to_owned(), *rows)).collect(),
+            frequency,
+            adjustments: adjustments.clone(),
+            rows_of_job,
+        };
+        let published = build::publish(context, places, run.catalog, run.name, draft, write)?;
+        let rejects_file = files.map(rejects::RejectsFiles::keep).transpose()?;
+        Ok(Outcome {
+            published,
+            assets: assets.len() as u64,
+            rows,
+            rejected,
+            frequency,
+            adjustments: adjustments.len() as u64,
+            unused_actions,
+            rejects_file,
+        })
+    }
+}

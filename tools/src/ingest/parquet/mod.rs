@@ -1,0 +1,8 @@
+//! Parquet: long, wide, or an asset a file, read column by column without Arrow.
+
+mod group;
+mod plan;
+mod values;
+
+pub(crate) use group::{GroupPlace, read_group};
+pub(crate) use plan::{Plan, plan};

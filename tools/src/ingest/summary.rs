@@ -1,0 +1,97 @@
+//! [`IngestSummary`]: what an ingestion did.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use barrow_format::Frequency;
+use barrow_store::Published;
+use serde::Serialize;
+
+use super::context::Context;
+
+/// What an ingestion did. Serialised, it is the JSON of `ingest --json`.
+#[derive(Clone, Debug, Serialize)]
+pub struct IngestSummary {
+    /// Name of the bundle.
+    pub bundle: String,
+    /// Content version that is now the newest: 64 hexadecimal digits.
+    pub version: String,
+    /// Content version that was the newest before.
+    pub parent: Option<String>,
+    /// Whether the content was the newest version already, so that nothing was published.
+    pub unchanged: bool,
+    /// Number of assets.
+    pub assets: u64,
+    /// Rows published, over all assets.
+    pub rows: u64,
+    /// Rows set aside.
+    pub rejected: u64,
+    /// The rejects file, when rows were set aside; its summary has the ending `json`.
+    pub rejects: Option<PathBuf>,
+    /// Size of the version on disk, in bytes.
+    pub bytes: u64,
+    /// Files read.
+    pub sources: u64,
+    /// Bytes read.
+    pub source_bytes: u64,
+    /// Names of the files in folders that are no data files.
+    pub skipped: Vec<String>,
+    /// How far bars stand apart: `daily`, `1m`, `irregular` and so on.
+    pub frequency: String,
+    /// Columns of the bundle, `time` first.
+    pub columns: Vec<String>,
+    /// Columns of text that were left out.
+    pub dropped_columns: Vec<String>,
+    /// Splits and dividends stored beside the bars.
+    pub adjustments: u64,
+    /// Splits and dividends of assets that the bundle does not have.
+    pub unused_actions: u64,
+    /// What the first source was recognised as, for people.
+    pub recognised: String,
+    /// Wall time.
+    pub elapsed_seconds: f64,
+}
+
+/// What publication came to.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) published: Published,
+    pub(crate) assets: u64,
+    pub(crate) rows: u64,
+    pub(crate) rejected: u64,
+    pub(crate) frequency: Frequency,
+    pub(crate) adjustments: u64,
+    pub(crate) unused_actions: u64,
+    pub(crate) rejects_file: Option<PathBuf>,
+}
+
+pub(crate) fn summarise(
+    name: &str,
+    context: &Context<'_>,
+    skipped: Vec<String>,
+    outcome: Outcome,
+    elapsed: Duration,
+) -> IngestSummary {
+    let time = std::iter::once("time".to_owned());
+    IngestSummary {
+        bundle: name.to_owned(),
+        version: outcome.published.version.to_string(),
+        parent: outcome.published.parent.map(|parent| parent.to_string()),
+        unchanged: outcome.published.unchanged,
+        assets: outcome.assets,
+        rows: outcome.rows,
+        rejected: outcome.rejected,
+        rejects: outcome.rejects_file,
+        bytes: outcome.published.bytes,
+        sources: context.sources.len() as u64,
+        source_bytes: context.sources.iter().map(|source| source.bytes).sum(),
+        skipped,
+        frequency: outcome.frequency.to_string(),
+        columns: time.chain(context.settler.names.iter().cloned()).collect(),
+        dropped_columns: context.text_columns.clone(),
+        adjustments: outcome.adjustments,
+        unused_actions: outcome.unused_actions,
+        recognised: context.described.clone(),
+        elapsed_seconds: elapsed.as_secs_f64(),
+    }
+}
