@@ -39,10 +39,13 @@ pub(crate) fn levels(
             let [now, fast_ago, slow_ago] = windows(sums, fast, slow, ends);
             i64_levels(now, fast_ago, slow_ago, as_i128(fast), as_i128(slow), out);
         }
-        ExactSums::I128 { largest, sums } => {
+        ExactSums::I128 { largest, sums, near, reach } => {
             let product = as_i128(fast).checked_mul(as_i128(slow));
-            let [now, fast_ago, slow_ago] = windows(sums, fast, slow, ends.clone());
             if product.and_then(|p| p.checked_mul(*largest)).is_some_and(|p| p < 1 << 126) {
+                let doubt = (as_f64(fast) + as_f64(slow)) * reach * DOUBT;
+                let [now, fast_ago, slow_ago] = windows(near, fast, slow, ends.clone());
+                near_levels(now, fast_ago, slow_ago, [as_f64(fast), as_f64(slow), doubt], out);
+                let [now, fast_ago, slow_ago] = windows(sums, fast, slow, ends);
                 i128_levels(now, fast_ago, slow_ago, as_i128(fast), as_i128(slow), out);
             } else {
                 let decimal = |pair: &[i128]| Limbs::whole(pair[1] - pair[0]);
@@ -115,6 +118,31 @@ fn i64_levels(
     }
 }
 
+/// A level that rounded sums cannot decide.
+const DOUBTFUL: u8 = 2;
+
+/// Rounded sums decide when the difference exceeds this x (`fast` + `slow`) x the largest sum.
+///
+/// Each sum, difference, product and the last difference err by at most 2^-53 of their own size,
+/// which is at most 2 x window x largest sum: together less than 8 x 2^-53 of the above. Twice that.
+const DOUBT: f64 = 16.0 / 9_007_199_254_740_992.0;
+
+/// Decides what rounded sums can decide, without a branch.
+fn near_levels(
+    now: &[f64],
+    fast_ago: &[f64],
+    slow_ago: &[f64],
+    [fast, slow, doubt]: [f64; 3],
+    out: &mut [u8],
+) {
+    for (((level, now), fast_ago), slow_ago) in out.iter_mut().zip(now).zip(fast_ago).zip(slow_ago)
+    {
+        let difference = (now - fast_ago) * slow - (now - slow_ago) * fast;
+        *level = u8::from(difference > doubt) + DOUBTFUL * u8::from(difference.abs() <= doubt);
+    }
+}
+
+/// Decides the doubtful levels.
 fn i128_levels(
     now: &[i128],
     fast_ago: &[i128],
@@ -123,9 +151,9 @@ fn i128_levels(
     slow: i128,
     out: &mut [u8],
 ) {
-    for (((level, now), fast_ago), slow_ago) in out.iter_mut().zip(now).zip(fast_ago).zip(slow_ago)
-    {
-        *level = u8::from((now - fast_ago) * slow > (now - slow_ago) * fast);
+    for (at, level) in out.iter_mut().enumerate().filter(|(_, level)| **level == DOUBTFUL) {
+        let above = (now[at] - fast_ago[at]) * slow > (now[at] - slow_ago[at]) * fast;
+        *level = u8::from(above);
     }
 }
 

@@ -9,8 +9,9 @@ pub(crate) enum ExactSums {
     F64 { largest: f64, sums: Vec<f64> },
     /// Whole numbers below 2^63.
     I64 { sums: Vec<i64> },
-    /// Whole numbers below 2^126.
-    I128 { largest: i128, sums: Vec<i128> },
+    /// Whole numbers below 2^126. `near` are the sums as the nearest `f64`s, which decide most
+    /// comparisons, and `reach` is the largest magnitude among them.
+    I128 { largest: i128, sums: Vec<i128>, near: Vec<f64>, reach: f64 },
     /// No common scale fits: the decimals themselves. `gaps[i]` counts the values among the first
     /// `i` that are no numbers (NaN, infinite); those are zero in `decimals`.
     Digits { decimals: Vec<Decimal>, gaps: Vec<u32> },
@@ -65,7 +66,7 @@ impl ExactSums {
         let elements = self.len() + 1;
         match self {
             ExactSums::F64 { .. } | ExactSums::I64 { .. } => elements * 8,
-            ExactSums::I128 { .. } => elements * 16,
+            ExactSums::I128 { .. } => elements * 24,
             ExactSums::Digits { .. } => elements * (size_of::<Decimal>() + 4),
         }
     }
@@ -223,7 +224,11 @@ fn i128_sums(units: impl Iterator<Item = i128>, largest: i128) -> ExactSums {
         sum += unit;
         sum
     }));
-    ExactSums::I128 { largest, sums: sums.collect() }
+    let sums: Vec<i128> = sums.collect();
+    #[expect(clippy::cast_precision_loss, reason = "the nearest is what is wanted")]
+    let near: Vec<f64> = sums.iter().map(|sum| *sum as f64).collect();
+    let reach = near.iter().fold(0.0_f64, |reach, sum| reach.max(sum.abs()));
+    ExactSums::I128 { largest, sums, near, reach }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@
 //! |---|---|---|
 //! | `F64` | below 10^15 at a scale of at most 22 | whole numbers below 2^53 in `f64`s |
 //! | `I64` | as above | below 2^63 |
-//! | `I128` | any shortest decimals | below 2^126 |
+//! | `I128` | any shortest decimals | below 2^126, with rounded ones that decide what they can |
 //! | `Digits` | any at all, NaN and infinities included | kept in digits, summed while comparing |
 
 mod cross;
