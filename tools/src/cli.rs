@@ -22,8 +22,10 @@ use crate::status::ExitStatus;
 /// never loaded. Try `barrow demo` for a tour on real prices.
 #[derive(Debug, Parser)]
 #[command(name = "barrow", version, propagate_version = false, max_term_width = 100)]
-#[command(after_help = "Exit status: 0 done; 1 the answer is no (verification failed, no such bundle or \
-symbol); 2 usage or failure.\nA bundle is written NAME, NAME@VERSION (a unique prefix of its hash), or as the path of a .barrow file.")]
+#[command(
+    after_help = "Exit status: 0 done; 1 the answer is no (verification failed, no such bundle or \
+symbol); 2 usage or failure.\nA bundle is written NAME, NAME@VERSION (a unique prefix of its hash), or as the path of a .barrow file."
+)]
 pub(crate) struct Cli {
     #[command(flatten)]
     shared: Shared,

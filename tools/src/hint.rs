@@ -144,7 +144,8 @@ fn store_hint(error: &StoreError, invocation: &Invocation) -> Option<String> {
             format!("`barrow verify {}` names every damaged place", path.display())
         }
         StoreError::Head { .. } => {
-            "open a version by its hash as `NAME@VERSION`; ingesting anew repairs the page".to_owned()
+            "open a version by its hash as `NAME@VERSION`; ingesting anew repairs the page"
+                .to_owned()
         }
         _ => return None,
     })

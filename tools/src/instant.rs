@@ -23,7 +23,9 @@ pub(crate) struct When {
 
 /// The text names no date or time.
 #[derive(Debug, Eq, PartialEq, thiserror::Error)]
-#[error("`{text}` is no date or time: write `2012-01-03`, `2012-01`, `2012`, or `2012-01-03T14:30:00Z` (UTC where no offset is given)")]
+#[error(
+    "`{text}` is no date or time: write `2012-01-03`, `2012-01`, `2012`, or `2012-01-03T14:30:00Z` (UTC where no offset is given)"
+)]
 pub(crate) struct NotAnInstant {
     text: String,
 }
@@ -132,7 +134,8 @@ mod tests {
 
     #[test]
     fn what_is_no_date_is_refused() {
-        for text in ["", "yesterday", "2012-13-01", "2012-02-30", "2012-1-3", "20121", "9999", "12"] {
+        for text in ["", "yesterday", "2012-13-01", "2012-02-30", "2012-1-3", "20121", "9999", "12"]
+        {
             assert!(text.parse::<When>().is_err(), "{text}");
         }
     }

@@ -10,13 +10,22 @@
 
 #![forbid(unsafe_code)]
 
+mod cli;
+mod commands;
 pub mod filter;
+mod hint;
+pub mod ingest;
 mod instant;
+mod invocation;
+mod metrics;
 mod nearest;
 mod numbers;
+mod output;
 mod printer;
 pub mod report;
+mod selection;
 mod status;
+mod table;
 
+pub use crate::cli::run;
 pub use crate::status::ExitStatus;
-pub fn run(_: impl IntoIterator<Item=std::ffi::OsString>) -> std::process::ExitCode { ExitStatus::Done.into() }

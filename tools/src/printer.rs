@@ -26,9 +26,15 @@ pub(crate) struct Printer {
     pub(crate) verbosity: Verbosity,
     /// Whether the answer is JSON.
     pub(crate) json: bool,
+    colour: Colour,
     stdout_is_terminal: bool,
-    colour_stdout: bool,
-    colour_stderr: bool,
+}
+
+/// Which streams take colour.
+#[derive(Clone, Copy, Debug)]
+struct Colour {
+    stdout: bool,
+    stderr: bool,
 }
 
 /// The meanings that colour underlines. Everything reads the same without it.
@@ -90,8 +96,10 @@ impl Printer {
             verbosity,
             json,
             stdout_is_terminal,
-            colour_stdout: !plain && stdout_is_terminal,
-            colour_stderr: !plain && io::stderr().is_terminal(),
+            colour: Colour {
+                stdout: !plain && stdout_is_terminal,
+                stderr: !plain && io::stderr().is_terminal(),
+            },
         }
     }
 
@@ -108,12 +116,12 @@ impl Printer {
 
     /// `text` for stdout.
     pub(crate) fn out<T: Display>(self, text: T, tone: Tone) -> Toned<T> {
-        Toned { text, tone: self.colour_stdout.then_some(tone) }
+        Toned { text, tone: self.colour.stdout.then_some(tone) }
     }
 
     /// `text` for stderr.
     pub(crate) fn err<T: Display>(self, text: T, tone: Tone) -> Toned<T> {
-        Toned { text, tone: self.colour_stderr.then_some(tone) }
+        Toned { text, tone: self.colour.stderr.then_some(tone) }
     }
 
     /// Prints `value` on stdout as one JSON document: on one line, or indented for a terminal.
@@ -146,6 +154,7 @@ impl Printer {
     }
 
     /// Says a line on stderr whatever the verbosity: for errors.
+    #[expect(clippy::unused_self, reason = "reads like `say` and `detail` beside it")]
     pub(crate) fn complain(self, line: impl Display) {
         stderr_line(&line);
     }
@@ -156,13 +165,9 @@ impl Printer {
         if self.verbosity == Verbosity::Quiet || !io::stderr().is_terminal() {
             return ProgressBar::hidden();
         }
-        let bar = ProgressBar::with_draw_target(
-            Some(len),
-            ProgressDrawTarget::stderr_with_hz(10),
-        );
-        let template = format!(
-            "{{bar:32}} {{human_pos}}/{{human_len}} {unit}  {{per_sec}}  {{eta}} left"
-        );
+        let bar = ProgressBar::with_draw_target(Some(len), ProgressDrawTarget::stderr_with_hz(10));
+        let template =
+            format!("{{bar:32}} {{human_pos}}/{{human_len}} {unit}  {{per_sec}}  {{eta}} left");
         if let Ok(style) = ProgressStyle::with_template(&template) {
             bar.set_style(style.progress_chars("=> "));
         }

@@ -87,8 +87,11 @@ impl SelectionArgs {
             let Some(index) = schema.column_index(name) else {
                 let meant = nearest(name, names()).map(|name| format!("did you mean `{name}`? "));
                 let known: Vec<String> = names().map(|name| format!("`{name}`")).collect();
-                let hint = format!("{}the columns are {}", meant.unwrap_or_default(), known.join(", "));
-                return Err(Complaint::new(format!("there is no column `{name}`")).hint(hint).into());
+                let hint =
+                    format!("{}the columns are {}", meant.unwrap_or_default(), known.join(", "));
+                return Err(Complaint::new(format!("there is no column `{name}`"))
+                    .hint(hint)
+                    .into());
             };
             if !chosen.contains(&index) {
                 chosen.push(index);

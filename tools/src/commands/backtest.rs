@@ -224,7 +224,9 @@ fn print_metrics(
     let half = LISTED.len().div_ceil(2);
     for row in 0..half {
         write!(out, "{indent}")?;
-        for (place, metric) in [LISTED.get(row), LISTED.get(row + half)].into_iter().flatten().enumerate() {
+        for (place, metric) in
+            [LISTED.get(row), LISTED.get(row + half)].into_iter().flatten().enumerate()
+        {
             let value = text_of(*metric, &performance.metrics, performance.final_equity);
             let name = printer.out(name(*metric), Tone::Faint);
             let gap = if place == 0 { "" } else { "      " };

@@ -11,7 +11,9 @@ use crate::status::ExitStatus;
 ///
 /// Load it from the shell's start-up file.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  barrow completions bash > ~/.local/share/bash-completion/completions/barrow\n  barrow completions zsh > \"${fpath[1]}/_barrow\"\n  barrow completions fish > ~/.config/fish/completions/barrow.fish")]
+#[command(
+    after_help = "Examples:\n  barrow completions bash > ~/.local/share/bash-completion/completions/barrow\n  barrow completions zsh > \"${fpath[1]}/_barrow\"\n  barrow completions fish > ~/.config/fish/completions/barrow.fish"
+)]
 pub(crate) struct CompletionsArgs {
     /// Shell to complete for
     shell: Shell,

@@ -89,7 +89,9 @@ pub(crate) fn run(args: &ExportArgs, invocation: &Invocation) -> anyhow::Result<
     let written = match format {
         ExportFormat::CsvDir => write_folder(&selection, args, invocation, &bar),
         ExportFormat::Csv => write_file(&selection, &args.out, Format::Csv, invocation, &bar),
-        ExportFormat::Parquet => write_file(&selection, &args.out, Format::Parquet, invocation, &bar),
+        ExportFormat::Parquet => {
+            write_file(&selection, &args.out, Format::Parquet, invocation, &bar)
+        }
         ExportFormat::Arrow => write_file(&selection, &args.out, Format::Arrow, invocation, &bar),
     };
     bar.finish_and_clear();

@@ -17,7 +17,9 @@ use crate::table::{Align, Sheet};
 /// A version is the SHA-256 of the content: the same bars give the same version, whenever and in whatever
 /// order they were ingested. Open an older one as NAME@VERSION; a few digits that are unique suffice.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  barrow history us-daily\n  barrow query us-daily@3f2a --assets AAPL --limit 5")]
+#[command(
+    after_help = "Examples:\n  barrow history us-daily\n  barrow query us-daily@3f2a --assets AAPL --limit 5"
+)]
 pub(crate) struct HistoryArgs {
     /// Name of the bundle
     #[arg(value_name = "NAME")]

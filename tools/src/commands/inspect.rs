@@ -17,7 +17,9 @@ use crate::table::{Align, Sheet, print_facts};
 ///
 /// Reads the tables of the file, not its prices.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  barrow inspect us-daily\n  barrow inspect us-daily --assets AAPL,MSFT\n  barrow inspect ./us.barrow --json | jq '.assets[].symbol'")]
+#[command(
+    after_help = "Examples:\n  barrow inspect us-daily\n  barrow inspect us-daily --assets AAPL,MSFT\n  barrow inspect ./us.barrow --json | jq '.assets[].symbol'"
+)]
 pub(crate) struct InspectArgs {
     /// Bundle: NAME, NAME@VERSION or a .barrow file
     #[arg(value_name = "BUNDLE")]
@@ -193,9 +195,10 @@ fn schema_answer(lease: &Lease, schema: &Schema) -> anyhow::Result<SchemaAnswer>
     };
     let (frequency, step_seconds) = match schema.frequency() {
         Frequency::Daily => ("daily", None),
-        Frequency::Intraday { step_ns } => {
-            ("intraday", Some(std::time::Duration::from_nanos(step_ns.unsigned_abs()).as_secs_f64()))
-        }
+        Frequency::Intraday { step_ns } => (
+            "intraday",
+            Some(std::time::Duration::from_nanos(step_ns.unsigned_abs()).as_secs_f64()),
+        ),
         Frequency::Irregular => ("irregular", None),
     };
     Ok(SchemaAnswer {
@@ -215,33 +218,56 @@ fn schema_answer(lease: &Lease, schema: &Schema) -> anyhow::Result<SchemaAnswer>
 fn print(answer: &Answer, args: &InspectArgs, invocation: &Invocation) -> anyhow::Result<()> {
     let printer = invocation.printer;
     let mut out = printer.stdout();
-    let schema = &answer.schema;
+    print_facts(&mut out, printer, "", &facts(answer))?;
+    writeln!(out)?;
+    columns_sheet(&answer.schema).print(&mut out, printer, "")?;
+    writeln!(out)?;
+    assets_sheet(&answer.assets).print(&mut out, printer, "")?;
+    out.flush()?;
+    let total = usize::try_from(answer.asset_count)?;
+    if args.assets.is_empty() && answer.assets.len() < total {
+        let shown = answer.assets.len();
+        let said = format!("{shown} of {} assets; `--all` lists all", count_len(total));
+        printer.say(printer.err(said, Tone::Faint));
+    }
+    Ok(())
+}
+
+fn or_dash(text: Option<&String>) -> String {
+    text.map_or_else(|| "-".to_owned(), Clone::clone)
+}
+
+fn facts(answer: &Answer) -> [(&'static str, String); 10] {
+    let Answer { schema, calendar, provenance, .. } = answer;
     let step = schema.step_seconds.map_or(String::new(), |step| format!(", {}", seconds(step)));
-    let dash = || "-".to_owned();
-    let text = |value: &Option<String>| value.clone().unwrap_or_else(dash);
-    let facts = [
+    let tool = Some(&provenance.tool).filter(|tool| !tool.is_empty());
+    [
         ("bundle", answer.bundle.clone()),
         ("version", answer.version.clone()),
         ("file", format!("{} ({})", answer.path, bytes(answer.bytes))),
-        ("bars", format!("{} of {} assets", count_len(answer.rows), count(answer.asset_count.into()))),
+        (
+            "bars",
+            format!("{} of {} assets", count_len(answer.rows), count(answer.asset_count.into())),
+        ),
         ("frequency", format!("{}{step}, stamped by {}", schema.frequency, schema.stamp)),
         ("time zone", schema.time_zone.clone()),
         (
             "calendar",
             format!(
                 "{} distinct times, {} to {}",
-                count_len(answer.calendar.bars),
-                text(&answer.calendar.first),
-                text(&answer.calendar.last)
+                count_len(calendar.bars),
+                or_dash(calendar.first.as_ref()),
+                or_dash(calendar.last.as_ref())
             ),
         ),
         ("adjustments", count_len(answer.adjustments)),
-        ("written by", answer.provenance.tool.clone()),
-        ("sources", sources(&answer.provenance.sources)),
-    ];
-    print_facts(&mut out, printer, "", &facts)?;
-    writeln!(out)?;
-    let mut columns = Sheet::new([
+        ("written by", or_dash(tool)),
+        ("sources", sources(&provenance.sources)),
+    ]
+}
+
+fn columns_sheet(schema: &SchemaAnswer) -> Sheet {
+    let mut sheet = Sheet::new([
         ("column", Align::Left),
         ("type", Align::Left),
         ("meaning", Align::Left),
@@ -249,9 +275,9 @@ fn print(answer: &Answer, args: &InspectArgs, invocation: &Invocation) -> anyhow
         ("largest", Align::Right),
         ("missing", Align::Right),
     ]);
+    let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), shortest);
     for column in &schema.columns {
-        let number = |value: Option<f64>| value.map_or_else(dash, shortest);
-        columns.row([
+        sheet.row([
             column.name.clone(),
             column.r#type.to_owned(),
             column.scale.map_or(column.meaning.to_owned(), |scale| format!("decimal({scale})")),
@@ -260,27 +286,27 @@ fn print(answer: &Answer, args: &InspectArgs, invocation: &Invocation) -> anyhow
             count(column.missing),
         ]);
     }
-    columns.print(&mut out, printer, "")?;
-    writeln!(out)?;
-    let mut assets = Sheet::new([
+    sheet
+}
+
+fn assets_sheet(assets: &[AssetRow]) -> Sheet {
+    let mut sheet = Sheet::new([
         ("asset", Align::Left),
         ("first", Align::Left),
         ("last", Align::Left),
         ("bars", Align::Right),
         ("gaps", Align::Right),
     ]);
-    for asset in &answer.assets {
-        let (bars, gaps) = (count_len(asset.rows), count_len(asset.gaps));
-        assets.row([asset.symbol.clone(), text(&asset.first), text(&asset.last), bars, gaps]);
+    for asset in assets {
+        sheet.row([
+            asset.symbol.clone(),
+            or_dash(asset.first.as_ref()),
+            or_dash(asset.last.as_ref()),
+            count_len(asset.rows),
+            count_len(asset.gaps),
+        ]);
     }
-    assets.print(&mut out, printer, "")?;
-    out.flush()?;
-    let total = usize::try_from(answer.asset_count)?;
-    if args.assets.is_empty() && answer.assets.len() < total {
-        let said = format!("{} of {} assets; `--all` lists all", answer.assets.len(), count_len(total));
-        printer.say(printer.err(said, Tone::Faint));
-    }
-    Ok(())
+    sheet
 }
 
 fn sources(sources: &[SourceRow]) -> String {

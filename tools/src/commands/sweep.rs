@@ -125,7 +125,8 @@ impl Search<'_> {
     /// Those of the engine.
     pub(crate) fn run(self, bar: &ProgressBar) -> Result<SweepReport, barrow_engine::Error> {
         let progress = |progress: Progress| bar.set_position(progress.done);
-        let sweep = Sweep { progress: Some(&progress), ..Sweep::new(self.backtest, self.objective) };
+        let sweep =
+            Sweep { progress: Some(&progress), ..Sweep::new(self.backtest, self.objective) };
         let workers = Workers::shared(self.workers)?;
         sweep.run(self.lease, self.strategy, self.space, self.cache, &workers)
     }
@@ -184,13 +185,8 @@ fn best_run(
 }
 
 /// Metrics of the table, after the objective.
-const COLUMNS: [Metric; 5] = [
-    Metric::TotalReturn,
-    Metric::AnnualReturn,
-    Metric::Sharpe,
-    Metric::MaxDrawdown,
-    Metric::Fills,
-];
+const COLUMNS: [Metric; 5] =
+    [Metric::TotalReturn, Metric::AnnualReturn, Metric::Sharpe, Metric::MaxDrawdown, Metric::Fills];
 
 /// Prints the result for people, each line behind `indent`.
 pub(crate) fn print_summary(
@@ -236,9 +232,13 @@ pub(crate) fn print_summary(
     for (place, trial) in report.ranking().into_iter().take(top).enumerate() {
         let params = report.params(trial);
         let mut cells = vec![count_len(place + 1)];
-        cells.extend(report.space.axes().iter().map(|axis| {
-            params.get(axis.name()).map_or(String::new(), ToString::to_string)
-        }));
+        cells.extend(
+            report
+                .space
+                .axes()
+                .iter()
+                .map(|axis| params.get(axis.name()).map_or(String::new(), ToString::to_string)),
+        );
         cells.push(text(objective, trial.value(report.objective)));
         let figure = |metric: &Metric| text_of(*metric, &trial.metrics, trial.final_equity);
         cells.extend(others.iter().map(figure));

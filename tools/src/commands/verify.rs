@@ -17,7 +17,9 @@ use crate::status::ExitStatus;
 /// Recomputes the digest of every series, the statistics and the content version, on all cores, and names
 /// each damaged section, column and asset. Exit status 1 when anything is damaged.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  barrow verify us-daily\n  barrow verify us-daily@3f2a --json\n  barrow verify ./us.barrow")]
+#[command(
+    after_help = "Examples:\n  barrow verify us-daily\n  barrow verify us-daily@3f2a --json\n  barrow verify ./us.barrow"
+)]
 pub(crate) struct VerifyArgs {
     /// Bundle: NAME, NAME@VERSION or a .barrow file
     #[arg(value_name = "BUNDLE")]

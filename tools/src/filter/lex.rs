@@ -99,8 +99,9 @@ fn number_or_date(rest: &[char]) -> Result<(Kind, usize), Problem> {
             _ => c.is_ascii_digit(),
         });
     if is_date {
-        let text =
-            while_true(rest, |c| c.is_ascii_digit() || matches!(c, '-' | '+' | ':' | '.' | 'T' | 'Z'));
+        let text = while_true(rest, |c| {
+            c.is_ascii_digit() || matches!(c, '-' | '+' | ':' | '.' | 'T' | 'Z')
+        });
         let len = text.chars().count();
         let when = text.parse().map_err(|_| Problem::Time { text })?;
         return Ok((Kind::When(when), len));

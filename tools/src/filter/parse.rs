@@ -276,9 +276,10 @@ fn compare(comparison: Comparison, left: Value, right: Value) -> Result<Truth, P
         },
         (Value::SymbolColumn, Value::Text(text)) => Ok(Truth::Symbol { comparison, text }),
         // Said the other way round, with the column on the right.
-        (left @ (Value::When(_) | Value::Text(_)), right @ (Value::TimeColumn | Value::SymbolColumn)) => {
-            compare(comparison.flipped(), right, left)
-        }
+        (
+            left @ (Value::When(_) | Value::Text(_)),
+            right @ (Value::TimeColumn | Value::SymbolColumn),
+        ) => compare(comparison.flipped(), right, left),
         (left, right) => Err(Problem::Kinds { left: left.kind(), right: right.kind() }),
     }
 }

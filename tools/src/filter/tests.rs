@@ -22,12 +22,8 @@ fn rows(text: &str) -> Vec<usize> {
     let close = [10.0, 20.5, f64::NAN, 40.0];
     let volume = [100, 0, 300, 4_000_000];
     let adjusted = [1_000, 2_050, 3_000, -4_000];
-    let columns = [
-        Values::I64(&time),
-        Values::F64(&close),
-        Values::U32(&volume),
-        Values::I64(&adjusted),
-    ];
+    let columns =
+        [Values::I64(&time), Values::F64(&close), Values::U32(&volume), Values::I64(&adjusted)];
     filter.matches(Rows { symbol: "AAPL", columns: &columns, len: 4 })
 }
 

@@ -30,8 +30,7 @@ impl<W: Write> ArrowOutput<W> {
     pub(super) fn new(shape: &Shape<'_>, sink: W) -> anyhow::Result<Self> {
         let utc = DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()));
         let keys = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
-        let mut fields =
-            vec![Field::new("symbol", keys, false), Field::new("time", utc, false)];
+        let mut fields = vec![Field::new("symbol", keys, false), Field::new("time", utc, false)];
         fields.extend(
             shape.columns.iter().map(|column| Field::new(&column.name, data_type(column), false)),
         );

@@ -35,7 +35,11 @@ impl<W: Write> Output for JsonOutput<'_, W> {
             let separator = if self.is_first { "\n" } else { ",\n" };
             self.is_first = false;
             let time = shown(*time, self.shape.by_date);
-            write!(self.out, "{separator}{{\"symbol\":{},\"time\":\"{time}\"", self.symbols[asset])?;
+            write!(
+                self.out,
+                "{separator}{{\"symbol\":{},\"time\":\"{time}\"",
+                self.symbols[asset]
+            )?;
             for (place, data) in batch.columns.iter().enumerate() {
                 write!(self.out, ",{}:", self.names[place])?;
                 let logical = self.shape.columns[place].logical;

@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use barrow_format::{Column, LogicalType as Meaning, PhysicalType};
 use parquet::basic::{Compression, LogicalType, Repetition, TimeUnit, Type as Physical, ZstdLevel};
-use parquet::data_type::{
-    ByteArray, ByteArrayType, DoubleType, FloatType, Int32Type, Int64Type,
-};
+use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, FloatType, Int32Type, Int64Type};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
@@ -34,8 +32,7 @@ impl<W: Write + Send> ParquetOutput<W> {
             .set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?))
             .set_key_value_metadata(Some(metadata.to_vec()));
         // Times hardly repeat: a dictionary of them would be built and thrown away.
-        properties =
-            properties.set_column_dictionary_enabled(ColumnPath::from("time"), false);
+        properties = properties.set_column_dictionary_enabled(ColumnPath::from("time"), false);
         let mut fields = vec![
             field("symbol", Physical::BYTE_ARRAY, Some(LogicalType::String))?,
             field("time", Physical::INT64, Some(instant()))?,

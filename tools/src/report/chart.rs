@@ -85,7 +85,11 @@ pub(super) fn write_chart(page: &mut String, chart: &Chart<'_>) -> std::fmt::Res
     }
     write_legend(page, chart)?;
     writeln!(page, "</figcaption>\n<div class=\"plot\" data-unit=\"{:?}\">", chart.unit)?;
-    writeln!(page, "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"{}\">", Escaped(chart.title))?;
+    writeln!(
+        page,
+        "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"{}\">",
+        Escaped(chart.title)
+    )?;
     write_drawing(page, chart, &frame, &marks)?;
     page.push_str("</svg>\n");
     write_labels(page, chart, &frame, &marks)?;
@@ -123,7 +127,10 @@ fn write_drawing(
     if let Some((from, to, _)) = chart.band {
         let (left, right) = (frame.x(from) * WIDTH, frame.x(to) * WIDTH);
         let width = (right - left).max(1.0);
-        writeln!(page, "<rect class=\"band\" x=\"{left:.1}\" y=\"0\" width=\"{width:.1}\" height=\"{HEIGHT}\"/>")?;
+        writeln!(
+            page,
+            "<rect class=\"band\" x=\"{left:.1}\" y=\"0\" width=\"{width:.1}\" height=\"{HEIGHT}\"/>"
+        )?;
     }
     for mark in marks {
         let y = frame.y(*mark) * HEIGHT;
@@ -145,7 +152,11 @@ fn write_drawing(
         if let (Some(fill), Some(start), Some(end)) = (line.fill_to, kept.first(), kept.last()) {
             let base = frame.y(fill.clamp(frame.low, frame.high)) * HEIGHT;
             let (left, right) = (frame.x(start.0) * WIDTH, frame.x(end.0) * WIDTH);
-            writeln!(page, "<path class=\"area {}\" d=\"{path}L{right:.1} {base:.1}L{left:.1} {base:.1}Z\"/>", line.class)?;
+            writeln!(
+                page,
+                "<path class=\"area {}\" d=\"{path}L{right:.1} {base:.1}L{left:.1} {base:.1}Z\"/>",
+                line.class
+            )?;
         }
         writeln!(page, "<path class=\"line {}\" d=\"{path}\"/>", line.class)?;
     }

@@ -31,7 +31,7 @@ pub(super) fn deepest(equity: &[Point]) -> Option<(i64, i64)> {
 /// Returns of one calendar year, as shares of one.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Year {
-    pub(super) year: i16,
+    pub(super) number: i16,
     /// January first; `None` where the curve has no point in the month.
     pub(super) months: [Option<f64>; 12],
     pub(super) total: f64,
@@ -51,9 +51,9 @@ pub(super) fn years(equity: &[Point], start: f64) -> Vec<Year> {
     let mut found: Vec<Year> = Vec::new();
     let (mut before_month, mut before_year) = (start, start);
     for ((year, month), end) in ends {
-        if found.last().is_none_or(|last| last.year != year) {
+        if found.last().is_none_or(|last| last.number != year) {
             before_year = before_month;
-            found.push(Year { year, months: [None; 12], total: 0.0 });
+            found.push(Year { number: year, months: [None; 12], total: 0.0 });
         }
         if let Some(last) = found.last_mut() {
             last.months[usize::from(month.unsigned_abs()) - 1] = Some(end / before_month - 1.0);

@@ -50,7 +50,8 @@ impl RunSection {
     pub fn of(performance: &Performance, lease: &Lease) -> Result<Self, Error> {
         let (exposure, assets) = marked(performance, lease)?;
         let figure = |metric| text_of(metric, &performance.metrics, performance.final_equity);
-        let metrics = LISTED.into_iter().map(|metric| Fact::new(title(name(metric)), figure(metric)));
+        let metrics =
+            LISTED.into_iter().map(|metric| Fact::new(title(name(metric)), figure(metric)));
         Ok(Self {
             heading: "Backtest".to_owned(),
             note: String::new(),
@@ -123,27 +124,15 @@ fn tiles(performance: &Performance) -> Vec<Tile> {
             format!("{} a year", figure(Metric::AnnualReturn)),
             mood(metrics.total_return),
         ),
-        tile(
-            Metric::FinalEquity,
-            format!("from {}", fixed(performance.cash, 0)),
-            Mood::Plain,
-        ),
-        tile(
-            Metric::Sharpe,
-            format!("Sortino {}", figure(Metric::Sortino)),
-            Mood::Plain,
-        ),
+        tile(Metric::FinalEquity, format!("from {}", fixed(performance.cash, 0)), Mood::Plain),
+        tile(Metric::Sharpe, format!("Sortino {}", figure(Metric::Sortino)), Mood::Plain),
         tile(
             Metric::MaxDrawdown,
             format!("over {}", figure(Metric::MaxDrawdownLength)),
             Mood::Plain,
         ),
         tile(Metric::Volatility, "a year".to_owned(), Mood::Plain),
-        tile(
-            Metric::WinRate,
-            format!("{} closed trades", figure(Metric::Trades)),
-            Mood::Plain,
-        ),
+        tile(Metric::WinRate, format!("{} closed trades", figure(Metric::Trades)), Mood::Plain),
     ]
 }
 
@@ -204,9 +193,10 @@ fn trades_table(performance: &Performance) -> Table {
     });
     Table {
         heading: "Closed trades".to_owned(),
-        note: match total > 2 * TRADES_SHOWN {
-            true => format!("the {TRADES_SHOWN} best and {TRADES_SHOWN} worst of {}", count_len(total)),
-            false => "from flat to flat, after commission".to_owned(),
+        note: if total > 2 * TRADES_SHOWN {
+            format!("the {TRADES_SHOWN} best and {TRADES_SHOWN} worst of {}", count_len(total))
+        } else {
+            "from flat to flat, after commission".to_owned()
         },
         columns: heads(&[
             ("Asset", CellKind::Text),

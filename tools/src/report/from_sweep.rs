@@ -31,7 +31,12 @@ impl Report {
             Fact::new("slippage", report.slippage.to_string()),
         ]);
         Self {
-            title: format!("{} on {}: {} trials", report.strategy, report.bundle, count_len(report.trials.len())),
+            title: format!(
+                "{} on {}: {} trials",
+                report.strategy,
+                report.bundle,
+                count_len(report.trials.len())
+            ),
             subtitle: format!(
                 "{} to {}, {} bars, searched for the {} {}",
                 time(report.start),
@@ -149,25 +154,31 @@ fn tiles(report: &SweepReport) -> Vec<Tile> {
             text(metric, value),
             best.map_or(String::new(), |trial| report.params(trial).to_string()),
         ),
-        tile(&format!("Median {}", name(metric)), text(metric, median), "over all trials".to_owned()),
+        tile(
+            &format!("Median {}", name(metric)),
+            text(metric, median),
+            "over all trials".to_owned(),
+        ),
         tile(
             "Trials",
             count_len(report.trials.len()),
             match (report.skipped, report.failed.len()) {
                 (0, 0) => format!("{} parameters", report.space.axes().len()),
                 (skipped, 0) => format!("{} points skipped", count(skipped)),
-                (skipped, failed) => format!("{} skipped, {} failed", count(skipped), count_len(failed)),
+                (skipped, failed) => {
+                    format!("{} skipped, {} failed", count(skipped), count_len(failed))
+                }
             },
         ),
-        tile("With a gain", percent(float_len(gains) / trials.max(1.0)), "of the trials".to_owned()),
+        tile(
+            "With a gain",
+            percent(float_len(gains) / trials.max(1.0)),
+            "of the trials".to_owned(),
+        ),
         tile(
             "Time",
             seconds(report.elapsed_seconds),
-            format!(
-                "{} worker{}",
-                report.workers,
-                if report.workers == 1 { "" } else { "s" }
-            ),
+            format!("{} worker{}", report.workers, if report.workers == 1 { "" } else { "s" }),
         ),
         tile(
             "Trials a second",
@@ -179,10 +190,10 @@ fn tiles(report: &SweepReport) -> Vec<Tile> {
 
 fn best_table(report: &SweepReport, top: usize) -> Table {
     let objective = report.objective.metric;
-    let others: Vec<Metric> =
-        COLUMNS.into_iter().filter(|metric| *metric != objective).collect();
+    let others: Vec<Metric> = COLUMNS.into_iter().filter(|metric| *metric != objective).collect();
     let mut columns = vec![("#".to_owned(), CellKind::Number)];
-    columns.extend(report.space.axes().iter().map(|axis| (axis.name().to_owned(), CellKind::Number)));
+    columns
+        .extend(report.space.axes().iter().map(|axis| (axis.name().to_owned(), CellKind::Number)));
     columns.push((title(name(objective)), CellKind::Number));
     columns.extend(others.iter().map(|metric| {
         let kind = match metric {
@@ -196,9 +207,13 @@ fn best_table(report: &SweepReport, top: usize) -> Table {
         let params = report.params(trial);
         let figure = |metric| text_of(metric, &trial.metrics, trial.final_equity);
         let mut cells = vec![count_len(place + 1)];
-        cells.extend(report.space.axes().iter().map(|axis| {
-            params.get(axis.name()).map_or(String::new(), ToString::to_string)
-        }));
+        cells.extend(
+            report
+                .space
+                .axes()
+                .iter()
+                .map(|axis| params.get(axis.name()).map_or(String::new(), ToString::to_string)),
+        );
         cells.push(figure(objective));
         cells.extend(others.iter().map(|metric| figure(*metric)));
         cells.push(fixed(trial.final_equity, 2));

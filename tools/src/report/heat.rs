@@ -39,9 +39,10 @@ impl Ramp {
     pub(super) fn over(sorted: &[f64], smaller_is_better: bool) -> Option<Self> {
         let (first, last) = (*sorted.first()?, *sorted.last()?);
         let trim = sorted.len() / 50;
-        let (low, high) = match smaller_is_better {
-            false => (sorted[trim], last),
-            true => (first, sorted[sorted.len() - 1 - trim]),
+        let (low, high) = if smaller_is_better {
+            (first, sorted[sorted.len() - 1 - trim])
+        } else {
+            (sorted[trim], last)
         };
         Some(Self { low, high, smaller_is_better })
     }
@@ -96,10 +97,8 @@ fn gather(sweep: &SweepSection, x: usize, y: usize) -> Grid {
         let row = if x == y { Some(0) } else { cell(y, &trial.places) };
         let (Some(column), Some(row)) = (column, row) else { continue };
         let Some(held) = best.get_mut(row * columns + column) else { continue };
-        let better = held.is_none_or(|held| match sweep.smaller_is_better {
-            true => trial.objective < held,
-            false => trial.objective > held,
-        });
+        let sign = if sweep.smaller_is_better { -1.0 } else { 1.0 };
+        let better = held.is_none_or(|held| sign * trial.objective > sign * held);
         if better {
             *held = Some(trial.objective);
         }
@@ -118,9 +117,10 @@ pub(super) fn write_heat_map(
     let grid = gather(sweep, x, y);
     let (across, up) = (&sweep.axes[x], &sweep.axes[y]);
     let objective = Escaped(&sweep.objective).to_string();
-    let by = match x == y {
-        true => Escaped(&across.name).to_string(),
-        false => format!("{} and {}", Escaped(&across.name), Escaped(&up.name)),
+    let by = if x == y {
+        Escaped(&across.name).to_string()
+    } else {
+        format!("{} and {}", Escaped(&across.name), Escaped(&up.name))
     };
     write!(page, "<figure class=\"block map\"><figcaption><b>{objective} by {by}</b>")?;
     let others = left_out(&sweep.axes, x, y);
@@ -133,7 +133,11 @@ pub(super) fn write_heat_map(
         write!(page, "<span class=\"up\">{}</span>", Escaped(&up.name))?;
         write_ticks(page, up, grid.rows, "ys")?;
     }
-    write!(page, "<div class=\"cells\" style=\"--columns:{};--rows:{}\">", grid.columns, grid.rows)?;
+    write!(
+        page,
+        "<div class=\"cells\" style=\"--columns:{};--rows:{}\">",
+        grid.columns, grid.rows
+    )?;
     write_cells(page, sweep, (x, y), &grid, ramp)?;
     page.push_str("</div>");
     write_ticks(page, across, grid.columns, "xs")?;
@@ -163,10 +167,8 @@ fn write_cells(
     ramp: &Ramp,
 ) -> fmt::Result {
     let finite = || grid.best.iter().flatten().copied();
-    let top = match sweep.smaller_is_better {
-        true => finite().reduce(f64::min),
-        false => finite().reduce(f64::max),
-    };
+    let top =
+        if sweep.smaller_is_better { finite().reduce(f64::min) } else { finite().reduce(f64::max) };
     let numbers = grid.columns <= NUMBERS_MAX && grid.rows <= NUMBERS_MAX;
     // Rows are written from the top, where the axis is highest.
     for row in (0..grid.rows).rev() {
@@ -175,7 +177,8 @@ fn write_cells(
                 page.push_str("<i class=\"none\"></i>");
                 continue;
             };
-            let mut tip = format!("{} {}", sweep.axes[x].name, group(&sweep.axes[x], column, grid.columns));
+            let mut tip =
+                format!("{} {}", sweep.axes[x].name, group(&sweep.axes[x], column, grid.columns));
             if x != y {
                 let place = group(&sweep.axes[y], row, grid.rows);
                 let _ = write!(tip, ", {} {place}", sweep.axes[y].name);

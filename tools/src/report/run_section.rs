@@ -33,12 +33,7 @@ fn write_equity(page: &mut String, run: &RunSection) -> fmt::Result {
         note: "cash and positions at the close",
         unit: Unit::Money,
         size: "tall",
-        lines: vec![Line {
-            name: "equity",
-            class: "equity",
-            points: &run.equity,
-            fill_to: None,
-        }],
+        lines: vec![Line { name: "equity", class: "equity", points: &run.equity, fill_to: None }],
         level: Some((run.cash, "starting cash")),
         band: deepest(&run.equity).map(|(peak, trough)| (peak, trough, "deepest drawdown")),
     };
@@ -65,12 +60,8 @@ fn write_drawdown(page: &mut String, run: &RunSection) -> fmt::Result {
 }
 
 fn write_exposure(page: &mut String, run: &RunSection) -> fmt::Result {
-    let mut lines = vec![Line {
-        name: "long",
-        class: "long",
-        points: &run.long,
-        fill_to: Some(0.0),
-    }];
+    let mut lines =
+        vec![Line { name: "long", class: "long", points: &run.long, fill_to: Some(0.0) }];
     if run.short.iter().any(|(_, share)| *share < 0.0) {
         lines.push(Line { name: "short", class: "short", points: &run.short, fill_to: Some(0.0) });
     }
@@ -106,7 +97,7 @@ fn write_months(page: &mut String, run: &RunSection) -> fmt::Result {
     }
     page.push_str("<th>Year</th></tr></thead><tbody>\n");
     for year in years.iter().rev() {
-        write!(page, "<tr><th>{}</th>", year.year)?;
+        write!(page, "<tr><th>{}</th>", year.number)?;
         for month in year.months {
             write_return(page, month, full, "")?;
         }

@@ -152,7 +152,10 @@ mod tests {
     #[test]
     fn ticks_are_round_and_cover() {
         assert_eq!(ticks(0.0, 9.0, 5), [0.0, 2.0, 4.0, 6.0, 8.0, 10.0]);
-        assert_eq!(ticks(97_000.0, 131_000.0, 4), [90_000.0, 100_000.0, 110_000.0, 120_000.0, 130_000.0, 140_000.0]);
+        assert_eq!(
+            ticks(97_000.0, 131_000.0, 4),
+            [90_000.0, 100_000.0, 110_000.0, 120_000.0, 130_000.0, 140_000.0]
+        );
         assert_eq!(ticks(-0.31, 0.0, 3).first(), Some(&-0.4));
         assert!(ticks(5.0, 5.0, 4).len() > 2);
         assert!(ticks(f64::NAN, 1.0, 4).is_empty());
@@ -170,7 +173,9 @@ mod tests {
     #[test]
     fn time_ticks_are_round() {
         let labels = |first: &str, last: &str| -> Vec<String> {
-            let ns = |text: &str| i64::try_from(text.parse::<Timestamp>().unwrap().as_nanosecond()).unwrap();
+            let ns = |text: &str| {
+                i64::try_from(text.parse::<Timestamp>().unwrap().as_nanosecond()).unwrap()
+            };
             time_ticks(ns(first), ns(last)).into_iter().map(|(_, label)| label).collect()
         };
         let decade = labels("2000-03-01T00:00:00Z", "2013-03-01T00:00:00Z");

@@ -34,9 +34,8 @@ pub(super) fn shown(sweep: &SweepSection, value: f64) -> String {
 }
 
 fn write_maps(page: &mut String, sweep: &SweepSection, ramp: &Ramp) -> fmt::Result {
-    let varying: Vec<usize> = (0..sweep.axes.len())
-        .filter(|axis| sweep.axes[*axis].values.len() > 1)
-        .collect();
+    let varying: Vec<usize> =
+        (0..sweep.axes.len()).filter(|axis| sweep.axes[*axis].values.len() > 1).collect();
     let pairs: Vec<(usize, usize)> = match varying.as_slice() {
         [] => Vec::new(),
         [only] => vec![(*only, *only)],
@@ -71,28 +70,33 @@ fn write_distribution(
     let counts: Vec<usize> = (0..BARS)
         .map(|bar| {
             let from = sorted.partition_point(|value| *value < edge(bar));
-            let to = match bar + 1 == BARS {
-                true => sorted.len(),
-                false => sorted.partition_point(|value| *value < edge(bar + 1)),
+            let to = if bar + 1 == BARS {
+                sorted.len()
+            } else {
+                sorted.partition_point(|value| *value < edge(bar + 1))
             };
             to - from
         })
         .collect();
     let most = float_len(counts.iter().copied().max().unwrap_or(1).max(1));
     let objective = Escaped(&sweep.objective).to_string();
-    writeln!(page, "<figure class=\"block\"><figcaption><b>Distribution of {objective}</b> <span>{} trials</span></figcaption>", count_len(sorted.len()))?;
+    writeln!(
+        page,
+        "<figure class=\"block\"><figcaption><b>Distribution of {objective}</b> <span>{} trials</span></figcaption>",
+        count_len(sorted.len())
+    )?;
     page.push_str("<div class=\"bars\">\n");
     for (bar, count) in counts.iter().enumerate() {
         let height = float_len(*count) / most * 100.0;
         let (from, to) = (edge(bar), edge(bar + 1));
-        let tip = format!(
-            "{} to {}: {} trials",
-            shown(sweep, from),
-            shown(sweep, to),
-            count_len(*count)
-        );
+        let tip =
+            format!("{} to {}: {} trials", shown(sweep, from), shown(sweep, to), count_len(*count));
         let colour = ramp.colour(f64::midpoint(from, to));
-        writeln!(page, "<i data-tip=\"{}\" style=\"height:{height:.1}%;background:{colour}\"></i>", Escaped(&tip))?;
+        writeln!(
+            page,
+            "<i data-tip=\"{}\" style=\"height:{height:.1}%;background:{colour}\"></i>",
+            Escaped(&tip)
+        )?;
     }
     page.push_str("</div>\n<div class=\"ends\">");
     let median = sorted[sorted.len() / 2];

@@ -6,7 +6,8 @@ const DAY: i64 = 86_400_000_000_000;
 fn sample() -> Report {
     let mut state = 7u64;
     let mut draw = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         f64::from(u32::try_from(state >> 33).unwrap()) / f64::from(1u32 << 31) - 0.5
     };
     let mut value = 100_000.0;
@@ -28,7 +29,12 @@ fn sample() -> Report {
     let run = RunSection {
         heading: "sma-cross".to_owned(),
         tiles: vec![
-            Tile { name: cell("Total return"), value: cell("-12.3%"), note: cell("x"), mood: Mood::Bad };
+            Tile {
+                name: cell("Total return"),
+                value: cell("-12.3%"),
+                note: cell("x"),
+                mood: Mood::Bad
+            };
             4
         ],
         cash: 100_000.0,
@@ -46,7 +52,8 @@ fn sample() -> Report {
         values: (0..count).map(|value| value.to_string()).collect(),
     };
     let mut trials = Vec::new();
-    for (x, y, z) in (0..80).flat_map(|x| (0..9).flat_map(move |y| (0..3).map(move |z| (x, y, z)))) {
+    for (x, y, z) in (0..80).flat_map(|x| (0..9).flat_map(move |y| (0..3).map(move |z| (x, y, z))))
+    {
         trials.push(TrialPoint { places: vec![x, y, z], objective: draw() });
     }
     trials[5].objective = f64::NAN;
@@ -101,7 +108,8 @@ fn every_part_is_on_the_page() {
 fn the_page_balances_its_tags() {
     let page = sample().render();
     for tag in ["section", "figure", "div", "table", "tr", "td", "span", "svg", "i", "b"] {
-        let opened = page.matches(&format!("<{tag} ")).count() + page.matches(&format!("<{tag}>")).count();
+        let opened =
+            page.matches(&format!("<{tag} ")).count() + page.matches(&format!("<{tag}>")).count();
         let closed = page.matches(&format!("</{tag}>")).count();
         assert_eq!(opened, closed, "<{tag}>");
     }
@@ -119,7 +127,10 @@ fn nothing_at_all_is_still_a_page() {
     let empty = Report {
         sections: vec![
             Section::Run(Box::default()),
-            Section::Sweep(Box::new(SweepSection { axes: vec![Axis::default()], ..SweepSection::default() })),
+            Section::Sweep(Box::new(SweepSection {
+                axes: vec![Axis::default()],
+                ..SweepSection::default()
+            })),
         ],
         ..Report::default()
     };

@@ -43,11 +43,11 @@ impl Holding {
     }
 
     fn trade(&self, asset: AssetIdx, closed: Option<i64>, is_long: bool) -> Trade {
-        let mean = |(quantity, worth): (f64, f64)| if quantity > 0.0 { worth / quantity } else { f64::NAN };
-        let (entry, exit) = match is_long {
-            true => (mean(self.bought), mean(self.sold)),
-            false => (mean(self.sold), mean(self.bought)),
+        let mean = |(quantity, worth): (f64, f64)| {
+            if quantity > 0.0 { worth / quantity } else { f64::NAN }
         };
+        let (bought, sold) = (mean(self.bought), mean(self.sold));
+        let (entry, exit) = if is_long { (bought, sold) } else { (sold, bought) };
         Trade {
             asset,
             opened: self.opened,
