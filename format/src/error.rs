@@ -36,8 +36,8 @@ pub enum Error {
         found: u16,
     },
     /// The first page was damaged.
-    #[error("the checksum of the superblock does not match its bytes")]
-    SuperblockChecksum,
+    #[error("the check word of the superblock does not match its bytes")]
+    SuperblockCheck,
     /// A field of the first page holds what it cannot hold.
     #[error("superblock field `{field}` holds {found}, expected {expected}")]
     SuperblockField {
@@ -89,9 +89,9 @@ pub enum Error {
         /// The limit.
         max: u64,
     },
-    /// A section's bytes do not hash to its digest.
-    #[error("the digest of section `{kind}` at byte {offset} does not match its bytes")]
-    SectionDigest {
+    /// A section that opening reads was damaged.
+    #[error("the check word of section `{kind}` at byte {offset} does not match its bytes")]
+    SectionCheck {
         /// Which section.
         kind: SectionKind,
         /// Where it begins.

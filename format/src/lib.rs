@@ -37,9 +37,9 @@
 //!
 //! ```text
 //! page 0     superblock: magic, format version, lengths, section directory, content version, checksum
-//! page 1..   data: column after column, each on a page of its own; within a column asset after asset
-//! then       schema, assets, symbol index, strings, calendar, columns, series, zones, adjustments,
-//!            provenance: each on a page of its own
+//! page 1..   schema, columns: each on a page of its own, like all that follows
+//! then       data: column after column; within a column asset after asset
+//! then       symbol index, strings, assets, calendar, series, zones, adjustments, provenance
 //! ```
 //!
 //! `docs/format.md` specifies every byte. [`Bundle::open`] checks in constant time what it needs; the
@@ -51,6 +51,7 @@ mod aligned;
 mod asset;
 mod bundle;
 mod calendar;
+mod check;
 mod codec;
 mod digest;
 mod error;

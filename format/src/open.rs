@@ -4,13 +4,14 @@
 use zerocopy::{FromBytes, IntoBytes};
 
 use crate::{
-    Bundle, Digest, Schema, Section, SectionKind,
+    Bundle, Schema, Section, SectionKind,
+    check::check_bytes,
     error::Error,
     frozen::{FORMAT_MAJOR, MAGIC, PAGE, SCHEMA_MAX, ZONE_ROWS},
     record::{ColumnRecord, RAW, Superblock},
     section::page_up,
     symbol,
-    writer::superblock_digest,
+    writer::superblock_check,
 };
 
 impl<B: AsRef<[u8]>> Bundle<B> {
@@ -41,7 +42,7 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     pub(crate) fn read_columns(&self) -> Result<Vec<ColumnRecord>, Error> {
         let kind = SectionKind::Columns;
         let section = self.section(kind);
-        let bytes = checked_digest(self.as_bytes(), section)?;
+        let bytes = checked(self.as_bytes(), section)?;
         let columns =
             <[ColumnRecord]>::ref_from_bytes(bytes).map_err(|_| Error::Alignment { kind })?;
         let data = self.section(SectionKind::Data);
@@ -81,13 +82,13 @@ pub(crate) fn read_superblock(all: &[u8]) -> Result<&Superblock, Error> {
     if page.major != FORMAT_MAJOR {
         return Err(Error::FormatVersion { found: page.major });
     }
-    if superblock_digest(page).as_bytes() != &page.checksum {
-        return Err(Error::SuperblockChecksum);
+    if superblock_check(page) != page.check {
+        return Err(Error::SuperblockCheck);
     }
     let used = usize::try_from(page.section_count).unwrap_or(usize::MAX);
     let unused = page.sections.get(used..).unwrap_or_default();
     let zeros = page.reserved == [0; 48]
-        && page.reserved_end == [0; 32]
+        && page.reserved_end == [0; 24]
         && unused.iter().all(|entry| entry.as_bytes().iter().all(|&b| b == 0));
     for (field, found, expected) in [
         ("zone_rows", page.zone_rows, ZONE_ROWS),
@@ -109,7 +110,7 @@ pub(crate) fn read_schema(all: &[u8], sections: &[Section]) -> Result<Schema, Er
     let section = sections.iter().find(|section| section.kind == SectionKind::Schema);
     let section = section.ok_or(Error::SectionCount { expected: 1, found: 0 })?;
     limited(all, section, SCHEMA_MAX)?;
-    Ok(Schema::from_bytes(checked_digest(all, section)?)?)
+    Ok(Schema::from_bytes(checked(all, section)?)?)
 }
 
 /// Returns the bytes of a section that has a limit.
@@ -127,11 +128,11 @@ fn section_bytes<'a>(all: &'a [u8], section: &Section) -> &'a [u8] {
     all.get(start..usize::try_from(range.end).unwrap_or(0)).unwrap_or_default()
 }
 
-/// Returns the bytes of a section after comparing them with its digest.
-fn checked_digest<'a>(all: &'a [u8], section: &Section) -> Result<&'a [u8], Error> {
+/// Returns the bytes of a section after comparing them with its check word.
+fn checked<'a>(all: &'a [u8], section: &Section) -> Result<&'a [u8], Error> {
     let bytes = section_bytes(all, section);
-    if Digest::of(bytes) != section.digest {
-        return Err(Error::SectionDigest { kind: section.kind, offset: section.offset });
+    if check_bytes(bytes) != section.check {
+        return Err(Error::SectionCheck { kind: section.kind, offset: section.offset });
     }
     Ok(bytes)
 }

@@ -3,7 +3,7 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use crate::frozen::{CHECK_MULTIPLIER, SECTIONS_MAX};
+use crate::{check::check_words, frozen::SECTIONS_MAX};
 
 #[cfg(not(target_endian = "little"))]
 compile_error!("bundle files are little-endian and used in place: the host must be little-endian");
@@ -37,9 +37,11 @@ pub struct Superblock {
     /// Section directory.
     pub sections: [SectionRecord; SECTIONS_MAX],
     /// Zero.
-    pub reserved_end: [u8; 32],
+    pub reserved_end: [u8; 24],
     /// SHA-256 of all bytes of the page before this field. It names the part.
     pub checksum: [u8; 32],
+    /// Check word of all bytes of the page before this field.
+    pub check: u64,
 }
 
 /// One entry of the section directory.
@@ -54,8 +56,8 @@ pub struct SectionRecord {
     pub offset: u64,
     /// Bytes of the section, without the zeros that fill its last page.
     pub len: u64,
-    /// Zero.
-    pub reserved: u64,
+    /// Check word of the section's bytes; zero for the data section.
+    pub check: u64,
     /// SHA-256 of the section; zero for the data section, which the series digests cover.
     pub digest: [u8; 32],
 }
@@ -94,12 +96,10 @@ pub struct AssetRecord {
 pub const GAP_FREE: u64 = 1;
 
 impl AssetRecord {
-    /// Computes the check word: the sum, modulo 2^64, of the record's ten other 64-bit words and of its
-    /// place (counted from 1), each times an odd constant of its own. A change within one word always
-    /// changes it.
+    /// Computes the check word of the record's ten other 64-bit words and of its place, counted from 1.
     #[inline]
     pub fn check_word(&self, ordinal: u32) -> u64 {
-        let words = [
+        check_words([
             self.symbol_at,
             self.metadata_at,
             u64::from(self.symbol_len) | u64::from(self.metadata_len) << 32,
@@ -111,14 +111,7 @@ impl AssetRecord {
             self.calendar_end,
             self.flags,
             u64::from(ordinal) + 1,
-        ];
-        let mut sum = 0u64;
-        let mut factor = CHECK_MULTIPLIER;
-        for word in words {
-            sum = sum.wrapping_add(word.wrapping_mul(factor));
-            factor = factor.wrapping_add(CHECK_MULTIPLIER.wrapping_mul(2));
-        }
-        sum
+        ])
     }
 }
 

@@ -17,20 +17,20 @@ use crate::{
 pub enum SectionKind {
     /// Page 0. It is not listed in the directory, which it holds.
     Superblock,
-    /// The column arrays.
-    Data,
     /// Columns and the meaning of timestamps.
     Schema,
-    /// Asset records, sorted by symbol.
-    Assets,
+    /// Column records.
+    Columns,
+    /// The column arrays.
+    Data,
     /// Hash table from symbol to asset.
     SymbolIndex,
     /// Symbols and metadata, UTF-8.
     Strings,
+    /// Asset records, sorted by symbol.
+    Assets,
     /// All distinct timestamps, ascending.
     Calendar,
-    /// Column records.
-    Columns,
     /// Series records.
     Series,
     /// Zone records.
@@ -44,20 +44,20 @@ pub enum SectionKind {
 impl SectionKind {
     /// The kinds that the directory lists, in the order of their numbers and of their place in the file.
     pub const LISTED: [Self; 11] = [
-        Self::Data,
         Self::Schema,
-        Self::Assets,
+        Self::Columns,
+        Self::Data,
         Self::SymbolIndex,
         Self::Strings,
+        Self::Assets,
         Self::Calendar,
-        Self::Columns,
         Self::Series,
         Self::Zones,
         Self::Adjustments,
         Self::Provenance,
     ];
 
-    /// Returns the number that stands for the kind in the directory: 1 for data, and so on.
+    /// Returns the number that stands for the kind in the directory: 1 for the schema, and so on.
     #[inline]
     pub const fn number(self) -> u32 {
         self as u32
@@ -107,6 +107,8 @@ pub struct Section {
     pub offset: u64,
     /// Its bytes, without the zeros that fill its last page.
     pub len: u64,
+    /// Check word of its bytes; zero for data.
+    pub check: u64,
     /// SHA-256 of its bytes; zero for data, which the series digests cover.
     pub digest: Digest,
 }
@@ -123,7 +125,7 @@ impl Section {
             record_len: u32::try_from(self.kind.record_len()).unwrap_or(u32::MAX),
             offset: self.offset,
             len: self.len,
-            reserved: 0,
+            check: self.check,
             digest: *self.digest.as_bytes(),
         }
     }
@@ -144,6 +146,7 @@ pub(crate) fn read_directory(
         kind,
         offset: 0,
         len: 0,
+        check: 0,
         digest: Digest::from_bytes([0; 32]),
     });
     if records.len() != sections.len() {
@@ -154,10 +157,11 @@ pub(crate) fn read_directory(
         let kind = section.kind;
         section.offset = record.offset;
         section.len = record.len;
+        section.check = record.check;
         section.digest = Digest::from_bytes(record.digest);
         let end = record.offset.checked_add(record.len).and_then(page_up);
         let whole = record.len.is_multiple_of(kind.record_len() as u64)
-            && (kind != SectionKind::Data || record.digest == [0; 32]);
+            && (kind != SectionKind::Data || (record.check, record.digest) == (0, [0; 32]));
         match end {
             Some(end) if *record == section.to_record() && record.offset == next && whole => {
                 next = end;

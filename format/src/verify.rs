@@ -7,13 +7,16 @@ use thiserror::Error;
 use crate::{
     Asset, Bundle, Digest, Midstate, SectionKind, Stats, Version,
     calendar::{CalendarBuilder, contains_all},
+    check::check_bytes,
     error::Error,
+    open::read_superblock,
     record::ZoneRecord,
     section::page_up,
     series::{SeriesMeter, disorder},
     symbol,
     tables::zone_records,
     version::VersionBuilder,
+    writer::superblock_digest,
 };
 
 /// What is wrong at some place of a bundle.
@@ -28,6 +31,9 @@ pub enum Problem {
         /// What the bytes hash to.
         found: Digest,
     },
+    /// The bytes do not have their check word, although they hash to their digest.
+    #[error("its bytes do not have their check word")]
+    Check,
     /// A byte that must be zero is not.
     #[error("a byte of its padding is not zero")]
     Padding,
@@ -126,9 +132,12 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         Verification { series, bytes: self.as_bytes().len() as u64, bad }
     }
 
-    /// Recomputes the digests of all sections but the data, and checks that all padding is zero.
+    /// Recomputes the digests of the first page and of all sections but the data, and checks that all padding is zero.
     pub fn verify_sections(&self) -> Vec<Defect> {
         let mut bad = Vec::new();
+        if let Err(problem) = self.verify_superblock() {
+            bad.push(defect(SectionKind::Superblock, 0, problem));
+        }
         for section in self.sections() {
             let bytes = self.range(section.range()).unwrap_or_default();
             if section.kind != SectionKind::Data {
@@ -136,6 +145,8 @@ impl<B: AsRef<[u8]>> Bundle<B> {
                 if expected != found {
                     let problem = Problem::Digest { expected, found };
                     bad.push(defect(section.kind, section.offset, problem));
+                } else if check_bytes(bytes) != section.check {
+                    bad.push(defect(section.kind, section.offset, Problem::Check));
                 }
             }
             bad.extend(self.verify_padding(section.kind, section.offset + section.len));
@@ -149,6 +160,12 @@ impl<B: AsRef<[u8]>> Bundle<B> {
             );
         }
         bad
+    }
+
+    fn verify_superblock(&self) -> Result<(), Problem> {
+        let (expected, found) =
+            (self.digest(), superblock_digest(read_superblock(self.as_bytes())?));
+        if expected == found { Ok(()) } else { Err(Problem::Digest { expected, found }) }
     }
 
     fn verify_padding(&self, kind: SectionKind, end: u64) -> Option<Defect> {

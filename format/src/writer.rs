@@ -1,12 +1,16 @@
 //! [`BundleWriter`]: writes a bundle file from series that come in any order, from any thread.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    mem::offset_of,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use zerocopy::{FromZeros, IntoBytes};
 
 use crate::{
     BundleSpec, Digest, PhysicalType, SectionKind, Values, Version,
     calendar::CalendarBuilder,
+    check::check_bytes,
     error::Error,
     frozen::{FORMAT_MAJOR, FORMAT_MINOR, MAGIC, PAGE, PROVENANCE_MAX, SCHEMA_MAX, ZONE_ROWS},
     record::{AdjustmentRecord, Superblock},
@@ -126,15 +130,14 @@ impl<'s, S: Sink> BundleWriter<'s, S> {
             })
             .collect();
 
-        let data_end = column_starts.last().copied().unwrap_or(PAGE);
-        let mut out = SectionWriter { sink, next: data_end, sections: Vec::new() };
-        out.data(data_end);
+        let mut out = SectionWriter { sink, next: PAGE, sections: Vec::new() };
         out.section(SectionKind::Schema, &spec.schema.to_bytes())?;
-        out.section(SectionKind::Assets, assets.as_bytes())?;
+        out.section(SectionKind::Columns, columns.as_bytes())?;
+        out.data(column_starts.last().copied().unwrap_or(PAGE));
         out.section(SectionKind::SymbolIndex, symbol::build(symbols, slots).as_bytes())?;
         out.section(SectionKind::Strings, &strings)?;
+        out.section(SectionKind::Assets, assets.as_bytes())?;
         out.section(SectionKind::Calendar, calendar.as_bytes())?;
-        out.section(SectionKind::Columns, columns.as_bytes())?;
         out.section(SectionKind::Series, series_records.as_bytes())?;
         out.section(SectionKind::Zones, zones.as_bytes())?;
         out.section(SectionKind::Adjustments, adjustments.as_bytes())?;
@@ -213,7 +216,9 @@ fn lay_out(spec: &BundleSpec) -> Option<(Vec<u64>, Vec<u64>)> {
         rows = rows.checked_add(asset.rows)?;
         row_starts.push(rows);
     }
-    let mut next = PAGE;
+    let schema = spec.schema.to_bytes().len() as u64;
+    let columns = (spec.schema.columns().len() * SectionKind::Columns.record_len()) as u64;
+    let mut next = PAGE.checked_add(page_up(schema)?)?.checked_add(page_up(columns)?)?;
     let mut column_starts = Vec::new();
     for column in spec.schema.columns() {
         column_starts.push(next);
@@ -256,8 +261,9 @@ struct SectionWriter<'s, S> {
 impl<S: Sink> SectionWriter<'_, S> {
     fn data(&mut self, end: u64) {
         let digest = Digest::from_bytes([0; 32]);
-        let (offset, len) = (PAGE, end - PAGE);
-        self.sections.push(Section { kind: SectionKind::Data, offset, len, digest });
+        let (kind, offset, len) = (SectionKind::Data, self.next, end - self.next);
+        self.sections.push(Section { kind, offset, len, check: 0, digest });
+        self.next = end;
     }
 
     fn section(&mut self, kind: SectionKind, bytes: &[u8]) -> Result<(), Error> {
@@ -271,7 +277,8 @@ impl<S: Sink> SectionWriter<'_, S> {
             return Err(Error::SectionTooLong { kind, len, max });
         }
         let offset = self.next;
-        self.sections.push(Section { kind, offset, len, digest: Digest::of(bytes) });
+        let (check, digest) = (check_bytes(bytes), Digest::of(bytes));
+        self.sections.push(Section { kind, offset, len, check, digest });
         if !bytes.is_empty() {
             write(self.sink, offset, bytes)?;
         }
@@ -301,14 +308,19 @@ impl<S: Sink> SectionWriter<'_, S> {
         }
         let digest = superblock_digest(&page);
         page.checksum = *digest.as_bytes();
+        page.check = superblock_check(&page);
         write(self.sink, 0, page.as_bytes())?;
         let assets = spec.assets.len() as u64;
         Ok(Written { version, digest, file_len: self.next, assets, rows })
     }
 }
 
-/// Hashes the superblock without its checksum.
+/// Hashes the superblock up to its checksum.
 pub(crate) fn superblock_digest(page: &Superblock) -> Digest {
-    let bytes = page.as_bytes();
-    Digest::of(bytes.get(..bytes.len() - page.checksum.len()).unwrap_or(bytes))
+    Digest::of(page.as_bytes().get(..offset_of!(Superblock, checksum)).unwrap_or_default())
+}
+
+/// Returns the check word of the superblock up to its check word.
+pub(crate) fn superblock_check(page: &Superblock) -> u64 {
+    check_bytes(page.as_bytes().get(..offset_of!(Superblock, check)).unwrap_or_default())
 }

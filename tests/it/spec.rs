@@ -50,11 +50,12 @@ fn layouts() -> Vec<(&'static str, usize, Vec<Field>)> {
                 sections,
                 reserved_end,
                 checksum,
+                check,
             }
         ),
         layout!(
             "### Section directory entry",
-            SectionRecord { kind, record_len, offset, len, reserved, digest }
+            SectionRecord { kind, record_len, offset, len, check, digest }
         ),
         layout!(
             "## Assets",

@@ -277,7 +277,7 @@ fn the_superblock_carries_the_version_and_names_the_part() {
     let (bytes, written) = Content::small().write().expect("content can be written");
     let page = &bytes.as_ref()[..4096];
     assert_eq!(page[40..72], *written.version.as_bytes());
-    assert_eq!(Digest::of(&page[..4064]), written.digest);
+    assert_eq!(Digest::of(&page[..4056]), written.digest);
     let bundle = Bundle::open(AlignedBytes::copy_of(bytes.as_ref())).expect("it opens");
     assert_eq!(bundle.digest(), written.digest);
 }
