@@ -22,7 +22,9 @@ use crate::status::ExitStatus;
 /// column an asset, Yahoo's and LEAN's files, Parquet, and gzip and zip of text. Every row is checked.
 /// Prices are stored as given, never adjusted.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  barrow ingest us-daily data/daily\n  barrow ingest fx eurusd.csv.gz --timezone America/New_York --timestamps end\n  barrow ingest us long.csv --lenient --rejects bad.csv")]
+#[command(
+    after_help = "Examples:\n  barrow ingest us-daily data/daily\n  barrow ingest fx eurusd.csv.gz --timezone America/New_York --timestamps end\n  barrow ingest us long.csv --lenient --rejects bad.csv"
+)]
 pub(crate) struct IngestArgs {
     /// Name of the bundle
     #[arg(value_name = "NAME")]
@@ -54,7 +56,7 @@ struct LayoutArgs {
     /// pattern such as `%d.%m.%Y %H:%M`
     #[arg(long, value_name = "FORMAT")]
     time_format: Option<TimeFormat>,
-    /// IANA zone of times without one [default: UTC; America/New_York for LEAN's US equities]
+    /// IANA zone of times without one [default: UTC; `America/New_York` for LEAN's US equities]
     #[arg(long, value_name = "ZONE")]
     timezone: Option<String>,
     /// Take a field from a column of another name; may be repeated
@@ -78,7 +80,7 @@ struct LayoutArgs {
     /// Symbol of all rows, for sources of one asset
     #[arg(long, value_name = "SYMBOL")]
     symbol: Option<String>,
-    /// Where the symbol stands in file names, as in `{symbol}_*`; `*` is any text, `{date}` eight digits
+    /// Where the symbol stands in file names, as in `{symbol}_*`; `*` is any text and `{date}` eight digits
     #[arg(long, value_name = "PATTERN", conflicts_with = "symbol")]
     symbol_from_file: Option<String>,
     /// Character between fields, or tab, comma, semicolon, pipe, space
@@ -97,6 +99,7 @@ struct LayoutArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "What happens to rows")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct RowArgs {
     /// Stop at the first bad row and publish nothing (the default)
     #[arg(long, conflicts_with = "lenient")]
@@ -119,10 +122,10 @@ struct RowArgs {
     /// What happens to `Adj Close`: keep (as `adj_close`) or drop
     #[arg(long, value_name = "WHAT", default_value = "keep")]
     adjusted: Adjusted,
-    /// CSV of splits: symbol, ex_date, new_shares_per_old
+    /// CSV of splits: `symbol`, `ex_date`, `new_shares_per_old`
     #[arg(long, value_name = "FILE")]
     splits: Option<PathBuf>,
-    /// CSV of cash dividends: symbol, ex_date, amount
+    /// CSV of cash dividends: `symbol`, `ex_date`, `amount`
     #[arg(long, value_name = "FILE")]
     dividends: Option<PathBuf>,
 }
@@ -229,7 +232,11 @@ fn print(summary: &IngestSummary, printer: Printer) -> std::io::Result<()> {
     )?;
     writeln!(out, "columns  {}", summary.columns.join(", "))?;
     if summary.adjustments > 0 {
-        writeln!(out, "actions  {} splits and dividends beside the bars", count(summary.adjustments))?;
+        writeln!(
+            out,
+            "actions  {} splits and dividends beside the bars",
+            count(summary.adjustments)
+        )?;
     }
     if !summary.dropped_columns.is_empty() {
         writeln!(out, "left out  {}", summary.dropped_columns.join(", "))?;
@@ -242,21 +249,21 @@ fn print(summary: &IngestSummary, printer: Printer) -> std::io::Result<()> {
 struct Bar {
     printer: Printer,
     interrupted: Arc<AtomicBool>,
-    bar: Mutex<ProgressBar>,
+    shown: Mutex<ProgressBar>,
 }
 
 impl Bar {
     fn new(printer: Printer) -> Self {
         let interrupted = Arc::new(AtomicBool::new(false));
-        Self { printer, interrupted, bar: Mutex::new(ProgressBar::hidden()) }
+        Self { printer, interrupted, shown: Mutex::new(ProgressBar::hidden()) }
     }
 
-    fn bar(&self) -> ProgressBar {
-        self.bar.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn current(&self) -> ProgressBar {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn clear(&self) {
-        self.bar().finish_and_clear();
+        self.current().finish_and_clear();
     }
 }
 
@@ -275,15 +282,15 @@ impl Progress for Bar {
                 bar.set_style(style.progress_chars("=> "));
             }
         }
-        *self.bar.lock().unwrap_or_else(PoisonError::into_inner) = bar;
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = bar;
     }
 
     fn advance(&self, units: u64) {
-        self.bar().inc(units);
+        self.current().inc(units);
     }
 
     fn note(&self, text: &str) {
-        self.bar().suspend(|| self.printer.detail(text));
+        self.current().suspend(|| self.printer.detail(text));
     }
 
     fn interrupted(&self) -> bool {

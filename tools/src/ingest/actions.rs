@@ -76,16 +76,22 @@ fn columns(file: &str, names: &[String], kind: AdjustmentKind) -> Result<[usize;
     let wanted: [&[&str]; 3] =
         [&["symbol", "ticker", "asset"], &["ex_date", "date", "time", "ex_dividend_date"], values];
     let place = |wanted: &[&str]| {
-        wanted.iter().find_map(|name| columns_like(names, name)).ok_or_else(|| IngestError::NoColumn {
-            file: file.to_owned(),
-            column: wanted[0].to_owned(),
-            found: names.to_vec(),
+        wanted.iter().find_map(|name| columns_like(names, name)).ok_or_else(|| {
+            IngestError::NoColumn {
+                file: file.to_owned(),
+                column: wanted[0].to_owned(),
+                found: names.to_vec(),
+            }
         })
     };
     Ok([place(wanted[0])?, place(wanted[1])?, place(wanted[2])?])
 }
 
-fn read_file(path: &Path, kind: AdjustmentKind, actions: &mut Vec<Action>) -> Result<(), IngestError> {
+fn read_file(
+    path: &Path,
+    kind: AdjustmentKind,
+    actions: &mut Vec<Action>,
+) -> Result<(), IngestError> {
     let name = path.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned());
     let mut file = File::open(path).map_err(io_error("open", path))?;
     let mut bytes = Vec::new();
@@ -98,11 +104,14 @@ fn read_file(path: &Path, kind: AdjustmentKind, actions: &mut Vec<Action>) -> Re
     }
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let mut csv = csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(text);
-    let unread = |error: csv::Error| IngestError::Damaged { file: name.clone(), source: Box::new(error) };
+    let unread =
+        |error: csv::Error| IngestError::Damaged { file: name.clone(), source: Box::new(error) };
     let header = csv.byte_headers().map_err(unread)?.clone();
-    let names: Vec<String> = header.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect();
+    let names: Vec<String> =
+        header.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect();
     let [symbol, date, value] = columns(&name, &names, kind)?;
-    let records: Vec<csv::ByteRecord> = csv.byte_records().collect::<Result<_, _>>().map_err(unread)?;
+    let records: Vec<csv::ByteRecord> =
+        csv.byte_records().collect::<Result<_, _>>().map_err(unread)?;
     let dates: Vec<&[u8]> = records.iter().filter_map(|record| record.get(date)).collect();
     let format = detect_times(&dates, None).unwrap_or(TimeFormat::Iso);
     for record in &records {
@@ -124,7 +133,8 @@ fn read_file(path: &Path, kind: AdjustmentKind, actions: &mut Vec<Action>) -> Re
             Number::Unparsable => return Err(fail(value, Problem::NotANumber)),
             _ => return Err(fail(value, Problem::Action)),
         };
-        let asset = std::str::from_utf8(field(symbol)).map_err(|_| fail(symbol, Problem::NotUtf8))?;
+        let asset =
+            std::str::from_utf8(field(symbol)).map_err(|_| fail(symbol, Problem::NotUtf8))?;
         actions.push(Action {
             symbol: asset.to_owned(),
             time: day * DAY_NS,
@@ -185,7 +195,13 @@ pub(crate) fn resolve(
                     None => (action.file, action.line),
                 };
                 let (column, value) = (kind.to_string(), value.to_string());
-                return Err(IngestError::Row { file, line, column, value, problem: Problem::Action });
+                return Err(IngestError::Row {
+                    file,
+                    line,
+                    column,
+                    value,
+                    problem: Problem::Action,
+                });
             }
         }
     }

@@ -35,7 +35,11 @@ pub(crate) fn members(
         let member = archive.by_index_raw(index).map_err(|error| damaged(source, error))?;
         let name = member.name().map_err(|error| damaged(source, error))?.into_owned();
         let file = name.rsplit('/').next().unwrap_or_default();
-        if member.is_dir() || file.is_empty() || file.starts_with('.') || name.starts_with("__MACOSX") {
+        if member.is_dir()
+            || file.is_empty()
+            || file.starts_with('.')
+            || name.starts_with("__MACOSX")
+        {
             continue;
         }
         members.push((index, name));

@@ -35,7 +35,10 @@ impl<R: Read> Blocks<R> {
         while !self.ended {
             let want = BLOCK.max(self.buffer.len());
             if self.buffer.len() > LINE_MAX {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "a line is longer than 64 MiB"));
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "a line is longer than 64 MiB",
+                ));
             }
             let read = self.stream.by_ref().take(want as u64).read_to_end(&mut self.buffer)?;
             if read < want {

@@ -56,13 +56,13 @@ fn spec(context: &Context<'_>, places: &Places, draft: Draft) -> Result<BundleSp
     let time = Column::new("time", PhysicalType::I64, LogicalType::Timestamp);
     let columns = std::iter::once(time).chain(context.fields.iter().cloned()).collect();
     let stamp = match (context.options.timestamps, context.granularity) {
-        (Some(StampOption::Start), _) => Stamp::BarStart,
         (Some(StampOption::End), _) => Stamp::BarEnd,
         (Some(StampOption::Session), _) | (None, Granularity::Daily) => Stamp::Session,
-        (None, Granularity::Intraday) => Stamp::BarStart,
+        (Some(StampOption::Start), _) | (None, Granularity::Intraday) => Stamp::BarStart,
     };
     let schema = Schema::new(columns, draft.frequency, context.time_zone.clone(), stamp, "")?;
-    let assets = draft.assets.into_iter().map(|(symbol, rows)| AssetSpec::new(symbol, rows)).collect();
+    let assets =
+        draft.assets.into_iter().map(|(symbol, rows)| AssetSpec::new(symbol, rows)).collect();
     let provenance = Provenance {
         tool: concat!("barrow ", env!("CARGO_PKG_VERSION")).to_owned(),
         sources: sources(context, places, &draft.rows_of_job),

@@ -35,7 +35,8 @@ impl Checks {
     /// The checks for rows of `fields`; `nonpositive` allows prices of zero and below.
     pub(crate) fn new(fields: &[Column], nonpositive: bool) -> Self {
         let of = |logical: LogicalType| {
-            let fields = fields.iter().enumerate().filter(move |(_, field)| field.logical == logical);
+            let fields =
+                fields.iter().enumerate().filter(move |(_, field)| field.logical == logical);
             fields.map(|(at, field)| (at, STANDARD.contains(&field.name.as_str()))).collect()
         };
         let place = |name: String| fields.iter().position(|field| field.name == name);
@@ -55,7 +56,9 @@ impl Checks {
             return Vec::new();
         }
         (0..chunk.rows())
-            .filter_map(|row| self.failure(chunk, row).map(|(field, problem)| (row, field, problem)))
+            .filter_map(|row| {
+                self.failure(chunk, row).map(|(field, problem)| (row, field, problem))
+            })
             .collect()
     }
 
@@ -67,8 +70,10 @@ impl Checks {
             all_between(column(at), least, needed)
         });
         // A volume of zero is usual: the least value below it that is not.
-        let volumes =
-            self.volumes.iter().all(|&(at, needed)| all_between(column(at), -f64::MIN_POSITIVE, needed));
+        let volumes = self
+            .volumes
+            .iter()
+            .all(|&(at, needed)| all_between(column(at), -f64::MIN_POSITIVE, needed));
         prices && volumes && self.bars.iter().all(|bar| bar_passes(chunk, bar))
     }
 
@@ -119,12 +124,13 @@ fn floats(chunk: &Chunk, at: usize) -> &[f64] {
 
 /// Whether all values are above `least` and finite; those that are missing pass unless `needed`.
 fn all_between(values: &[f64], least: f64, needed: bool) -> bool {
-    let mut pass = true;
+    let (mut pass, optional) = (1u8, u8::from(!needed));
     for &value in values {
-        let inside = (value > least) & (value < f64::INFINITY);
-        pass &= inside | (!needed & value.is_nan());
+        // Bitwise, so that the loop has no branches.
+        let (above, finite) = (u8::from(value > least), u8::from(value < f64::INFINITY));
+        pass &= (above & finite) | (optional & u8::from(value.is_nan()));
     }
-    pass
+    pass == 1
 }
 
 fn bar_passes(chunk: &Chunk, bar: &Bar) -> bool {

@@ -178,7 +178,8 @@ impl Chunk {
             run.start = places[run.start];
         }
         // A run that lost all its rows now begins where the next one does.
-        let starts: Vec<usize> = self.runs.iter().map(|run| run.start).skip(1).chain([place]).collect();
+        let starts: Vec<usize> =
+            self.runs.iter().map(|run| run.start).skip(1).chain([place]).collect();
         let mut next = starts.iter();
         self.runs.retain(|run| next.next().is_some_and(|&end| run.start < end));
         let mut kept = keep.iter();

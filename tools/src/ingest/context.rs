@@ -70,13 +70,16 @@ impl<'a> Context<'a> {
         };
         let mut fields = fields(&sources, &plans, template.as_deref())?;
         if template.is_some() {
-            fields.iter_mut().for_each(|field| field.physical = PhysicalType::F64);
+            for field in &mut fields {
+                field.physical = PhysicalType::F64;
+            }
         }
         let plan = plans.iter().flatten().next();
-        let of_plan = plan.map(|plan| (plan.granularity, plan.zone.name().to_owned(), plan.describe()));
-        let of_text = template.as_ref().map(|layout| {
-            (layout.granularity, layout.zone.name().to_owned(), layout.describe())
-        });
+        let of_plan =
+            plan.map(|plan| (plan.granularity, plan.zone.name().to_owned(), plan.describe()));
+        let of_text = template
+            .as_ref()
+            .map(|layout| (layout.granularity, layout.zone.name().to_owned(), layout.describe()));
         // There is at least one source, and it has a plan or a layout.
         let found = of_text.or(of_plan).ok_or_else(|| IngestError::NoFiles { path: "".into() })?;
         let (granularity, time_zone, described) = found;
@@ -176,7 +179,8 @@ impl<'a> Context<'a> {
         let symbol = if let Some(symbol) = &self.options.symbol {
             symbol.clone()
         } else if let Some(pattern) = &self.options.symbol_from_file {
-            let captured = pattern::capture(pattern, name).or_else(|| pattern::capture(pattern, &own));
+            let captured =
+                pattern::capture(pattern, name).or_else(|| pattern::capture(pattern, &own));
             captured.filter(|symbol| !symbol.is_empty()).map(str::to_owned).ok_or_else(|| {
                 IngestError::Option {
                     option: "--symbol-from-file",
@@ -194,7 +198,8 @@ impl<'a> Context<'a> {
         if (1..=255).contains(&symbol.len()) {
             return Ok(symbol);
         }
-        let reason = format!("its name gives the symbol `{symbol}`, and symbols have 1 to 255 bytes");
+        let reason =
+            format!("its name gives the symbol `{symbol}`, and symbols have 1 to 255 bytes");
         Err(IngestError::Unrecognised { file: source.name.clone(), reason })
     }
 }
@@ -217,7 +222,7 @@ fn fits(template: &Layout, subject: &Subject<'_>) -> bool {
     while at < head.len() {
         let (line, next) = line_at(head, at);
         if !line.trim_ascii().is_empty() {
-            let mut chunk = parser.chunk(0, 64);
+            let mut chunk = parser.chunk(1);
             let row = [line, b"\n"].concat();
             let read = parser.parse(&row, 1, &mut chunk).is_ok() && !chunk.times.is_empty();
             // A date alone reads as an instant too: whether bars are daily takes another look.
@@ -283,7 +288,8 @@ fn layout_of_file(source: &Source, options: &IngestOptions) -> Result<Layout, In
             let mut archive = archive::open(source)?;
             let members = archive::members(source, &mut archive)?;
             let (index, name) = &members[0];
-            let member = archive.by_index(*index).map_err(|error| archive::damaged(source, error))?;
+            let member =
+                archive.by_index(*index).map_err(|error| archive::damaged(source, error))?;
             (head(member).map_err(damaged)?, Some(name.clone()))
         }
         _ => (head(file).map_err(io)?, None),

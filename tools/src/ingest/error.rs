@@ -100,9 +100,7 @@ impl fmt::Display for Problem {
             Self::CloseOutside { low, high } => write!(f, "close lies outside {low} to {high}"),
             Self::DuplicateTime => f.write_str("asset has an earlier row of the same time"),
             Self::Unsorted => f.write_str("earlier than the row before it"),
-            Self::TimeOfDay => {
-                f.write_str("mixed granularity: a time of day among daily bars")
-            }
+            Self::TimeOfDay => f.write_str("mixed granularity: a time of day among daily bars"),
             Self::Symbol => f.write_str("symbol is empty or longer than 255 bytes"),
             Self::Action => {
                 f.write_str("not a possible split ratio or dividend, or it contradicts another one")

@@ -123,7 +123,7 @@ pub(crate) fn read(
     };
     let symbols = symbols.into_inner().unwrap_or_else(PoisonError::into_inner);
     let spills = spills.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let sorted = merge_all(context, &places, &folder, symbols, spills, left)?;
+    let sorted = merge_all(context, &places, &folder, &symbols, spills, left)?;
     Ok((places, sorted))
 }
 
@@ -167,7 +167,7 @@ fn merge_all(
     context: &Context<'_>,
     places: &Places,
     folder: &Path,
-    symbols: Symbols,
+    symbols: &Symbols,
     spills: Vec<Spill>,
     left: Vec<Left>,
 ) -> Result<Sorted, IngestError> {
@@ -208,7 +208,11 @@ fn merge_all(
         let name = &symbols.names[usize::try_from(symbol).unwrap_or(usize::MAX)];
         if current != Some(symbol) {
             current = Some(symbol);
-            sorted.assets.push(SortedAsset { symbol: name.clone(), rows: 0, gaps: Gaps::default() });
+            sorted.assets.push(SortedAsset {
+                symbol: name.clone(),
+                rows: 0,
+                gaps: Gaps::default(),
+            });
         } else if time == last {
             let bad = twice(context, name, &record);
             let job = usize::try_from(place.0).unwrap_or(usize::MAX);

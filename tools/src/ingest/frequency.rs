@@ -188,9 +188,11 @@ mod tests {
         events.extend([0, 7, 12, 21]);
         assert_eq!(found(&[("A", events)], Granularity::Intraday).unwrap(), "irregular");
         assert_eq!(found(&[("A", gaps(1, 0))], Granularity::Intraday).unwrap(), "irregular");
-        let told = resolve(&[("A", five)], Granularity::Intraday, Some(FrequencyOption::Step(MINUTE)));
+        let told =
+            resolve(&[("A", five)], Granularity::Intraday, Some(FrequencyOption::Step(MINUTE)));
         assert_eq!(told.unwrap().to_string(), "1m");
-        let wrong = resolve(&[("A", one)], Granularity::Intraday, Some(FrequencyOption::Step(5 * MINUTE)));
+        let wrong =
+            resolve(&[("A", one)], Granularity::Intraday, Some(FrequencyOption::Step(5 * MINUTE)));
         assert!(wrong.is_err());
     }
 }

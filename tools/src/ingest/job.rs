@@ -5,14 +5,14 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use barrow_format::Digest;
 use flate2::read::MultiGzDecoder;
-use sha2::Digest as _;
 
 use super::archive;
-use super::blocks::{BLOCK, Blocks};
+use super::blocks::Blocks;
 use super::columns::Chunk;
 use super::context::{Context, head, whole_lines};
 use super::csv::{Parser, line_at};
 use super::error::IngestError;
+use super::hashing::{Meter, hash_file, hash_file_quietly};
 use super::order::{Edge, Order, note_edges};
 use super::parquet::{GroupPlace, read_group};
 use super::recognise::{Place, Subject, date_of_name};
@@ -30,7 +30,10 @@ const PIECE: u64 = 8 << 20;
 pub(crate) enum Piece {
     Whole,
     /// The lines that begin within these bytes.
-    Range { start: u64, end: u64 },
+    Range {
+        start: u64,
+        end: u64,
+    },
     /// A row group of Parquet.
     Group(usize),
     /// Nothing: the source is hashed.
@@ -133,7 +136,8 @@ struct Text<'a> {
 }
 
 impl Text<'_> {
-    const WHOLE: Text<'static> = Text { member: 0, members: 1, name: None, is_first: true, head: b"" };
+    const WHOLE: Text<'static> =
+        Text { member: 0, members: 1, name: None, is_first: true, head: b"" };
 }
 
 impl Reading<'_, '_, '_> {
@@ -148,11 +152,7 @@ impl Reading<'_, '_, '_> {
         if scratch.last().is_some_and(|&byte| byte != b'\n') {
             scratch.push(b'\n');
         }
-        let mut block = Some(&scratch[..]);
-        self.text(&Text::WHOLE, &mut |read| match block.take() {
-            Some(block) if !block.is_empty() => read(block).map(|()| true),
-            _ => Ok(false),
-        })?;
+        self.text(&Text::WHOLE, &mut Once(Some(scratch)))?;
         self.context.progress.advance(self.source.bytes);
         Ok(())
     }
@@ -161,12 +161,8 @@ impl Reading<'_, '_, '_> {
         let path = &self.source.path;
         let file = File::open(path).map_err(io_error("open", path))?;
         let meter = Meter::new(file, self.context);
-        let mut blocks = Blocks::new(MultiGzDecoder::new(meter));
-        let source = self.source;
-        self.text(&Text::WHOLE, &mut |read| match blocks.next().map_err(|error| damaged(source, error))? {
-            Some(block) => read(block).map(|()| true),
-            None => Ok(false),
-        })?;
+        let blocks = Blocks::new(MultiGzDecoder::new(meter));
+        self.text(&Text::WHOLE, &mut Decoded { blocks, source: self.source })?;
         self.report.digest = Some(hash_file_quietly(self.source)?);
         Ok(())
     }
@@ -176,13 +172,11 @@ impl Reading<'_, '_, '_> {
         let mut archive = archive::open(source)?;
         let members = archive::members(source, &mut archive)?;
         for (number, (index, name)) in (0u32..).zip(&members) {
-            let member = archive.by_index(*index).map_err(|error| archive::damaged(source, error))?;
-            let mut blocks = Blocks::new(member);
-            let text = Text { member: number, members: members.len(), name: Some(name), ..Text::WHOLE };
-            self.text(&text, &mut |read| match blocks.next().map_err(|error| damaged(source, error))? {
-                Some(block) => read(block).map(|()| true),
-                None => Ok(false),
-            })?;
+            let member =
+                archive.by_index(*index).map_err(|error| archive::damaged(source, error))?;
+            let text =
+                Text { member: number, members: members.len(), name: Some(name), ..Text::WHOLE };
+            self.text(&text, &mut Decoded { blocks: Blocks::new(member), source })?;
         }
         self.report.members = members.into_iter().map(|(_, name)| name).collect();
         self.report.digest = Some(hash_file_quietly(self.source)?);
@@ -220,84 +214,63 @@ impl Reading<'_, '_, '_> {
                 scratch.truncate(before + at + 1);
             }
         }
-        let mut block = Some(&scratch[begin..]);
         let text = Text { is_first: start == 0, head: &first, ..Text::WHOLE };
-        self.text(&text, &mut |read| match block.take() {
-            Some(block) if !block.is_empty() => read(block).map(|()| true),
-            _ => Ok(false),
-        })?;
+        self.text(&text, &mut Once(scratch.get(begin..)))?;
         self.context.progress.advance(end - start);
         Ok(())
     }
 
-    /// Reads a text block by block: `next` hands one to its argument and tells whether there was one.
-    fn text(
-        &mut self,
-        text: &Text<'_>,
-        next: &mut dyn FnMut(&mut dyn FnMut(&[u8]) -> Result<(), Fault>) -> Result<bool, Fault>,
-    ) -> Result<(), Fault> {
+    /// Reads a text block by block.
+    fn text(&mut self, text: &Text<'_>, blocks: &mut dyn TextBlocks) -> Result<(), Fault> {
         let label = archive::label(self.source, text.name);
         let place = Place { path: &self.source.parts, member: text.name };
         let (mut open, mut line, mut rows) = (None, 1u64, 0usize);
         let mut order = Order::default();
-        loop {
+        while let Some(mut block) = blocks.next()? {
             if self.context.progress.interrupted() {
                 return Err(IngestError::Interrupted.into());
             }
-            let mut this = &mut *self;
-            let more = next(&mut |block| {
-                let mut block = block;
-                if open.is_none() {
-                    let head = if text.is_first { whole_lines(block) } else { text.head };
-                    let layout = this.context.layout(&Subject { label: &label, place, head })?;
-                    if text.is_first {
-                        (block, line) = behind_header(block, layout.header.is_some());
-                    }
-                    open = Some(layout);
+            let opened = if let Some(opened) = &open {
+                opened
+            } else {
+                let head = if text.is_first { whole_lines(block) } else { text.head };
+                let layout = self.context.layout(&Subject { label: &label, place, head })?;
+                if text.is_first {
+                    (block, line) = behind_header(block, layout.header.is_some());
                 }
-                let Some(layout) = &open else { return Ok(()) };
-                let has_symbols = layout.has_symbols() || layout.wide.is_some();
-                let symbol = if has_symbols {
-                    None
-                } else {
-                    Some(this.context.symbol(this.source, place, layout.lean, text.members)?)
-                };
-                let lenient = this.context.options.is_lenient();
-                let mut parser = Parser::new(layout, symbol, date_of_name(place), lenient);
-                // A sample of the lines tells how many rows to make room for.
-                let sample = &block[..block.len().min(4096)];
-                let lines = memchr::memchr_iter(b'\n', sample).count().max(1);
-                let mut chunk = parser.chunk(block.len(), sample.len() / lines);
-                (chunk.job, chunk.member) = (this.number, text.member);
-                let parsed = parser.parse(block, line, &mut chunk);
-                if let Some(symbols) = &layout.wide {
-                    chunk = wide::unfold(chunk, symbols);
-                }
-                let (count, last) = match parsed {
-                    Ok(count) => (count, None),
-                    Err(bad) => (0, Some(bad)),
-                };
-                let origin = Origin::Text { layout, block, line };
-                let chunk = this.context.settler.settle(chunk, Vec::new(), last, origin, &mut order)?;
-                line += count;
-                rows += chunk.rows() + chunk.rejects.len();
-                this.hand_on(chunk)
-            })?;
-            let _ = &mut this;
-            if !more {
-                break;
+                let tells = layout.has_symbols() || layout.wide.is_some();
+                let symbol = || self.context.symbol(self.source, place, layout.lean, text.members);
+                let symbol = if tells { None } else { Some(symbol()?) };
+                open.insert((layout, symbol))
+            };
+            let (layout, symbol) = opened;
+            let lenient = self.context.options.is_lenient();
+            let mut parser = Parser::new(layout, symbol.clone(), date_of_name(place), lenient);
+            // Rows are counted first, so that columns grow in one step.
+            let mut chunk = parser.chunk(memchr::memchr_iter(b'\n', block).count());
+            (chunk.job, chunk.member) = (self.number, text.member);
+            let parsed = parser.parse(block, line, &mut chunk);
+            if let Some(symbols) = &layout.wide {
+                chunk = wide::unfold(chunk, symbols);
             }
+            let (count, last) = match parsed {
+                Ok(count) => (count, None),
+                Err(bad) => (0, Some(bad)),
+            };
+            let origin = Origin::Text { layout, block, line };
+            let chunk = self.context.settler.settle(chunk, Vec::new(), last, origin, &mut order)?;
+            line += count;
+            rows += chunk.rows() + chunk.rejects.len();
+            self.hand_on(chunk)?;
         }
         self.report.lines = line - 1;
-        if !self.is_piece && rows == 0 {
-            let file = label;
-            return Err(match open {
-                None => IngestError::EmptyFile { file },
-                Some(_) => IngestError::NoRows { file },
+        match open {
+            None if !self.is_piece => Err(IngestError::EmptyFile { file: label }.into()),
+            Some(_) if !self.is_piece && rows == 0 => {
+                Err(IngestError::NoRows { file: label }.into())
             }
-            .into());
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn group(&mut self, source: usize, group: usize) -> Result<(), Fault> {
@@ -305,10 +278,9 @@ impl Reading<'_, '_, '_> {
             return Ok(());
         };
         let place = Place { path: &self.source.parts, member: None };
-        let symbol = match plan.has_symbols() || plan.wide.is_some() {
-            true => None,
-            false => Some(self.context.symbol(self.source, place, false, 1)?),
-        };
+        let tells = plan.has_symbols() || plan.wide.is_some();
+        let symbol = || self.context.symbol(self.source, place, false, 1);
+        let symbol = if tells { None } else { Some(symbol()?) };
         let place = GroupPlace { group, job: self.number };
         let context = self.context;
         let (mut order, mut fault) = (Order::default(), None);
@@ -357,6 +329,33 @@ impl Reading<'_, '_, '_> {
     }
 }
 
+/// Where the blocks of a text come from. Blocks are whole lines and not empty.
+trait TextBlocks {
+    fn next(&mut self) -> Result<Option<&[u8]>, Fault>;
+}
+
+/// A text that is in memory.
+struct Once<'a>(Option<&'a [u8]>);
+
+impl TextBlocks for Once<'_> {
+    fn next(&mut self) -> Result<Option<&[u8]>, Fault> {
+        Ok(self.0.take().filter(|block| !block.is_empty()))
+    }
+}
+
+/// A text that is being decompressed.
+struct Decoded<'a, R> {
+    blocks: Blocks<R>,
+    source: &'a Source,
+}
+
+impl<R: Read> TextBlocks for Decoded<'_, R> {
+    fn next(&mut self) -> Result<Option<&[u8]>, Fault> {
+        let source = self.source;
+        self.blocks.next().map_err(|error| damaged(source, error))
+    }
+}
+
 /// A block behind byte order mark and header, and the number of its first line.
 fn behind_header(block: &[u8], header: bool) -> (&[u8], u64) {
     let block = block.strip_prefix(b"\xef\xbb\xbf").unwrap_or(block);
@@ -377,49 +376,4 @@ fn behind_header(block: &[u8], header: bool) -> (&[u8], u64) {
 
 fn damaged(source: &Source, error: io::Error) -> Fault {
     IngestError::Damaged { file: source.name.clone(), source: Box::new(error) }.into()
-}
-
-/// A file that tells the progress of its reading.
-struct Meter<'j, 'c> {
-    file: File,
-    context: &'j Context<'c>,
-}
-
-impl<'j, 'c> Meter<'j, 'c> {
-    fn new(file: File, context: &'j Context<'c>) -> Self {
-        Self { file, context }
-    }
-}
-
-impl Read for Meter<'_, '_> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let read = self.file.read(out)?;
-        self.context.progress.advance(u64::try_from(read).unwrap_or(0));
-        Ok(read)
-    }
-}
-
-/// SHA-256 of a file; stops when the run is interrupted.
-fn hash_file(context: &Context<'_>, source: &Source) -> Result<Digest, Fault> {
-    hash(source, &|| context.progress.interrupted())
-}
-
-fn hash_file_quietly(source: &Source) -> Result<Digest, Fault> {
-    hash(source, &|| false)
-}
-
-fn hash(source: &Source, stop: &dyn Fn() -> bool) -> Result<Digest, Fault> {
-    let path = &source.path;
-    let mut file = File::open(path).map_err(io_error("open", path))?;
-    let mut hasher = sha2::Sha256::new();
-    let mut buffer = vec![0; usize::try_from(source.bytes).unwrap_or(BLOCK).clamp(1, 1 << 20)];
-    loop {
-        if stop() {
-            return Err(IngestError::Interrupted.into());
-        }
-        match file.read(&mut buffer).map_err(io_error("read", path))? {
-            0 => return Ok(Digest::from_bytes(hasher.finalize().into())),
-            read => hasher.update(&buffer[..read]),
-        }
-    }
 }

@@ -75,16 +75,17 @@ impl Layout {
             Granularity::Daily => "daily",
             Granularity::Intraday => "intraday",
         };
-        let mut text = format!("{arrangement}; {granularity} times `{}`", self.format);
-        if self.zone.name() != "UTC" {
-            text.push_str(&format!(" in {}", self.zone.name()));
-        }
-        if self.price_scale != 1.0 {
-            text.push_str(&format!("; prices divided by {}", self.price_scale));
-        }
-        let fields: Vec<&str> = self.fields.iter().map(|field| field.name.as_str()).collect();
-        text.push_str(&format!("; columns {}", fields.join(", ")));
-        text
+        let zone = match self.zone.name() {
+            "UTC" => String::new(),
+            name => format!(" in {name}"),
+        };
+        let scale = if self.price_scale == 1.0 {
+            String::new()
+        } else {
+            format!("; prices divided by {}", self.price_scale)
+        };
+        let (format, names) = (&self.format, field_names(&self.fields).join(", "));
+        format!("{arrangement}; {granularity} times `{format}`{zone}{scale}; columns {names}")
     }
 }
 

@@ -10,6 +10,7 @@
 
 mod actions;
 mod archive;
+mod arrange;
 mod blocks;
 mod build;
 mod check;
@@ -19,6 +20,7 @@ mod csv;
 mod error;
 mod external;
 mod frequency;
+mod hashing;
 mod job;
 mod layout;
 mod memory;
@@ -48,6 +50,9 @@ use memory::Table;
 use read::{Ended, Places};
 use rejects::Reject;
 use summary::Outcome;
+
+#[cfg(test)]
+mod tests;
 
 pub use error::{IngestError, Problem};
 pub use options::{
@@ -148,8 +153,11 @@ impl Ingestion<'_> {
         for (rows, twice) in rows_of_job.iter_mut().zip(twice_of_job) {
             *rows -= twice;
         }
-        let assets: Vec<_> =
-            table.assets.iter().map(|asset| (asset.symbol.as_str(), asset.rows as u64, asset.gaps)).collect();
+        let assets: Vec<_> = table
+            .assets
+            .iter()
+            .map(|asset| (asset.symbol.as_str(), asset.rows as u64, asset.gaps))
+            .collect();
         let draft = Drafting { context, places, actions, rejects, rows_of_job };
         draft.publish(self, &assets, &|writer| table.write(context, writer))
     }
@@ -181,9 +189,7 @@ struct Drafting<'a, 'c> {
 }
 
 /// Writes all series.
-type Write<'w> = dyn Fn(
-        &barrow_format::BundleWriter<'_, barrow_store::FileSink>,
-    ) -> Result<(), IngestError>
+type Write<'w> = dyn Fn(&barrow_format::BundleWriter<'_, barrow_store::FileSink>) -> Result<(), IngestError>
     + 'w;
 
 impl Drafting<'_, '_> {

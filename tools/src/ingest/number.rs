@@ -34,6 +34,52 @@ const DIGITS_MAX: usize = 19;
 /// The byte after the number is not looked at.
 #[inline]
 pub(crate) fn leading(bytes: &[u8], at: usize) -> Option<(f64, usize)> {
+    if let Some((eight, _)) = bytes.get(at..)?.split_first_chunk::<8>()
+        && let Some((mantissa, scale, len)) = within_eight(u64::from_le_bytes(*eight))
+    {
+        return Some((scaled(mantissa, scale), at + len));
+    }
+    digit_by_digit(bytes, at)
+}
+
+/// Reads `digits[.digits]` that ends within eight bytes, without a loop: mantissa, scale and length.
+/// The first byte of the text is the lowest of the word.
+#[inline]
+fn within_eight(word: u64) -> Option<(u64, usize, usize)> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // Digits become 0 to 9; in all other bytes the sum reaches the high bit, or it is set already.
+    let digits = word ^ (ONES * 0x30);
+    let others = (((digits & (ONES * 0x7f)) + ONES * 0x76) | digits) & (ONES * 0x80);
+    let place = |mask: u64| mask.trailing_zeros() & !7;
+    let first = place(others);
+    if first == 0 || others == 0 {
+        return None;
+    }
+    let (packed, count, scale, len) = if (word >> first) & 0xff == u64::from(b'.') {
+        let rest = others & (others - 1);
+        if rest == 0 {
+            return None;
+        }
+        let end = place(rest);
+        // The digits behind the point move over it.
+        let whole = digits & ((1 << first) - 1);
+        let packed = whole | (digits >> first >> 8) << first;
+        (packed, end - 8, end - first - 8, end)
+    } else {
+        (digits, first, 0, first)
+    };
+    // Digits move to the high end, zeros before them; then pairs, fours and eights are added up.
+    let aligned = packed << (64 - count);
+    let pairs = aligned.wrapping_mul(10).wrapping_add(aligned >> 8);
+    let high = (pairs & 0xff_0000_00ff).wrapping_mul(100 + (1_000_000 << 32));
+    let low = ((pairs >> 16) & 0xff_0000_00ff).wrapping_mul(1 + (10_000 << 32));
+    let mantissa = high.wrapping_add(low) >> 32;
+    let bytes = |bits: u32| usize::try_from(bits / 8).unwrap_or(0);
+    Some((mantissa, bytes(scale), bytes(len)))
+}
+
+/// [`leading`] for what does not end within eight bytes, for negative numbers, and for the last bytes.
+fn digit_by_digit(bytes: &[u8], at: usize) -> Option<(f64, usize)> {
     let mut text = bytes.get(at..)?;
     let len = text.len();
     let negative = text.first() == Some(&b'-');
@@ -181,6 +227,30 @@ mod tests {
     }
 
     #[test]
+    fn eight_bytes_are_read_as_their_digits() {
+        let cases: &[(&[u8; 8], Option<(u64, usize, usize)>)] = &[
+            (b"1,234567", Some((1, 0, 1))),
+            (b"250.13,2", Some((25_013, 2, 6))),
+            (b"1234567,", Some((1_234_567, 0, 7))),
+            (b"12345.7\n", Some((123_457, 1, 7))),
+            (b"0.00001,", Some((1, 5, 7))),
+            (b"5.,23456", Some((5, 0, 2))),
+            (b"1.2.3,45", Some((12, 1, 3))),
+            (b"12x34567", Some((12, 0, 2))),
+            (b"12\xb034567", Some((12, 0, 2))),
+            (b"12345678", None),
+            (b"1234.678", None),
+            (b",2345678", None),
+            (b".5,34567", None),
+            (b"-5,34567", None),
+        ];
+        for (text, expected) in cases {
+            let found = within_eight(u64::from_le_bytes(**text));
+            assert_eq!(found, *expected, "{}", String::from_utf8_lossy(*text));
+        }
+    }
+
+    #[test]
     fn decimals_round_as_their_text_does() {
         assert_eq!(decimal(1_234_567, 4), 123.4567);
         assert_eq!(decimal(-5, 1), -0.5);
@@ -205,6 +275,9 @@ mod tests {
             let text = format!("{whole}.{fraction}");
             let expected: f64 = text.parse().unwrap();
             prop_assert_eq!(leading(text.as_bytes(), 0), Some((expected, text.len())));
+            // With more text behind it, the way without a loop is taken.
+            let longer = format!("{text},9,999,999");
+            prop_assert_eq!(leading(longer.as_bytes(), 0), Some((expected, text.len())));
         }
 
         #[test]

@@ -81,13 +81,12 @@ pub(crate) fn note_edges(edges: &mut Vec<Edge>, chunk: &Chunk) {
         let Some((&first, &last)) = times.first().zip(times.last()) else {
             continue;
         };
-        match places[symbol] {
-            Some(at) => edges[at].last = last,
-            None => {
-                places[symbol] = Some(edges.len());
-                let line = chunk.lines.line(rows.start);
-                edges.push(Edge { symbol: chunk.symbols[symbol].clone(), first, line, last });
-            }
+        if let Some(at) = places[symbol] {
+            edges[at].last = last;
+        } else {
+            places[symbol] = Some(edges.len());
+            let line = chunk.lines.line(rows.start);
+            edges.push(Edge { symbol: chunk.symbols[symbol].clone(), first, line, last });
         }
     }
 }
@@ -128,8 +127,10 @@ mod tests {
         let mut edges = Vec::new();
         note_edges(&mut edges, &chunk(&[("A", 1), ("B", 5), ("A", 2)]));
         note_edges(&mut edges, &chunk(&[("B", 6), ("C", 1)]));
-        let found: Vec<(&str, i64, i64, u64)> =
-            edges.iter().map(|edge| (edge.symbol.as_str(), edge.first, edge.last, edge.line)).collect();
+        let found: Vec<(&str, i64, i64, u64)> = edges
+            .iter()
+            .map(|edge| (edge.symbol.as_str(), edge.first, edge.last, edge.line))
+            .collect();
         assert_eq!(found, [("A", 1, 2, 2), ("B", 5, 6, 3), ("C", 1, 1, 3)]);
     }
 }

@@ -9,9 +9,9 @@ pub(crate) fn matches(pattern: &str, name: &str) -> bool {
 /// empty where the pattern has no `{symbol}`.
 pub(crate) fn capture<'n>(pattern: &str, name: &'n str) -> Option<&'n str> {
     if let Some(rest) = pattern.strip_prefix("{symbol}") {
-        return ends(name).skip(1).find_map(|end| {
-            capture(rest, &name[end..]).map(|_| &name[..end])
-        });
+        return ends(name)
+            .skip(1)
+            .find_map(|end| capture(rest, &name[end..]).map(|_| &name[..end]));
     }
     if let Some(rest) = pattern.strip_prefix("{date}") {
         name.get(..8).filter(|date| date.bytes().all(|byte| byte.is_ascii_digit()))?;

@@ -56,7 +56,8 @@ pub(crate) fn run<T: Send>(
         }
         let mut collector = collect();
         let number = u32::try_from(at).unwrap_or(u32::MAX);
-        let done = job::run(context, number, *job, scratch, &mut |chunk| take(&mut collector, chunk));
+        let done =
+            job::run(context, number, *job, scratch, &mut |chunk| take(&mut collector, chunk));
         if done.is_err() {
             failed.fetch_min(at, Ordering::Relaxed);
         }

@@ -102,7 +102,10 @@ fn temporary(path: &Path) -> Result<NamedTempFile, IngestError> {
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-    builder.prefix(".barrow-rejects-").tempfile_in(folder).map_err(io_error("create a file in", folder))
+    builder
+        .prefix(".barrow-rejects-")
+        .tempfile_in(folder)
+        .map_err(io_error("create a file in", folder))
 }
 
 impl RejectsFiles {
@@ -112,7 +115,9 @@ impl RejectsFiles {
     ///
     /// When they cannot be renamed.
     pub(crate) fn keep(self) -> Result<PathBuf, IngestError> {
-        self.rows.persist(&self.rows_path).map_err(|error| io_error("write", &self.rows_path)(error.error))?;
+        self.rows
+            .persist(&self.rows_path)
+            .map_err(|error| io_error("write", &self.rows_path)(error.error))?;
         let persisted = self.summary.persist(&self.summary_path);
         persisted.map_err(|error| io_error("write", &self.summary_path)(error.error))?;
         Ok(self.rows_path)

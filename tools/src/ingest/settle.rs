@@ -14,7 +14,10 @@ use super::order::Order;
 #[derive(Debug)]
 pub(crate) enum Fault {
     /// A row is bad, and the mode is strict.
-    Row { member: u32, bad: BadRow },
+    Row {
+        member: u32,
+        bad: BadRow,
+    },
     /// Rows take more memory than allowed: they have to be sorted on disk.
     OverBudget,
     Other(IngestError),
@@ -137,7 +140,10 @@ impl Settler<'_> {
         };
         let text = slot.zip(texts.layout()).and_then(|(slot, layout)| {
             let fields = split(raw.as_bytes(), layout.delimiter)?;
-            Some((layout.names[slot].clone(), String::from_utf8_lossy(fields.get(slot)?).into_owned()))
+            Some((
+                layout.names[slot].clone(),
+                String::from_utf8_lossy(fields.get(slot)?).into_owned(),
+            ))
         });
         let (column, value) = text.unwrap_or_else(|| match field {
             Some(field) => (self.names[field].clone(), chunk.cells[field].text(row)),
@@ -195,5 +201,6 @@ pub(crate) fn row_text(chunk: &Chunk, row: usize) -> String {
 
 /// A time for people.
 pub(crate) fn time_text(ns: i64) -> String {
-    jiff::Timestamp::from_nanosecond(ns.into()).map_or_else(|_| ns.to_string(), |time| time.to_string())
+    jiff::Timestamp::from_nanosecond(ns.into())
+        .map_or_else(|_| ns.to_string(), |time| time.to_string())
 }

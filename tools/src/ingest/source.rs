@@ -40,7 +40,8 @@ pub(crate) struct Found {
 }
 
 /// Endings of files that are taken from folders.
-const DATA_ENDINGS: [&str; 8] = [".csv", ".txt", ".tsv", ".parquet", ".pq", ".gz", ".zip", ".csv.gz"];
+const DATA_ENDINGS: [&str; 8] =
+    [".csv", ".txt", ".tsv", ".parquet", ".pq", ".gz", ".zip", ".csv.gz"];
 
 /// Folders within folders that are followed at most.
 const DEPTH_MAX: usize = 64;
@@ -56,7 +57,8 @@ pub(crate) fn find(roots: &[PathBuf], options: &IngestOptions) -> Result<Found, 
     for root in roots {
         let meta = fs::metadata(root).map_err(io_error("open", root))?;
         let absolute = std::path::absolute(root).map_err(io_error("resolve", root))?;
-        let name = absolute.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned());
+        let name =
+            absolute.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned());
         if meta.is_dir() {
             walk(&absolute, &name, DEPTH_MAX, &mut files, &mut skipped)?;
         } else {
@@ -65,7 +67,8 @@ pub(crate) fn find(roots: &[PathBuf], options: &IngestOptions) -> Result<Found, 
     }
     let chosen = |name: &str| {
         let file = name.rsplit('/').next().unwrap_or(name);
-        let hit = |pattern: &String| pattern::matches(pattern, file) || pattern::matches(pattern, name);
+        let hit =
+            |pattern: &String| pattern::matches(pattern, file) || pattern::matches(pattern, name);
         (options.include.is_empty() || options.include.iter().any(hit))
             && !options.exclude.iter().any(hit)
     };
@@ -132,7 +135,8 @@ fn open(path: PathBuf, name: String) -> Result<Source, IngestError> {
         [b'P', b'A', b'R', b'1'] => Kind::Parquet,
         _ => Kind::Text,
     };
-    let parts = path.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
+    let parts =
+        path.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
     Ok(Source { path, name, parts, bytes, kind })
 }
 
@@ -193,7 +197,10 @@ mod tests {
         let cases = [
             ("AAPL.csv", "AAPL"),
             ("BRK.B.csv.gz", "BRK.B"),
-            ("6EH4.XCME_1min_bars_20240101_20240131.csv.gz", "6EH4.XCME_1min_bars_20240101_20240131"),
+            (
+                "6EH4.XCME_1min_bars_20240101_20240131.csv.gz",
+                "6EH4.XCME_1min_bars_20240101_20240131",
+            ),
             ("aapl.zip", "aapl"),
             ("x.CSV", "x"),
             ("noending", "noending"),

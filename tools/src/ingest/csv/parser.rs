@@ -47,17 +47,20 @@ impl<'l> Parser<'l> {
         base_days: Option<i64>,
         lenient: bool,
     ) -> Self {
-        let times =
-            TimeReader::new(layout.format.clone(), layout.zone.clone(), layout.granularity, base_days);
-        let (numbers, optional, scaled) = match &layout.wide {
-            Some(symbols) => (symbols.len(), vec![true; symbols.len()], vec![true; symbols.len()]),
-            None => {
-                let standard = |name: &str| STANDARD.contains(&name);
-                let optional = layout.fields.iter().map(|field| !standard(&field.name)).collect();
-                let price = LogicalType::Price;
-                let scaled = layout.fields.iter().map(|field| field.logical == price).collect();
-                (layout.fields.len(), optional, scaled)
-            }
+        let times = TimeReader::new(
+            layout.format.clone(),
+            layout.zone.clone(),
+            layout.granularity,
+            base_days,
+        );
+        let (numbers, optional, scaled) = if let Some(symbols) = &layout.wide {
+            (symbols.len(), vec![true; symbols.len()], vec![true; symbols.len()])
+        } else {
+            let standard = |name: &str| STANDARD.contains(&name);
+            let optional = layout.fields.iter().map(|field| !standard(&field.name)).collect();
+            let price = LogicalType::Price;
+            let scaled = layout.fields.iter().map(|field| field.logical == price).collect();
+            (layout.fields.len(), optional, scaled)
         };
         let row = Row { numbers: vec![f64::NAN; numbers], ..Row::default() };
         let any_scaled = layout.price_scale != 1.0;
@@ -65,9 +68,8 @@ impl<'l> Parser<'l> {
         Self { layout, times, symbol, lenient, optional, scaled, any_scaled, has_clock, row }
     }
 
-    /// An empty chunk for about `bytes` bytes of lines of `line_len` bytes.
-    pub(crate) fn chunk(&self, bytes: usize, line_len: usize) -> Chunk {
-        let rows = bytes / line_len.max(2) + 16;
+    /// An empty chunk with room for `rows`.
+    pub(crate) fn chunk(&self, rows: usize) -> Chunk {
         let mut chunk = Chunk::with_capacity(self.row.numbers.len(), rows);
         if let Some(symbol) = &self.symbol {
             chunk.symbols.push(symbol.clone());
@@ -128,14 +130,19 @@ impl<'l> Parser<'l> {
                 Slot::Number(field) => {
                     let (value, next) = match number::leading(block, at) {
                         Some(found) => found,
-                        None if self.optional[field] && ends(block, at, delimiter) => (f64::NAN, at),
+                        None if self.optional[field] && ends(block, at, delimiter) => {
+                            (f64::NAN, at)
+                        }
                         None => return None,
                     };
                     self.row.numbers[field] = value;
                     at = next;
                 }
                 Slot::Time => {
-                    let end = field_end(block, at, delimiter)?;
+                    let end = match self.times.usual_end(block, at, delimiter) {
+                        Some(end) => end,
+                        None => field_end(block, at, delimiter)?,
+                    };
                     date = at..end;
                     if !self.has_clock {
                         self.row.time = self.times.read(&block[at..end]).ok()?;
@@ -201,14 +208,13 @@ impl<'l> Parser<'l> {
         let clock = self.layout.slots.iter().position(|slot| *slot == Slot::Clock);
         for (at, field) in fields.iter().enumerate() {
             let problem = match self.layout.slots[at] {
-                Slot::Skip => None,
+                Slot::Skip | Slot::Clock => None,
                 Slot::Number(place) => self.number(place, field).err(),
                 Slot::Time if clock.is_some() => {
                     date = field;
                     None
                 }
                 Slot::Time => self.times.read(field).map(|time| self.row.time = time).err(),
-                Slot::Clock => None,
                 Slot::Symbol => self.symbol_field(field).err(),
                 slot @ (Slot::Split | Slot::Dividend) => self.action_field(slot, field).err(),
             };

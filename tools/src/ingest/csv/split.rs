@@ -19,16 +19,12 @@ pub(crate) fn split(line: &[u8], delimiter: u8) -> Option<Vec<Cow<'_, [u8]>>> {
                 None => return Some(fields),
             }
         } else {
-            match memchr::memchr(delimiter, rest) {
-                Some(at) => {
-                    fields.push(Cow::Borrowed(rest[..at].trim_ascii()));
-                    rest = &rest[at + 1..];
-                }
-                None => {
-                    fields.push(Cow::Borrowed(rest.trim_ascii()));
-                    return Some(fields);
-                }
-            }
+            let Some(at) = memchr::memchr(delimiter, rest) else {
+                fields.push(Cow::Borrowed(rest.trim_ascii()));
+                return Some(fields);
+            };
+            fields.push(Cow::Borrowed(rest[..at].trim_ascii()));
+            rest = &rest[at + 1..];
         }
     }
 }

@@ -96,7 +96,9 @@ impl Spill {
         for (cells, field) in chunk.cells.iter().zip(fields) {
             // Sources that disagree about a type meet in f64.
             let bits = match (cells, field.physical) {
-                (Cells::I64(values), PhysicalType::F64) => number::decimal(values[row].into(), 0).to_bits(),
+                (Cells::I64(values), PhysicalType::F64) => {
+                    number::decimal(values[row].into(), 0).to_bits()
+                }
                 _ => cells.bits(row),
             };
             self.words.push(bits);
@@ -147,7 +149,9 @@ impl RunWriter {
 
     pub(crate) fn push(&mut self, record: &[u64]) -> Result<(), IngestError> {
         for word in record {
-            self.out.write_all(&word.to_le_bytes()).map_err(io_error("write a file in", &self.folder))?;
+            self.out
+                .write_all(&word.to_le_bytes())
+                .map_err(io_error("write a file in", &self.folder))?;
         }
         self.records += 1;
         Ok(())
@@ -155,7 +159,9 @@ impl RunWriter {
 
     pub(crate) fn finish(self) -> Result<SortedRun, IngestError> {
         let Self { folder, out, records } = self;
-        let file = out.into_inner().map_err(|error| io_error("write a file in", &folder)(error.into_error()))?;
+        let file = out
+            .into_inner()
+            .map_err(|error| io_error("write a file in", &folder)(error.into_error()))?;
         Ok(SortedRun { file, records })
     }
 }

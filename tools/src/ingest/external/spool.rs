@@ -27,7 +27,8 @@ pub(crate) struct Spool {
 impl Spool {
     pub(crate) fn new(folder: &Path, columns: usize) -> Result<Self, IngestError> {
         let io = io_error("create a file in", folder);
-        let file = |_| tempfile::tempfile_in(folder).map(|file| BufWriter::with_capacity(1 << 16, file));
+        let file =
+            |_| tempfile::tempfile_in(folder).map(|file| BufWriter::with_capacity(1 << 16, file));
         let columns: Result<Vec<_>, _> = (0..columns).map(file).collect();
         Ok(Self { folder: folder.to_owned(), columns: columns.map_err(io)? })
     }
@@ -41,7 +42,9 @@ impl Spool {
         let time = record.time().cast_unsigned();
         for (at, column) in self.columns.iter_mut().enumerate() {
             let word = at.checked_sub(1).map_or(time, |field| record.bits(field));
-            column.write_all(&word.to_le_bytes()).map_err(io_error("write a file in", &self.folder))?;
+            column
+                .write_all(&word.to_le_bytes())
+                .map_err(io_error("write a file in", &self.folder))?;
         }
         Ok(())
     }

@@ -58,7 +58,8 @@ pub(crate) fn read_group(
             let column = column.as_mut().map(|column| read(column, *conversion, rows));
             values.push(column.transpose().map_err(|error| damaged(source, error))?);
         }
-        let mut batch = Batch { plan, values, rows, line, bad: Vec::new(), chunk: Chunk::default() };
+        let mut batch =
+            Batch { plan, values, rows, line, bad: Vec::new(), chunk: Chunk::default() };
         batch.chunk.job = place.job;
         batch.read_times(source, options, &mut times, &mut zone)?;
         batch.read_symbols(symbol);
@@ -108,13 +109,13 @@ impl Batch<'_> {
         let Some(values) = self.values[column].take() else {
             return Ok(());
         };
-        let times = match times {
-            Some(times) => times,
-            None => {
-                let found = Times::of(self.plan.conversions[column], &values, options);
-                let unrecognised = |reason| IngestError::Unrecognised { file: source.name.clone(), reason };
-                times.insert(found.map_err(unrecognised)?)
-            }
+        let times = if let Some(times) = times {
+            times
+        } else {
+            let found = Times::of(self.plan.conversions[column], &values, options);
+            let unrecognised =
+                |reason| IngestError::Unrecognised { file: source.name.clone(), reason };
+            times.insert(found.map_err(unrecognised)?)
         };
         self.chunk.times.reserve(self.rows);
         for row in 0..self.rows {
@@ -152,7 +153,8 @@ impl Batch<'_> {
         for (row, text) in texts.iter().enumerate() {
             let text = text.as_ref().map_or(&b""[..], |text| text.data());
             let last = self.chunk.runs.last().map(|run| run.symbol);
-            let last = last.and_then(|symbol| self.chunk.symbols.get(usize::try_from(symbol).ok()?));
+            let last =
+                last.and_then(|symbol| self.chunk.symbols.get(usize::try_from(symbol).ok()?));
             if last.is_some_and(|last| last.as_bytes() == text) {
                 continue;
             }
@@ -199,7 +201,13 @@ impl Batch<'_> {
         }
     }
 
-    fn floats(&mut self, column: usize, conversion: Conversion, values: Values, scale: f64) -> Cells {
+    fn floats(
+        &mut self,
+        column: usize,
+        conversion: Conversion,
+        values: Values,
+        scale: f64,
+    ) -> Cells {
         let mut floats = match values {
             Values::Floats(floats) => floats,
             values => {
@@ -213,15 +221,13 @@ impl Batch<'_> {
                 floats
             }
         };
-        if let Some(row) = floats.iter().position(|value| value.is_infinite()) {
-            for at in row..floats.len() {
-                if floats[at].is_infinite() {
-                    self.blame(at, column, floats[at].to_string(), Problem::NotFinite);
-                }
-            }
+        for (row, value) in floats.iter().enumerate().filter(|(_, value)| value.is_infinite()) {
+            self.blame(row, column, value.to_string(), Problem::NotFinite);
         }
         if scale != 1.0 {
-            floats.iter_mut().for_each(|value| *value /= scale);
+            for value in &mut floats {
+                *value /= scale;
+            }
         }
         Cells::F64(floats)
     }
@@ -238,18 +244,20 @@ impl Batch<'_> {
     }
 
     fn read_actions(&mut self) {
-        let kinds = [
-            (Slot::Split, AdjustmentKind::Split),
-            (Slot::Dividend, AdjustmentKind::CashDividend),
-        ];
+        let kinds =
+            [(Slot::Split, AdjustmentKind::Split), (Slot::Dividend, AdjustmentKind::CashDividend)];
         for (slot, kind) in kinds {
             let column = self.slot(slot);
-            let Some((column, values)) = column.and_then(|at| Some((at, self.values[at].take()?))) else {
+            let Some((column, values)) = column.and_then(|at| Some((at, self.values[at].take()?)))
+            else {
                 continue;
             };
             for row in 0..self.rows {
-                let value = number(&values, self.plan.conversions[column], row).unwrap_or_else(|value| value);
-                let none = value == 0.0 || value.is_nan() || (kind == AdjustmentKind::Split && value == 1.0);
+                let value = number(&values, self.plan.conversions[column], row)
+                    .unwrap_or_else(|value| value);
+                let none = value == 0.0
+                    || value.is_nan()
+                    || (kind == AdjustmentKind::Split && value == 1.0);
                 if value < 0.0 || value.is_infinite() {
                     self.blame(row, column, value.to_string(), Problem::Action);
                 } else if !none {
@@ -269,5 +277,6 @@ impl Batch<'_> {
 
 /// An instant for people.
 fn shown(ns: i64) -> String {
-    jiff::Timestamp::from_nanosecond(ns.into()).map_or_else(|_| ns.to_string(), |time| time.to_string())
+    jiff::Timestamp::from_nanosecond(ns.into())
+        .map_or_else(|_| ns.to_string(), |time| time.to_string())
 }

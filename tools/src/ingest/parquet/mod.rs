@@ -2,6 +2,9 @@
 
 mod group;
 mod plan;
+#[cfg(test)]
+pub(crate) mod samples;
+mod types;
 mod values;
 
 pub(crate) use group::{GroupPlace, read_group};

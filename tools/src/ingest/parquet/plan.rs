@@ -1,12 +1,12 @@
 //! [`Plan`]: what the columns of a Parquet file are and how their values are to be read.
 
 use std::fs::File;
+use std::sync::Arc;
 
-use ::parquet::basic::{ConvertedType, LogicalType, TimeUnit, Type};
 use ::parquet::file::metadata::ParquetMetaData;
 use ::parquet::file::reader::{FileReader, SerializedFileReader};
 use ::parquet::schema::types::ColumnDescriptor;
-use barrow_format::{Column, PhysicalType};
+use barrow_format::Column;
 
 use super::super::error::IngestError;
 use super::super::layout::{self, STANDARD, Slot, sort_fields};
@@ -85,71 +85,41 @@ pub(crate) fn plan(source: &Source, options: &IngestOptions) -> Result<Plan, Ing
     if groups.iter().sum::<u64>() == 0 {
         return Err(IngestError::NoRows { file: source.name.clone() });
     }
-    let mut slots = Slots { source, options, names: &names, columns, slots: vec![None; names.len()] };
+    let mut slots =
+        Slots { source, options, names: &names, columns, found: vec![None; names.len()] };
     slots.told()?;
     slots.find_time()?;
-    let is_wide = slots.is_wide();
-    let mut fields: Vec<(usize, Column)> = Vec::new();
-    let (mut wide, mut text_columns) = (is_wide.then(Vec::new), Vec::new());
-    for at in 0..names.len() {
-        let found = match slots.slots[at].clone() {
-            Some(found) => found,
-            None if is_wide => Found::Field(options.wide_column.clone()),
-            None => slots.by_name(at)?,
-        };
-        match (&found, &mut wide) {
-            (Found::Field(_), Some(symbols)) => {
-                slots.slots[at] = Some(Found::Slot(Slot::Number(symbols.len())));
-                symbols.push(names[at].clone());
-            }
-            (Found::Field(name), None) => {
-                fields.push((at, slots.stored(at, name, metadata)?));
-                slots.slots[at] = Some(Found::Slot(Slot::Skip));
-            }
-            (Found::Text, _) => {
-                text_columns.push(names[at].clone());
-                slots.slots[at] = Some(Found::Slot(Slot::Skip));
-            }
-            (Found::Slot(_), _) => slots.slots[at] = Some(found),
-        }
-    }
-    let mut sorted: Vec<Column> = fields.iter().map(|(_, field)| field.clone()).collect();
-    if is_wide {
-        sorted = vec![layout::field(&options.wide_column)];
-    }
-    sort_fields(&mut sorted);
-    let mut chosen: Vec<Slot> = slots.slots.iter().map(|found| match found {
-        Some(Found::Slot(slot)) => *slot,
-        _ => Slot::Skip,
-    }).collect();
-    for (at, field) in &fields {
-        let place = sorted.iter().position(|sorted| sorted.name == field.name);
-        chosen[*at] = place.map_or(Slot::Skip, Slot::Number);
-    }
-    check_fields(source, &sorted, &names)?;
-    let conversions = columns.iter().zip(&chosen).map(|(column, slot)| match slot {
+    let wide = slots.is_wide();
+    let chosen = slots.choose(wide, metadata)?;
+    check_fields(source, &chosen.fields, &names)?;
+    let conversion = |(column, slot): (&Arc<ColumnDescriptor>, &Slot)| match slot {
         Slot::Skip => Ok(Conversion::None),
-        _ => Conversion::of(column).ok_or_else(|| slots.type_error(column, "a number, date, time or text")),
-    });
+        _ => Conversion::of(column)
+            .ok_or_else(|| slots.type_error(column, "a number, date, time or text")),
+    };
+    let conversions = columns.iter().zip(&chosen.slots).map(conversion);
     let conversions: Vec<Conversion> = conversions.collect::<Result<_, _>>()?;
     let zone = zone(options)?;
-    let time = chosen.iter().position(|slot| *slot == Slot::Time).unwrap_or(0);
+    let time = chosen.slots.iter().position(|slot| *slot == Slot::Time).unwrap_or(0);
+    let time = (time, conversions[time]);
     let granularity = match options.frequency {
         Some(FrequencyOption::Daily) => Granularity::Daily,
         Some(FrequencyOption::Step(_)) => Granularity::Intraday,
-        _ if conversions[time] == Conversion::Date => Granularity::Daily,
-        _ if sample_is_dates(source, &reader, time, &conversions[time], &zone, options)? => Granularity::Daily,
+        _ if time.1 == Conversion::Date => Granularity::Daily,
+        _ if sample_is_dates(source, &reader, time, &zone, options)? => Granularity::Daily,
         _ => Granularity::Intraday,
     };
+    let Chosen { slots, fields, wide, text_columns } = chosen;
+    let price_scale = options.price_scale.unwrap_or(1.0);
     Ok(Plan {
-        names: names.clone(),
-        slots: chosen,
+        names,
+        slots,
         conversions,
-        fields: sorted,
+        fields,
         wide,
         granularity,
         zone,
-        price_scale: options.price_scale.unwrap_or(1.0),
+        price_scale,
         text_columns,
         groups,
     })
@@ -176,13 +146,21 @@ enum Found {
     Text,
 }
 
+/// What all columns are.
+struct Chosen {
+    slots: Vec<Slot>,
+    fields: Vec<Column>,
+    wide: Option<Vec<String>>,
+    text_columns: Vec<String>,
+}
+
 /// The search for what columns are.
 struct Slots<'a> {
     source: &'a Source,
     options: &'a IngestOptions,
     names: &'a [String],
-    columns: &'a [std::sync::Arc<ColumnDescriptor>],
-    slots: Vec<Option<Found>>,
+    columns: &'a [Arc<ColumnDescriptor>],
+    found: Vec<Option<Found>>,
 }
 
 impl Slots<'_> {
@@ -210,7 +188,7 @@ impl Slots<'_> {
         };
         for name in &self.options.drop {
             if let Some(at) = columns_like(self.names, name) {
-                self.slots[at] = Some(Found::Slot(Slot::Skip));
+                self.found[at] = Some(Found::Slot(Slot::Skip));
             }
         }
         for (field, column) in &self.options.map {
@@ -221,33 +199,68 @@ impl Slots<'_> {
                 "dividend" => Found::Slot(Slot::Dividend),
                 name => Found::Field(name.to_owned()),
             };
-            self.slots[place(column)?] = Some(found);
+            self.found[place(column)?] = Some(found);
         }
         if let Some(column) = &self.options.time_column {
-            self.slots[place(column)?] = Some(Found::Slot(Slot::Time));
+            self.found[place(column)?] = Some(Found::Slot(Slot::Time));
         }
         if let Some(column) = &self.options.symbol_column {
-            self.slots[place(column)?] = Some(Found::Slot(Slot::Symbol));
+            self.found[place(column)?] = Some(Found::Slot(Slot::Symbol));
         }
         Ok(())
     }
 
     /// The time: a date or timestamp by name, else the first one, else a column of that name.
     fn find_time(&mut self) -> Result<(), IngestError> {
-        if self.slots.contains(&Some(Found::Slot(Slot::Time))) {
+        if self.found.contains(&Some(Found::Slot(Slot::Time))) {
             return Ok(());
         }
-        let free: Vec<usize> = (0..self.names.len()).filter(|at| self.slots[*at].is_none()).collect();
+        let free: Vec<usize> =
+            (0..self.names.len()).filter(|at| self.found[*at].is_none()).collect();
         let named = |at: &usize| meaning(&normalise(&self.names[*at])) == Some(Meaning::Time);
-        let dated = |at: &usize| Conversion::of(&self.columns[*at]).is_some_and(|found| found.is_time());
+        let dated =
+            |at: &usize| Conversion::of(&self.columns[*at]).is_some_and(|found| found.is_time());
         let both = free.iter().find(|at| named(at) && dated(at));
         let found = both.or_else(|| free.iter().find(|at| dated(at)));
         let found = found.or_else(|| free.iter().find(|at| named(at)));
         let Some(&at) = found else {
             return Err(self.unrecognised("no column holds dates or timestamps"));
         };
-        self.slots[at] = Some(Found::Slot(Slot::Time));
+        self.found[at] = Some(Found::Slot(Slot::Time));
         Ok(())
+    }
+
+    /// Decides about every column.
+    fn choose(&self, wide: bool, metadata: &ParquetMetaData) -> Result<Chosen, IngestError> {
+        let mut slots = vec![Slot::Skip; self.names.len()];
+        let mut fields: Vec<(usize, Column)> = Vec::new();
+        let (mut symbols, mut text_columns) = (Vec::new(), Vec::new());
+        for (at, slot) in slots.iter_mut().enumerate() {
+            let found = match &self.found[at] {
+                Some(found) => found.clone(),
+                None if wide => Found::Field(self.options.wide_column.clone()),
+                None => self.by_name(at)?,
+            };
+            match found {
+                Found::Slot(found) => *slot = found,
+                Found::Text => text_columns.push(self.names[at].clone()),
+                Found::Field(_) if wide => {
+                    *slot = Slot::Number(symbols.len());
+                    symbols.push(self.names[at].clone());
+                }
+                Found::Field(name) => fields.push((at, self.stored(at, &name, metadata)?)),
+            }
+        }
+        let mut sorted: Vec<Column> = fields.iter().map(|(_, field)| field.clone()).collect();
+        if wide {
+            sorted = vec![layout::field(&self.options.wide_column)];
+        }
+        sort_fields(&mut sorted);
+        for (at, field) in &fields {
+            let place = sorted.iter().position(|sorted| sorted.name == field.name);
+            slots[*at] = place.map_or(Slot::Skip, Slot::Number);
+        }
+        Ok(Chosen { slots, fields: sorted, wide: wide.then_some(symbols), text_columns })
     }
 
     /// Whether all columns beside the time are numbers under names of no meaning.
@@ -255,7 +268,7 @@ impl Slots<'_> {
         if let Some(format) = self.options.format {
             return format == SourceFormat::Wide;
         }
-        let mut rest = (0..self.names.len()).filter(|at| self.slots[*at].is_none()).peekable();
+        let mut rest = (0..self.names.len()).filter(|at| self.found[*at].is_none()).peekable();
         rest.peek().is_some()
             && rest.all(|at| {
                 meaning(&normalise(&self.names[at])).is_none()
@@ -269,7 +282,7 @@ impl Slots<'_> {
         let column = &self.columns[at];
         let conversion = Conversion::of(column);
         let is_text = conversion == Some(Conversion::Text);
-        let taken = self.slots.contains(&Some(Found::Slot(Slot::Symbol)));
+        let taken = self.found.contains(&Some(Found::Slot(Slot::Symbol)));
         match meaning(&name) {
             Some(Meaning::Symbol) if is_text && !taken => return Ok(Found::Slot(Slot::Symbol)),
             Some(Meaning::Standard(standard)) => return Ok(Found::Field(standard.to_owned())),
@@ -297,7 +310,8 @@ impl Slots<'_> {
         metadata: &ParquetMetaData,
     ) -> Result<Column, IngestError> {
         let mut field = layout::field(name);
-        let Some(conversion) = Conversion::of(&self.columns[at]).filter(Conversion::is_number) else {
+        let Some(conversion) = Conversion::of(&self.columns[at]).filter(Conversion::is_number)
+        else {
             return Err(self.type_error(&self.columns[at], "a number"));
         };
         let complete = metadata.row_groups().iter().all(|group| {
@@ -312,65 +326,5 @@ impl Slots<'_> {
             field.physical = physical;
         }
         Ok(field)
-    }
-}
-
-/// How values of a column become numbers, times or symbols, by its type; `None` for nested columns and
-/// types that bundles do not hold.
-impl Conversion {
-    pub(crate) fn of(column: &ColumnDescriptor) -> Option<Self> {
-        if column.max_rep_level() > 0 || column.max_def_level() > 1 {
-            return None;
-        }
-        let stamp = |unit_ns, utc| Some(Self::Stamp { unit_ns, utc });
-        match (column.logical_type_ref(), column.converted_type()) {
-            (Some(LogicalType::Timestamp(stamped)), _) => {
-                let unit_ns = match stamped.unit {
-                    TimeUnit::MILLIS => 1_000_000,
-                    TimeUnit::MICROS => 1_000,
-                    TimeUnit::NANOS => 1,
-                };
-                return stamp(unit_ns, stamped.is_adjusted_to_u_t_c);
-            }
-            (None, ConvertedType::TIMESTAMP_MILLIS) => return stamp(1_000_000, true),
-            (None, ConvertedType::TIMESTAMP_MICROS) => return stamp(1_000, true),
-            (Some(LogicalType::Date), _) | (None, ConvertedType::DATE) => return Some(Self::Date),
-            (Some(LogicalType::Time(_)), _) => return None,
-            _ => {}
-        }
-        if let Some(LogicalType::Decimal(decimal)) = column.logical_type_ref() {
-            return Some(Self::Decimal { scale: u32::try_from(decimal.scale).ok()? });
-        }
-        if column.converted_type() == ConvertedType::DECIMAL {
-            return Some(Self::Decimal { scale: u32::try_from(column.type_scale()).ok()? });
-        }
-        match column.physical_type() {
-            Type::DOUBLE | Type::FLOAT => Some(Self::Float),
-            Type::BOOLEAN => Some(Self::Integer(PhysicalType::U8)),
-            Type::INT32 => Some(Self::Integer(match integer(column) {
-                Some((8, false)) => PhysicalType::U8,
-                Some((_, false)) => PhysicalType::U32,
-                _ => PhysicalType::I32,
-            })),
-            Type::INT64 => match integer(column) {
-                Some((_, false)) => Some(Self::Unsigned64),
-                _ => Some(Self::Integer(PhysicalType::I64)),
-            },
-            Type::INT96 => Some(Self::Int96),
-            Type::BYTE_ARRAY => Some(Self::Text),
-            Type::FIXED_LEN_BYTE_ARRAY => None,
-        }
-    }
-}
-
-/// Bits and sign of an integer column.
-fn integer(column: &ColumnDescriptor) -> Option<(i8, bool)> {
-    match (column.logical_type_ref(), column.converted_type()) {
-        (Some(LogicalType::Integer(found)), _) => Some((found.bit_width, found.is_signed)),
-        (None, ConvertedType::UINT_8) => Some((8, false)),
-        (None, ConvertedType::UINT_16) => Some((16, false)),
-        (None, ConvertedType::UINT_32) => Some((32, false)),
-        (None, ConvertedType::UINT_64) => Some((64, false)),
-        _ => None,
     }
 }

@@ -25,10 +25,15 @@ pub(crate) enum Conversion {
     /// Integers, and the type that holds them exactly.
     Integer(PhysicalType),
     Unsigned64,
-    Decimal { scale: u32 },
+    Decimal {
+        scale: u32,
+    },
     Text,
     Date,
-    Stamp { unit_ns: i64, utc: bool },
+    Stamp {
+        unit_ns: i64,
+        utc: bool,
+    },
     Int96,
 }
 
@@ -74,7 +79,9 @@ pub(crate) fn read(
         _ => Values::Integers(values),
     };
     Ok(match reader {
-        ColumnReader::DoubleColumnReader(reader) => Values::Floats(floats(reader, rows, |value| value)?),
+        ColumnReader::DoubleColumnReader(reader) => {
+            Values::Floats(floats(reader, rows, |value| value)?)
+        }
         ColumnReader::FloatColumnReader(reader) => Values::Floats(floats(reader, rows, f64::from)?),
         ColumnReader::BoolColumnReader(reader) => integers(options(reader, rows, i64::from)?),
         ColumnReader::Int32ColumnReader(reader) => {
@@ -97,11 +104,9 @@ pub(crate) fn read(
             }
             _ => Values::Texts(options(reader, rows, |value| value)?),
         },
-        ColumnReader::FixedLenByteArrayColumnReader(reader) => Values::Wide(options(
-            reader,
-            rows,
-            |value: FixedLenByteArray| unscaled(value.data()),
-        )?),
+        ColumnReader::FixedLenByteArrayColumnReader(reader) => {
+            Values::Wide(options(reader, rows, |value: FixedLenByteArray| unscaled(value.data()))?)
+        }
     })
 }
 
@@ -197,13 +202,20 @@ impl Times {
             (_, Values::Integers(values)) => {
                 let unit = match options.time_format {
                     Some(TimeFormat::Epoch(unit)) => Some(unit),
-                    _ => values.iter().flatten().next().and_then(|&count| EpochUnit::of_magnitude(count)),
+                    _ => values
+                        .iter()
+                        .flatten()
+                        .next()
+                        .and_then(|&count| EpochUnit::of_magnitude(count)),
                 };
                 // Dates are also written as integers of eight digits.
                 let date = values.iter().flatten().next().map(ToString::to_string);
-                let is_date = date.is_some_and(|date| TimeFormat::Compact.read(date.as_bytes(), None).is_some());
+                let is_date = date
+                    .is_some_and(|date| TimeFormat::Compact.read(date.as_bytes(), None).is_some());
                 match unit {
-                    _ if is_date && options.time_format.is_none() => Ok(Self::Text(TimeFormat::Compact)),
+                    _ if is_date && options.time_format.is_none() => {
+                        Ok(Self::Text(TimeFormat::Compact))
+                    }
                     Some(unit) => Ok(Self::Counts { unit_ns: unit.nanos(), utc: true }),
                     None if is_date => Ok(Self::Text(TimeFormat::Compact)),
                     None => Err("its integers are no epoch times".to_owned()),
@@ -249,12 +261,11 @@ impl Times {
     }
 }
 
-/// Whether the first times of a file are all midnights.
+/// Whether most of the first times of a file are midnights.
 pub(crate) fn sample_is_dates(
     source: &Source,
     reader: &SerializedFileReader<File>,
-    column: usize,
-    conversion: &Conversion,
+    (column, conversion): (usize, Conversion),
     zone: &Zone,
     options: &IngestOptions,
 ) -> Result<bool, IngestError> {
@@ -264,22 +275,19 @@ pub(crate) fn sample_is_dates(
     };
     let group = reader.get_row_group(group).map_err(|error| damaged(source, error))?;
     let mut column = group.get_column_reader(column).map_err(|error| damaged(source, error))?;
-    let values = read(&mut column, *conversion, 4096).map_err(|error| damaged(source, error))?;
-    let times = Times::of(*conversion, &values, options).map_err(|reason| {
-        IngestError::Unrecognised { file: source.name.clone(), reason: format!("the time column: {reason}") }
-    })?;
-    let mut row = 0;
-    let mut any = false;
-    while let Some(civil) = times.civil(&values, row) {
-        let Ok(civil) = civil else { return Ok(false) };
-        let local = zone.local(civil);
-        if local.is_none_or(|local| local.nanos != 0) {
-            return Ok(false);
-        }
-        any = true;
-        row += 1;
+    let values = read(&mut column, conversion, 4096).map_err(|error| damaged(source, error))?;
+    let times =
+        Times::of(conversion, &values, options).map_err(|reason| IngestError::Unrecognised {
+            file: source.name.clone(),
+            reason: format!("the time column: {reason}"),
+        })?;
+    let (mut rows, mut midnights) = (0usize, 0usize);
+    while let Some(civil) = times.civil(&values, rows) {
+        rows += 1;
+        let local = civil.ok().and_then(|civil| zone.local(civil));
+        midnights += usize::from(local.is_some_and(|local| local.nanos == 0));
     }
-    Ok(any)
+    Ok(midnights * 2 > rows)
 }
 
 /// Nanoseconds of the session that a wall clock shows, or `None` when it shows a time of day.

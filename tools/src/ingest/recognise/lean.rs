@@ -20,7 +20,7 @@ pub(crate) fn date(place: Place<'_>) -> Option<i64> {
         if rest.first().is_some_and(u8::is_ascii_digit) {
             return None;
         }
-        compact_days(date)
+        compact_days(*date)
     })
 }
 
@@ -34,7 +34,10 @@ pub(crate) fn symbol(place: Place<'_>) -> Option<String> {
         let parts: Vec<&str> = stem.split('_').collect();
         match parts[..] {
             [date, ref symbol @ .., resolution, kind]
-                if is_date(date) && !symbol.is_empty() && is_resolution(resolution) && is_kind(kind) =>
+                if is_date(date)
+                    && !symbol.is_empty()
+                    && is_resolution(resolution)
+                    && is_kind(kind) =>
             {
                 Some(symbol.join("_"))
             }
@@ -49,7 +52,8 @@ pub(crate) fn symbol(place: Place<'_>) -> Option<String> {
     };
     let file_stem = || {
         let stem = super::super::source::stem(file?);
-        let bare = ["_trade", "_quote", "_openinterest"].iter().find_map(|kind| stem.strip_suffix(kind));
+        let bare =
+            ["_trade", "_quote", "_openinterest"].iter().find_map(|kind| stem.strip_suffix(kind));
         Some(bare.unwrap_or(stem).to_owned())
     };
     of_day.or_else(folder).or_else(file_stem).map(|symbol| symbol.to_uppercase())
@@ -70,7 +74,15 @@ fn is_kind(text: &str) -> bool {
 /// The kind of security that a folder names.
 pub(crate) fn kind(place: Place<'_>) -> Option<String> {
     const KINDS: [&str; 9] = [
-        "equity", "option", "forex", "crypto", "cfd", "cryptofuture", "future", "index", "indexoption",
+        "equity",
+        "option",
+        "forex",
+        "crypto",
+        "cfd",
+        "cryptofuture",
+        "future",
+        "index",
+        "indexoption",
     ];
     let lower = place.path.iter().map(|part| part.to_lowercase());
     lower.rev().find(|part| KINDS.contains(&part.as_str()))
@@ -98,7 +110,12 @@ mod tests {
     fn symbols_and_dates_stand_in_names() {
         let cases = [
             ("lean/equity/usa/daily/aapl.zip", Some("aapl.csv"), "AAPL", None),
-            ("usa/minute/spy/20131007_trade.zip", Some("20131007_spy_minute_trade.csv"), "SPY", Some(15_985)),
+            (
+                "usa/minute/spy/20131007_trade.zip",
+                Some("20131007_spy_minute_trade.csv"),
+                "SPY",
+                Some(15_985),
+            ),
             ("usa/minute/spy/20131007_trade.zip", None, "SPY", Some(15_985)),
             ("crypto/coinbase/daily/btcusd_trade.zip", Some("btcusd.csv"), "BTCUSD", None),
             ("20131007_brk.b_minute_trade.csv", None, "BRK.B", Some(15_985)),

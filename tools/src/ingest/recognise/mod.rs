@@ -44,7 +44,10 @@ impl Subject<'_> {
 /// [`IngestError::EmptyFile`], [`IngestError::NoRows`], [`IngestError::Unrecognised`] with what was
 /// looked for, [`IngestError::NoColumn`] for an option that names a column that is not there, and
 /// [`IngestError::TextColumn`] in strict mode.
-pub(crate) fn recognise(subject: &Subject<'_>, options: &IngestOptions) -> Result<Layout, IngestError> {
+pub(crate) fn recognise(
+    subject: &Subject<'_>,
+    options: &IngestOptions,
+) -> Result<Layout, IngestError> {
     let sample = Sample::of(subject, options)?;
     let roles = Roles::assign(subject, &sample, options)?;
     let file_date = lean::date(subject.place);
@@ -55,8 +58,9 @@ pub(crate) fn recognise(subject: &Subject<'_>, options: &IngestOptions) -> Resul
     let us_equity = lean && lean::is_us_equity(subject.place, roles.prices_are_integers(&sample));
     let kind = lean::kind(subject.place);
     let price_scale = options.price_scale.unwrap_or(if us_equity { 10_000.0 } else { 1.0 });
-    let zone = if us_equity && options.timezone.is_none() { new_york().unwrap_or(zone) } else { zone };
-    Ok(layout(sample, roles, Told { format, granularity, zone, price_scale, lean, kind }))
+    let zone =
+        if us_equity && options.timezone.is_none() { new_york().unwrap_or(zone) } else { zone };
+    Ok(layout(sample, &roles, Told { format, granularity, zone, price_scale, lean, kind }))
 }
 
 fn new_york() -> Option<Zone> {
@@ -74,7 +78,7 @@ struct Told {
 }
 
 /// Puts it together; fields in the order of a bundle.
-fn layout(sample: Sample, roles: Roles, told: Told) -> Layout {
+fn layout(sample: Sample, roles: &Roles, told: Told) -> Layout {
     let mut fields = roles.fields();
     sort_fields(&mut fields);
     let mut wide = roles.is_wide().then(Vec::new);
@@ -143,7 +147,7 @@ fn time_format(
     })
 }
 
-/// Daily when all times of the sample are midnights.
+/// Daily when most times of the sample are midnights.
 fn granularity(
     sample: &Sample,
     roles: &Roles,

@@ -18,22 +18,88 @@ pub(crate) enum Meaning {
 }
 
 const TIMES: [&str; 33] = [
-    "time", "date", "datetime", "date_time", "timestamp", "ts", "t", "day", "session", "dt", "index",
-    "timestamp_utc", "time_utc", "datetime_utc", "date_utc", "utc", "gmt_time", "local_time",
-    "open_time", "trade_date", "quote_date", "price_date", "trading_day", "bar_time", "window_start",
-    "unix", "unix_time", "unix_timestamp", "epoch", "period", "ts_event", "index_level_0", "yyyymmdd",
+    "time",
+    "date",
+    "datetime",
+    "date_time",
+    "timestamp",
+    "ts",
+    "t",
+    "day",
+    "session",
+    "dt",
+    "index",
+    "timestamp_utc",
+    "time_utc",
+    "datetime_utc",
+    "date_utc",
+    "utc",
+    "gmt_time",
+    "local_time",
+    "open_time",
+    "trade_date",
+    "quote_date",
+    "price_date",
+    "trading_day",
+    "bar_time",
+    "window_start",
+    "unix",
+    "unix_time",
+    "unix_timestamp",
+    "epoch",
+    "period",
+    "ts_event",
+    "index_level_0",
+    "yyyymmdd",
 ];
 
 const SYMBOLS: [&str; 13] = [
-    "symbol", "ticker", "asset", "sym", "instrument", "security", "ric", "tic", "act_symbol", "code",
-    "stock", "symbols", "tickers",
+    "symbol",
+    "ticker",
+    "asset",
+    "sym",
+    "instrument",
+    "security",
+    "ric",
+    "tic",
+    "act_symbol",
+    "code",
+    "stock",
+    "symbols",
+    "tickers",
 ];
 
 const KNOWN: [&str; 30] = [
-    "adj_close", "adjusted_close", "adj_open", "adj_high", "adj_low", "adj_volume", "bid", "ask", "mid",
-    "price", "vwap", "value", "rate", "funding_rate", "open_interest", "trades", "trade_count",
-    "count", "transactions", "bid_size", "ask_size", "spread", "turnover", "amount", "return", "nav",
-    "factor", "ratio", "name", "close_time",
+    "adj_close",
+    "adjusted_close",
+    "adj_open",
+    "adj_high",
+    "adj_low",
+    "adj_volume",
+    "bid",
+    "ask",
+    "mid",
+    "price",
+    "vwap",
+    "value",
+    "rate",
+    "funding_rate",
+    "open_interest",
+    "trades",
+    "trade_count",
+    "count",
+    "transactions",
+    "bid_size",
+    "ask_size",
+    "spread",
+    "turnover",
+    "amount",
+    "return",
+    "nav",
+    "factor",
+    "ratio",
+    "name",
+    "close_time",
 ];
 
 /// What a normalised name means; `None` for a name of no known meaning.
@@ -59,9 +125,8 @@ pub(crate) fn meaning(name: &str) -> Option<Meaning> {
     match name {
         "split" | "splits" | "stock_split" | "stock_splits" | "split_ratio" | "split_factor"
         | "split_coefficient" => Some(Meaning::Split),
-        "dividend" | "dividends" | "ex_dividend" | "dividend_amount" | "cash_dividend" | "div_cash" => {
-            Some(Meaning::Dividend)
-        }
+        "dividend" | "dividends" | "ex_dividend" | "dividend_amount" | "cash_dividend"
+        | "div_cash" => Some(Meaning::Dividend),
         _ => {
             let sided = ["bid_", "ask_", "adj_", "mid_"].iter().any(|side| name.starts_with(side));
             (sided || KNOWN.contains(&name)).then_some(Meaning::Known)
@@ -75,16 +140,14 @@ pub(crate) fn normalise(name: &str) -> String {
     let mut out = String::with_capacity(name.len() + 4);
     let mut before: Option<char> = None;
     for c in name.trim().chars() {
-        if !c.is_alphanumeric() {
-            if !out.is_empty() && !out.ends_with('_') {
-                out.push('_');
-            }
-        } else {
-            let begins_word = c.is_uppercase() && before.is_some_and(|c| c.is_lowercase() || c.is_ascii_digit());
-            if begins_word && !out.ends_with('_') {
+        if c.is_alphanumeric() {
+            let after_small = before.is_some_and(|c| c.is_lowercase() || c.is_ascii_digit());
+            if c.is_uppercase() && after_small && !out.ends_with('_') {
                 out.push('_');
             }
             out.extend(c.to_lowercase());
+        } else if !out.is_empty() && !out.ends_with('_') {
+            out.push('_');
         }
         before = Some(c);
     }

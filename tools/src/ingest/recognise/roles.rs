@@ -37,8 +37,16 @@ pub(crate) struct Roles {
 
 /// Columns of LEAN's quotes behind the time.
 const QUOTE: [&str; 10] = [
-    "bid_open", "bid_high", "bid_low", "bid_close", "bid_size", "ask_open", "ask_high", "ask_low",
-    "ask_close", "ask_size",
+    "bid_open",
+    "bid_high",
+    "bid_low",
+    "bid_close",
+    "bid_size",
+    "ask_open",
+    "ask_high",
+    "ask_low",
+    "ask_close",
+    "ask_size",
 ];
 
 impl Roles {
@@ -54,10 +62,16 @@ impl Roles {
         }
         let mut this = Self { columns: Vec::new(), wide_column: options.wide_column.clone() };
         let meanings = meanings(sample);
-        this.find_time(subject, sample, &meanings, &mut roles)?;
+        find_time(subject, sample, &meanings, &mut roles)?;
         if is_wide(sample, &meanings, &roles, options) {
             for (at, role) in roles.iter_mut().enumerate() {
-                let asset = || if sample.is_empty(at) && sample.names[at].is_empty() { Role::Skip } else { Role::Asset };
+                let asset = || {
+                    if sample.is_empty(at) && sample.names[at].is_empty() {
+                        Role::Skip
+                    } else {
+                        Role::Asset
+                    }
+                };
                 role.get_or_insert_with(asset);
             }
         }
@@ -75,37 +89,6 @@ impl Roles {
         Ok(this)
     }
 
-    /// The time: the first column that is named so and holds times, else a first column that does.
-    fn find_time(
-        &self,
-        subject: &Subject<'_>,
-        sample: &Sample,
-        meanings: &[Option<Meaning>],
-        roles: &mut [Option<Role>],
-    ) -> Result<(), IngestError> {
-        if roles.contains(&Some(Role::Time)) {
-            return Ok(());
-        }
-        let free = |at: &usize| roles[*at].is_none();
-        let file_date = lean::date(subject.place);
-        let named: Vec<usize> = (0..sample.width())
-            .filter(free)
-            .filter(|at| meanings[*at] == Some(Meaning::Time))
-            .collect();
-        let is_time = |at: &usize| sample.is_time(*at, None);
-        let dated = named.iter().copied().find(is_time);
-        let first = (0..sample.width().min(1)).find(|at| free(at) && sample.is_time(*at, file_date));
-        let Some(time) = dated.or(first).or(named.first().copied()) else {
-            return Err(subject.unrecognised("no column holds times of a known layout"));
-        };
-        roles[time] = Some(Role::Time);
-        let clock = named.iter().copied().find(|at| *at != time && sample.is_clock(*at));
-        if let Some(clock) = clock {
-            roles[clock] = Some(Role::Clock);
-        }
-        Ok(())
-    }
-
     fn check(&self, subject: &Subject<'_>, sample: &Sample) -> Result<(), IngestError> {
         let fields = self.fields();
         if fields.is_empty() {
@@ -114,8 +97,8 @@ impl Roles {
         }
         let mut names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
         names.sort_unstable();
-        if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(subject.unrecognised(format!("two columns are `{}`", pair[0])));
+        if let Some([name, _]) = names.array_windows().find(|[name, next]| name == next) {
+            return Err(subject.unrecognised(format!("two columns are `{name}`")));
         }
         if names.contains(&"time") {
             return Err(subject.unrecognised("two columns tell the time"));
@@ -176,6 +159,36 @@ impl Roles {
             })
         })
     }
+}
+
+/// The time: the first column that is named so and holds times, else a first column that does.
+fn find_time(
+    subject: &Subject<'_>,
+    sample: &Sample,
+    meanings: &[Option<Meaning>],
+    roles: &mut [Option<Role>],
+) -> Result<(), IngestError> {
+    if roles.contains(&Some(Role::Time)) {
+        return Ok(());
+    }
+    let free = |at: &usize| roles[*at].is_none();
+    let file_date = lean::date(subject.place);
+    let named: Vec<usize> = (0..sample.width())
+        .filter(free)
+        .filter(|at| meanings[*at] == Some(Meaning::Time))
+        .collect();
+    let is_time = |at: &usize| sample.is_time(*at, None);
+    let dated = named.iter().copied().find(is_time);
+    let first = (0..sample.width().min(1)).find(|at| free(at) && sample.is_time(*at, file_date));
+    let Some(time) = dated.or(first).or(named.first().copied()) else {
+        return Err(subject.unrecognised("no column holds times of a known layout"));
+    };
+    roles[time] = Some(Role::Time);
+    let clock = named.iter().copied().find(|at| *at != time && sample.is_clock(*at));
+    if let Some(clock) = clock {
+        roles[clock] = Some(Role::Clock);
+    }
+    Ok(())
 }
 
 /// What options say of columns.
@@ -275,7 +288,8 @@ fn is_wide(
         return format == SourceFormat::Wide;
     }
     let rest: Vec<usize> = (0..sample.width()).filter(|at| roles[*at].is_none()).collect();
-    let taken = roles.iter().flatten().any(|role| !matches!(role, Role::Time | Role::Clock | Role::Skip));
+    let taken =
+        roles.iter().flatten().any(|role| !matches!(role, Role::Time | Role::Clock | Role::Skip));
     sample.header.is_some()
         && !taken
         && !rest.is_empty()

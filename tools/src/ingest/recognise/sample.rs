@@ -37,7 +37,9 @@ impl Sample {
         let delimiter = match options.delimiter {
             Some(delimiter) => delimiter,
             None => delimiter(&lines).ok_or_else(|| {
-                subject.unrecognised("no comma, semicolon, tab or `|` separates the same number of fields")
+                subject.unrecognised(
+                    "no comma, semicolon, tab or `|` separates the same number of fields",
+                )
             })?,
         };
         let cells = fields_of(first, delimiter);
@@ -107,7 +109,8 @@ impl Sample {
     /// Whether a column holds times of a known layout.
     pub(crate) fn is_time(&self, at: usize, file_date: Option<i64>) -> bool {
         times::detect(&self.column(at), file_date).is_ok()
-            || times::detect(&self.column(at), file_date).is_err_and(|reason| reason.contains("mdy"))
+            || times::detect(&self.column(at), file_date)
+                .is_err_and(|reason| reason.contains("mdy"))
     }
 
     /// The first value of a column that is not missing, for messages.
@@ -151,7 +154,8 @@ fn fields_of(line: &[u8], delimiter: u8) -> Vec<Vec<u8>> {
 fn delimiter(lines: &[&[u8]]) -> Option<u8> {
     let lines = &lines[..lines.len().min(100)];
     let score = |delimiter: u8| {
-        let counts: Vec<usize> = lines.iter().map(|line| fields_of(line, delimiter).len()).collect();
+        let counts: Vec<usize> =
+            lines.iter().map(|line| fields_of(line, delimiter).len()).collect();
         let first = counts[0];
         let same = counts.iter().filter(|&&count| count == first && count > 1).count();
         (same * 2 > lines.len()).then_some((same, first))
@@ -164,6 +168,7 @@ fn delimiter(lines: &[&[u8]]) -> Option<u8> {
 fn is_header(cells: &[Vec<u8>]) -> bool {
     cells.iter().all(|cell| {
         let number = matches!(number::field(cell), Number::Value(_));
-        !number && times::detect(&[cell.as_slice()], None).is_err_and(|reason| !reason.contains("mdy"))
+        !number
+            && times::detect(&[cell.as_slice()], None).is_err_and(|reason| !reason.contains("mdy"))
     })
 }

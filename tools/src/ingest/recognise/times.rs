@@ -23,7 +23,8 @@ pub(crate) fn detect(fields: &[&[u8]], file_date: Option<i64>) -> Result<TimeFor
     // Of candidates that read equally many the first one counts.
     let mut best: Option<(usize, &TimeFormat)> = None;
     for candidate in &candidates {
-        let read = present.iter().filter(|field| candidate.read(field, file_date).is_some()).count();
+        let read =
+            present.iter().filter(|field| candidate.read(field, file_date).is_some()).count();
         if best.is_none_or(|(most, _)| read > most) {
             best = Some((read, candidate));
         }
@@ -71,10 +72,11 @@ fn month_or_day_first(fields: &[&[u8]]) -> Result<TimeFormat, String> {
     }
 }
 
-/// Whether all times are midnights: then they are dates, and bars are daily (or longer).
+/// Whether most times are midnights: then they are dates, and bars are daily (or longer). A time of day
+/// among them is found when rows are read.
 pub(crate) fn are_dates(civils: &[Civil], zone: &Zone) -> bool {
-    !civils.is_empty()
-        && civils.iter().all(|civil| zone.local(*civil).is_some_and(|local| local.nanos == 0))
+    let midnight = |civil: &&Civil| zone.local(**civil).is_some_and(|local| local.nanos == 0);
+    civils.iter().filter(midnight).count() * 2 > civils.len()
 }
 
 #[cfg(test)]

@@ -82,7 +82,7 @@ pub(crate) fn digits(text: &[u8]) -> Option<i64> {
 }
 
 /// Days of `YYYYMMDD`.
-pub(crate) fn compact_days(text: &[u8; 8]) -> Option<i64> {
+pub(crate) fn compact_days(text: [u8; 8]) -> Option<i64> {
     days_from_date(digits(&text[..4])?, digits(&text[4..6])?, digits(&text[6..])?)
 }
 
@@ -99,7 +99,8 @@ pub(crate) fn time_of_day(text: &[u8]) -> Option<i64> {
         Some(at) => (&text[..at], fraction_ns(&text[at + 1..])?),
         None => (text, 0),
     };
-    let (mut hour, minute, second) = match clock.split(|&byte| byte == b':').collect::<Vec<_>>()[..] {
+    let (mut hour, minute, second) = match clock.split(|&byte| byte == b':').collect::<Vec<_>>()[..]
+    {
         [hour, minute] => (two(hour)?, two(minute)?, 0),
         [hour, minute, second] => (two(hour)?, two(minute)?, two(second)?),
         [all] if all.len() == 4 => (digits(&all[..2])?, digits(&all[2..])?, 0),

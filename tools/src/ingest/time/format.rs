@@ -154,7 +154,7 @@ fn with_time(days: i64, rest: &[u8]) -> Option<Civil> {
 
 fn compact(field: &[u8]) -> Option<Civil> {
     let (date, rest) = field.split_first_chunk::<8>()?;
-    let days = compact_days(date)?;
+    let days = compact_days(*date)?;
     match rest {
         [] => Some(Civil::date(days)),
         [b' ' | b'T' | b't' | b';' | b'_' | b'-' | b':', rest @ ..] => with_time(days, rest),
@@ -197,7 +197,11 @@ fn epoch(field: &[u8], unit: EpochUnit) -> Option<Civil> {
         Some(at) => (&unsigned[..at], &unsigned[at + 1..]),
         None => (unsigned, &[][..]),
     };
-    let whole = if whole.len() == 19 { std::str::from_utf8(whole).ok()?.parse().ok()? } else { digits(whole)? };
+    let whole = if whole.len() == 19 {
+        std::str::from_utf8(whole).ok()?.parse().ok()?
+    } else {
+        digits(whole)?
+    };
     let mut ns = whole.checked_mul(unit.nanos())?;
     if !fraction.is_empty() {
         let billionths = civil::fraction_ns(fraction)?;

@@ -56,6 +56,17 @@ impl TimeReader {
         self.finish(civil)
     }
 
+    /// Place of the end of the field at `at` when it has the length of an ISO date or time. The field must
+    /// still read as one, which no field with a delimiter in it does.
+    #[inline]
+    pub(crate) fn usual_end(&self, block: &[u8], at: usize, delimiter: u8) -> Option<usize> {
+        if self.format != TimeFormat::Iso {
+            return None;
+        }
+        let ends = |len: usize| block.get(at + len) == Some(&delimiter);
+        [10, 19].into_iter().find(|len| ends(*len)).map(|len| at + len)
+    }
+
     /// Reads a date from one field and a time of day from another.
     ///
     /// # Errors
@@ -107,7 +118,7 @@ impl TimeReader {
         let (text, rest) = field.split_first_chunk::<8>()?;
         let (day, rest) = rest.split_first_chunk::<2>()?;
         if *text != self.month.text {
-            self.month = month(text)?;
+            self.month = month(*text)?;
         }
         let day = pair(*day)?;
         if day < 1 || day > self.month.len {
@@ -137,13 +148,13 @@ fn pair([tens, ones]: [u8; 2]) -> Option<i64> {
 }
 
 /// The month of `YYYY-MM-`; other separators take the general way.
-fn month(text: &[u8; 8]) -> Option<Month> {
-    let &[y0, y1, y2, y3, b'-', m0, m1, b'-'] = text else {
+fn month(text: [u8; 8]) -> Option<Month> {
+    let [y0, y1, y2, y3, b'-', m0, m1, b'-'] = text else {
         return None;
     };
     let (year, month) = (digits(&[y0, y1, y2, y3])?, digits(&[m0, m1])?);
     let first = days_from_date(year, month, 1)?;
-    Some(Month { text: *text, days_before: first - 1, len: days_in_month(year, month) })
+    Some(Month { text, days_before: first - 1, len: days_in_month(year, month) })
 }
 
 /// A time of day in a column of its own.
