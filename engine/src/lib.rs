@@ -56,7 +56,6 @@ mod error;
 mod exact;
 mod indicator;
 mod metrics;
-mod nearest;
 mod objective;
 mod params;
 mod performance;

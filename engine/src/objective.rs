@@ -3,9 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+use barrow_store::nearest;
+
 use crate::Error;
 use crate::metrics::Metrics;
-use crate::nearest::nearest;
 
 /// A figure by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

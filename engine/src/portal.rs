@@ -6,12 +6,11 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use barrow_format::{Asset, Stamp, Version};
-use barrow_store::{Derived, Lease, SeriesCache, SeriesKey};
+use barrow_store::{Derived, Lease, SeriesCache, SeriesKey, nearest};
 
 use crate::Error;
 use crate::annual::bars_per_year;
 use crate::exact::ExactSums;
-use crate::nearest::nearest;
 use crate::place::{Place, ticks_of};
 use crate::setup::key_column;
 use crate::time::TimeStyle;

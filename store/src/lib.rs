@@ -72,6 +72,7 @@ pub use catalog::{BundleEntry, Catalog};
 pub use error::{Error, HeadProblem, NameProblem, Result};
 pub use head::Head;
 pub use lease::Lease;
+pub use nearest::nearest;
 pub use panel::Panel;
 pub use pool::{BundlePool, PoolStats};
 pub use publish::{Published, Staging};

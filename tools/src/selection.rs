@@ -4,12 +4,11 @@
 use std::ops::{ControlFlow, RangeInclusive};
 
 use barrow_format::{Asset, Column, Schema, Stamp, Values};
-use barrow_store::Lease;
+use barrow_store::{Lease, nearest};
 
 use crate::filter::{Filter, Rows};
 use crate::hint::Complaint;
 use crate::instant::{When, span};
-use crate::nearest::nearest;
 
 /// Rows of a batch; also the rows that a filter judges at a time.
 const BATCH_ROWS: usize = 1 << 16;

@@ -14,8 +14,9 @@ pub use mean_reversion::MeanReversion;
 pub use momentum::Momentum;
 pub use sma_cross::SmaCross;
 
+use barrow_store::nearest;
+
 use crate::Error;
-use crate::nearest::nearest;
 use crate::params::{Params, Value};
 use crate::strategy::Strategy;
 use given::Given;

@@ -1,11 +1,11 @@
 //! From tokens to a condition whose kinds fit.
 
 use barrow_format::{LogicalType, Schema};
+use barrow_store::nearest;
 
 use super::lex::{Kind, Token};
 use super::{Comparison, Number, Operation, Problem, Truth, divisor};
 use crate::instant::When;
-use crate::nearest::nearest;
 
 /// Deeper than anybody writes; keeps hostile input from exhausting the stack.
 const DEPTH_MAX: usize = 64;
