@@ -22,7 +22,11 @@ pub fn ingest_csv(input: &[u8]) {
         ingest::run(&catalog, name, std::slice::from_ref(&source), &options, &())
     };
     let strict = run("strict", Mode::Strict);
-    assert_eq!(strict.is_ok(), catalog.lease("strict").is_ok(), "published exactly when it succeeded");
+    assert_eq!(
+        strict.is_ok(),
+        catalog.lease("strict").is_ok(),
+        "published exactly when it succeeded"
+    );
     let lenient = run("lenient", Mode::Lenient);
     if strict.is_ok() {
         assert!(lenient.is_ok(), "what strict ingestion takes, lenient ingestion takes");
