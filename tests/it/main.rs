@@ -1,7 +1,9 @@
 //! Barrow's promises, one module each.
 
+mod cli;
 mod contracts;
 mod corruption;
+mod families;
 mod golden;
 mod guides;
 mod lookahead;

@@ -5,7 +5,6 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
@@ -74,7 +73,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn run_args(args: Vec<OsString>) -> ExitStatus {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => return hint::report_usage(&error),
     };
     let shared = &cli.shared;
     let verbosity = match (shared.quiet, shared.verbose) {
@@ -113,16 +112,6 @@ fn dispatch(command: &Command, invocation: &Invocation) -> anyhow::Result<ExitSt
         Command::Sweep(args) => sweep::run(args, invocation),
         Command::Demo(args) => demo::run(args, invocation),
         Command::Completions(args) => completions::run(args, invocation, Cli::command()),
-    }
-}
-
-/// Prints what clap has to say: help and version on stdout with status 0, mistakes on stderr with 2.
-fn usage(error: &clap::Error) -> ExitStatus {
-    // A reader that went away before the help was out is no failure.
-    let _ = error.print();
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitStatus::Done,
-        _ => ExitStatus::Failed,
     }
 }
 

@@ -8,12 +8,14 @@ use std::fmt;
 use std::io;
 
 use barrow_engine::Error as EngineError;
+use barrow_format::Error as FormatError;
 use barrow_store::Error as StoreError;
+use clap::error::ErrorKind;
 
 use crate::filter::{FilterError, Problem};
 use crate::ingest::IngestError;
 use crate::invocation::Invocation;
-use crate::printer::Tone;
+use crate::printer::{Printer, Tone, Verbosity};
 use crate::status::ExitStatus;
 
 /// A failure that a command words itself, with the next step for the user.
@@ -66,6 +68,40 @@ pub(crate) fn report(error: &anyhow::Error, invocation: &Invocation) -> ExitStat
         printer.complain(format_args!("\n{} {hint}", printer.err("hint:", Tone::Accent)));
     }
     status(error)
+}
+
+/// Prints what the parser of the command line has to say: help and version on stdout with status 0,
+/// mistakes on stderr, in the words of all other errors, with status 2.
+pub(crate) fn report_usage(error: &clap::Error) -> ExitStatus {
+    if !error.use_stderr() {
+        // A reader that went away before the help was out is no failure.
+        let _ = error.print();
+        return ExitStatus::Done;
+    }
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let _ = error.print();
+        return ExitStatus::Failed;
+    }
+    let printer = Printer::new(Verbosity::Normal, false);
+    let text = error.render().to_string().replace('\'', "`");
+    let (mut said, mut hints, mut usage) = (Vec::new(), Vec::new(), None);
+    for line in text.lines().map(str::trim_end).filter(|line| !line.is_empty()) {
+        let inner = line.trim_start();
+        if let Some(hint) = inner.strip_prefix("tip: ") {
+            hints.push(hint.to_owned());
+        } else if let Some(rest) = inner.strip_prefix("Usage: ") {
+            usage = Some(format!("the usage is `{rest}`"));
+        } else if !inner.starts_with("For more information") {
+            said.push(line.strip_prefix("error: ").unwrap_or(line));
+        }
+    }
+    hints.extend(usage);
+    if hints.is_empty() {
+        hints.push("`--help` says what can stand there".to_owned());
+    }
+    let (bad, accent) = (printer.err("error:", Tone::Bad), printer.err("hint:", Tone::Accent));
+    printer.complain(format_args!("{bad} {}\n\n{accent} {}", said.join("\n"), hints.join("; ")));
+    ExitStatus::Failed
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
@@ -140,8 +176,14 @@ fn store_hint(error: &StoreError, invocation: &Invocation) -> Option<String> {
         StoreError::Locked { .. } => {
             "wait until the other writer is done; readers need not wait".to_owned()
         }
-        StoreError::Corrupt { path, .. } | StoreError::Mismatch { path, .. } => {
-            format!("`barrow verify {}` names every damaged place", path.display())
+        StoreError::Corrupt { source, .. }
+            if matches!(**source, FormatError::Magic { .. } | FormatError::TooShort { .. }) =>
+        {
+            "bundle files are made by `barrow ingest NAME FILES`, which reads files of other kinds"
+                .to_owned()
+        }
+        StoreError::Corrupt { .. } | StoreError::Mismatch { .. } => {
+            "take the file from a copy, or ingest its sources again".to_owned()
         }
         StoreError::Head { .. } => {
             "open a version by its hash as `NAME@VERSION`; ingesting anew repairs the page"

@@ -24,17 +24,16 @@ pub(crate) struct When {
 /// The text names no date or time.
 #[derive(Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
-    "`{text}` is no date or time: write `2012-01-03`, `2012-01`, `2012`, or `2012-01-03T14:30:00Z` (UTC where no offset is given)"
+    "no date or time: write `2012-01-03`, `2012-01`, `2012`, or `2012-01-03T14:30:00Z` \
+     (UTC without an offset)"
 )]
-pub(crate) struct NotAnInstant {
-    text: String,
-}
+pub(crate) struct NotAnInstant;
 
 impl std::str::FromStr for When {
     type Err = NotAnInstant;
 
     fn from_str(text: &str) -> Result<Self, NotAnInstant> {
-        parse(text).ok_or_else(|| NotAnInstant { text: text.to_owned() })
+        parse(text).ok_or(NotAnInstant)
     }
 }
 

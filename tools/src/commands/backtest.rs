@@ -22,8 +22,8 @@ use crate::table::print_facts;
 const EXAMPLES: &str = "\
 Examples:
   barrow backtest us-daily --strategy sma-cross --param fast=10 --param slow=50
-  barrow backtest us-daily --strategy momentum --commission bps:10 --slippage bps:5 --report run.html
-  barrow backtest us-daily --strategy buy-and-hold --assets AAPL --from 2010 --to 2012 --json";
+  barrow backtest us-daily --strategy momentum --commission bps:10 --report run.html
+  barrow backtest us-daily --strategy buy-and-hold --assets AAPL --from 2010 --json";
 
 /// Run a strategy over a bundle
 ///

@@ -17,7 +17,7 @@ use crate::status::ExitStatus;
 /// Name of the bundle that the demo makes.
 const BUNDLE: &str = "demo";
 
-/// Show everything on real prices, in seconds: ingest, verify, pool, backtest, sweep, report
+/// Show everything on real prices: ingest, verify, query, backtest, sweep, report
 ///
 /// Ingests five US shares (12,154 daily bars, public domain, shipped inside the command) and runs what the
 /// other commands run. Works in a directory of its own below the system's temporary one, or in --root.

@@ -211,6 +211,7 @@ fn write(
     let mut output = output(format, shape, file.writer()?, invocation.printer)?;
     let mut rows = 0;
     selection.stream(&mut |batch| {
+        crate::interrupt::check()?;
         rows += batch.time.len() as u64;
         bar.set_position(bar.position() + batch.time.len() as u64);
         output.write(batch)

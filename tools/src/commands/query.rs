@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use crate::hint::Complaint;
+use crate::interrupt;
 use crate::invocation::Invocation;
 use crate::numbers::count_len;
 use crate::output::{Format, Shape, WholeFile, output};
@@ -56,12 +57,12 @@ pub(crate) fn run(args: &QueryArgs, invocation: &Invocation) -> anyhow::Result<E
     let rows = match &args.out {
         Some(path) => {
             let file = WholeFile::begin(path)?;
-            let rows = write(&selection, format, file.writer()?, invocation)?;
+            let rows = write(&selection, format, file.writer()?, true, invocation)?;
             file.publish()?;
             printer.say(format_args!("{} rows to `{}`", count_len(rows), path.display()));
             rows
         }
-        None => write(&selection, format, std::io::stdout(), invocation)?,
+        None => write(&selection, format, std::io::stdout(), false, invocation)?,
     };
     if rows == 0 {
         printer.say(printer.err("no rows", Tone::Faint));
@@ -92,11 +93,15 @@ fn write(
     selection: &Selection<'_>,
     format: Format,
     sink: impl Write + Send,
+    is_file: bool,
     invocation: &Invocation,
 ) -> anyhow::Result<usize> {
     let mut output = output(format, Shape::of(selection), sink, invocation.printer)?;
     let mut rows = 0;
     selection.stream(&mut |batch| {
+        if is_file {
+            interrupt::check()?;
+        }
         rows += batch.time.len();
         output.write(batch)
     })?;

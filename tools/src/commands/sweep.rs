@@ -12,6 +12,7 @@ use indicatif::ProgressBar;
 
 use super::backtest::{SettingArgs, strategies_help};
 use crate::hint::Complaint;
+use crate::interrupt::{self, Interrupted};
 use crate::invocation::Invocation;
 use crate::metrics::{name, text, text_of};
 use crate::numbers::{count, count_len, fixed, float, float_len, rate, seconds};
@@ -24,8 +25,8 @@ use crate::table::{Align, Sheet};
 const EXAMPLES: &str = "\
 Examples:
   barrow sweep us-daily --strategy sma-cross --param fast=2..20:2 --param slow=25..70:5
-  barrow sweep us-daily --strategy momentum --param top=1,2,5 --objective calmar --out trials.parquet
-  barrow sweep us-daily --strategy sma-cross --param fast=2..40 --param slow=50..200:10 --report sweep.html";
+  barrow sweep us-daily -s momentum -p top=1,2,5 --objective calmar --out trials.parquet
+  barrow sweep us-daily -s sma-cross -p fast=2..40 -p slow=50..200:10 --report sweep.html";
 
 /// Run a strategy at every point of a space of parameters
 ///
@@ -84,6 +85,12 @@ pub(crate) fn run(args: &SweepArgs, invocation: &Invocation) -> anyhow::Result<E
     let report = search.run(&bar);
     bar.finish_and_clear();
     let report = report?;
+    if report.not_run > 0 {
+        let (run, all) = (count_len(report.trials.len()), count(space.len()));
+        return Err(
+            anyhow::Error::new(Interrupted).context(format!("only {run} of {all} points were run"))
+        );
+    }
     if let (Some(path), Some(format)) = (&args.out, format) {
         write_trials(&report, path, format)?;
         let trials = count_len(report.trials.len());
@@ -125,8 +132,11 @@ impl Search<'_> {
     /// Those of the engine.
     pub(crate) fn run(self, bar: &ProgressBar) -> Result<SweepReport, barrow_engine::Error> {
         let progress = |progress: Progress| bar.set_position(progress.done);
-        let sweep =
-            Sweep { progress: Some(&progress), ..Sweep::new(self.backtest, self.objective) };
+        let sweep = Sweep {
+            progress: Some(&progress),
+            cancel: Some(interrupt::flag()),
+            ..Sweep::new(self.backtest, self.objective)
+        };
         let workers = Workers::shared(self.workers)?;
         sweep.run(self.lease, self.strategy, self.space, self.cache, &workers)
     }

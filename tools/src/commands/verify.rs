@@ -4,12 +4,12 @@ use std::io::Write;
 use std::time::Instant;
 
 use barrow_engine::Workers;
-use barrow_store::{Lease, Verification};
+use barrow_store::{Error, Lease, Verification};
 use serde::Serialize;
 
 use crate::invocation::Invocation;
 use crate::numbers::{bytes, count, count_len, duration, float};
-use crate::printer::Tone;
+use crate::printer::{Printer, Tone};
 use crate::status::ExitStatus;
 
 /// Check every byte of a bundle against its SHA-256 digests
@@ -33,7 +33,7 @@ pub(crate) struct VerifyArgs {
 struct Answer {
     ok: bool,
     bundle: String,
-    version: String,
+    version: Option<String>,
     series: u64,
     bytes: u64,
     elapsed_seconds: f64,
@@ -42,16 +42,21 @@ struct Answer {
 
 #[derive(Serialize)]
 struct Bad {
-    section: String,
+    section: Option<String>,
     column: Option<String>,
     symbol: Option<String>,
-    offset: u64,
+    offset: Option<u64>,
     problem: String,
 }
 
 pub(crate) fn run(args: &VerifyArgs, invocation: &Invocation) -> anyhow::Result<ExitStatus> {
     let printer = invocation.printer;
-    let lease = invocation.catalog().lease(&args.bundle)?;
+    let lease = match invocation.catalog().lease(&args.bundle) {
+        Err(error @ (Error::Corrupt { .. } | Error::Mismatch { .. })) => {
+            return unopenable(&args.bundle, &error, printer);
+        }
+        other => other?,
+    };
     let threads = args.threads.unwrap_or_else(Workers::available).max(1);
     let started = Instant::now();
     let outcome = lease.verify(threads);
@@ -88,6 +93,33 @@ pub(crate) fn run(args: &VerifyArgs, invocation: &Invocation) -> anyhow::Result<
     Ok(if outcome.ok() { ExitStatus::Done } else { ExitStatus::No })
 }
 
+/// Says that a bundle is damaged so badly that it cannot even be opened.
+fn unopenable(bundle: &str, error: &Error, printer: Printer) -> anyhow::Result<ExitStatus> {
+    let mut problem = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(next) = cause {
+        problem = format!("{problem}: {next}");
+        cause = next.source();
+    }
+    if printer.json {
+        printer.json(&Answer {
+            ok: false,
+            bundle: bundle.to_owned(),
+            version: None,
+            series: 0,
+            bytes: 0,
+            elapsed_seconds: 0.0,
+            bad: vec![Bad { section: None, column: None, symbol: None, offset: None, problem }],
+        })?;
+    } else {
+        let mut out = printer.stdout();
+        writeln!(out, "{}  {bundle} cannot be opened", printer.out("DAMAGED", Tone::Bad))?;
+        writeln!(out, "  {problem}")?;
+        out.flush()?;
+    }
+    Ok(ExitStatus::No)
+}
+
 /// A rate in decimal gigabytes, as disks and memory are rated.
 pub(crate) fn bytes_rate(amount: u64, seconds: f64) -> String {
     format!("{:.2} GB/s", float(amount) / seconds.max(1e-9) / 1e9)
@@ -95,16 +127,16 @@ pub(crate) fn bytes_rate(amount: u64, seconds: f64) -> String {
 
 fn answer(lease: &Lease, outcome: &Verification, elapsed_seconds: f64) -> Answer {
     let bad = outcome.bad.iter().map(|defect| Bad {
-        section: defect.section.to_string(),
+        section: Some(defect.section.to_string()),
         column: defect.column.clone(),
         symbol: defect.symbol.clone(),
-        offset: defect.offset,
+        offset: Some(defect.offset),
         problem: defect.problem.to_string(),
     });
     Answer {
         ok: outcome.ok(),
         bundle: lease.name().to_owned(),
-        version: lease.version().to_string(),
+        version: Some(lease.version().to_string()),
         series: outcome.series,
         bytes: outcome.bytes,
         elapsed_seconds,

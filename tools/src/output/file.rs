@@ -25,13 +25,18 @@ impl WholeFile {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
+        let say = || format!("cannot create a file in `{}`", folder.display());
+        // Asked first for the system's own words: those of a temporary file name that file.
+        folder.metadata().with_context(say)?;
+        crate::interrupt::flag();
         let mut builder = tempfile::Builder::new();
         builder.prefix(".barrow-").suffix(".tmp");
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         let file = builder
             .tempfile_in(folder)
-            .with_context(|| format!("cannot create a file in `{}`", folder.display()))?;
+            .map_err(|error| io::Error::from(error.kind()))
+            .with_context(say)?;
         Ok(Self { path: path.to_owned(), file })
     }
 
