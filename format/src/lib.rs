@@ -56,6 +56,7 @@ mod codec;
 mod digest;
 mod error;
 pub mod frozen;
+mod meter;
 mod open;
 pub mod record;
 mod schema;

@@ -3,8 +3,8 @@
 use crate::{
     BundleSpec, Stats, Version,
     frozen::ZONE_ROWS,
+    meter::SeriesSummary,
     record::{AssetRecord, ColumnRecord, GAP_FREE, RAW, SeriesRecord, ZoneRecord},
-    series::SeriesSummary,
     version::VersionBuilder,
 };
 
