@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::sync::Arc;
 
+use barrow_format::Digest;
 use barrow_tests::{barrow, barrow_at, checkout};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde_json::Value;
@@ -470,17 +471,17 @@ fn trials_go_to_files() {
     let json: Value = serde_json::from_slice(&json).expect("JSON");
     assert_eq!(json["trials"].as_array().map(Vec::len), Some(6));
     let bytes = fs::read(place.path().join("trials.parquet")).expect("a file");
-    let reader = SerializedFileReader::new(parquet_bytes(bytes)).expect("a Parquet file");
+    let reader = SerializedFileReader::new(parquet_bytes(&bytes)).expect("a Parquet file");
     assert_eq!(reader.metadata().file_metadata().num_rows(), 6);
     let first = reader.get_row_iter(None).expect("rows").next().expect("one").expect("a row");
     assert!(first.to_string().starts_with("{fast: 1, slow: 2, final_equity:"), "{first}");
 }
 
 /// Bytes that the Parquet reader reads from.
-fn parquet_bytes(bytes: Vec<u8>) -> fs::File {
+fn parquet_bytes(bytes: &[u8]) -> fs::File {
     use std::io::{Seek, Write};
     let mut file = tempfile::tempfile().expect("a temporary file");
-    file.write_all(&bytes).expect("bytes in it");
+    file.write_all(bytes).expect("bytes in it");
     file.rewind().expect("its beginning");
     file
 }
@@ -522,10 +523,9 @@ fn the_demo_shows_everything() {
 
 #[test]
 fn the_shipped_data_is_what_its_page_says() {
-    use sha2::{Digest, Sha256};
     let folder = checkout().join("tools/demo");
     let bytes = fs::read(folder.join("stocks.csv.gz")).expect("the data");
-    let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = Digest::of(&bytes).to_string();
     let page = fs::read_to_string(folder.join("README.md")).expect("its page");
     assert!(page.contains(&digest), "tools/demo/README.md names {digest}");
     let mut text = String::new();

@@ -26,6 +26,8 @@ pub mod report;
 mod selection;
 mod status;
 mod table;
+#[cfg(test)]
+mod testing;
 
 pub use crate::cli::run;
 pub use crate::status::ExitStatus;

@@ -106,3 +106,6 @@ pub(crate) fn output<'a, W: Write + Send + 'a>(
         Format::Arrow => Box::new(arrow::ArrowOutput::new(&shape, sink)?),
     })
 }
+
+#[cfg(test)]
+mod tests;

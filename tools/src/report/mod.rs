@@ -209,4 +209,6 @@ impl Report {
 }
 
 #[cfg(test)]
+mod run_tests;
+#[cfg(test)]
 mod tests;

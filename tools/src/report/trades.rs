@@ -70,10 +70,11 @@ pub(super) fn trades(performance: &Performance) -> Vec<Trade> {
     for fill in &performance.fills {
         let holding = &mut holdings[fill.asset.index()];
         let before = holding.quantity;
-        let reverses = before != 0.0 && (before > 0.0) != (before + fill.quantity > 0.0);
-        let closing = if reverses { -before } else { 0.0 };
+        let after = before + fill.quantity;
+        let closes = before != 0.0 && (after == 0.0 || (before > 0.0) != (after > 0.0));
+        let closing = if closes { -before } else { 0.0 };
         let share = closing / fill.quantity;
-        if reverses {
+        if closes {
             holding.take(closing, fill.price, fill.commission * share);
             found.push(holding.trade(fill.asset, Some(fill.time), before > 0.0));
             *holding = Holding::default();
