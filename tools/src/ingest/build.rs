@@ -40,8 +40,6 @@ pub(crate) fn publish(
 ) -> Result<Published, IngestError> {
     let spec = spec(context, places, draft)?;
     let staging = catalog.stage(name)?;
-    let series = spec.assets.len() * spec.schema.columns().len();
-    context.progress.begin(Phase::Writing, u64::try_from(series).unwrap_or(0));
     let writer = BundleWriter::new(spec, staging.sink())?;
     write(&writer)?;
     let written = writer.finish()?;

@@ -12,7 +12,7 @@ use super::archive;
 use super::check::Checks;
 use super::csv::{Parser, line_at};
 use super::error::IngestError;
-use super::layout::{Layout, field_names};
+use super::layout::{Layout, Slot, field_names};
 use super::options::{IngestOptions, SourceFormat};
 use super::parquet;
 use super::pattern;
@@ -111,6 +111,11 @@ impl<'a> Context<'a> {
         Ok(this)
     }
 
+    /// Whether every source is a text of one asset without actions, as far as the first one tells.
+    pub(crate) fn has_an_asset_a_file(&self) -> bool {
+        self.template.as_ref().is_some_and(|layout| is_an_asset_a_file(layout))
+    }
+
     /// Whether files of different granularity are an error.
     pub(crate) fn one_granularity(&self) -> bool {
         self.options.frequency.is_none()
@@ -202,6 +207,12 @@ impl<'a> Context<'a> {
             format!("its name gives the symbol `{symbol}`, and symbols have 1 to 255 bytes");
         Err(IngestError::Unrecognised { file: source.name.clone(), reason })
     }
+}
+
+/// Whether all rows of a source are of one asset, and nothing in them but times and numbers.
+pub(crate) fn is_an_asset_a_file(layout: &Layout) -> bool {
+    let simple = |slot: &Slot| !matches!(slot, Slot::Symbol | Slot::Split | Slot::Dividend);
+    layout.wide.is_none() && layout.slots.iter().all(simple)
 }
 
 /// Whether a source has the layout of another: the same header, and a first row that reads.

@@ -29,6 +29,8 @@ const PIECE: u64 = 8 << 20;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Piece {
     Whole,
+    /// As [`Piece::Whole`], of a source whose digest is known.
+    Again,
     /// The lines that begin within these bytes.
     Range {
         start: u64,
@@ -109,7 +111,7 @@ pub(crate) fn run(
         (Piece::Range { start, end }, _) => reading.range(start, end, scratch)?,
         (Piece::Whole, Kind::Gzip) => reading.gzip()?,
         (Piece::Whole, Kind::Zip) => reading.zip()?,
-        (Piece::Whole, _) => reading.file(scratch)?,
+        (Piece::Whole | Piece::Again, _) => reading.file(job.piece, scratch)?,
     }
     Ok(reading.report)
 }
@@ -142,13 +144,15 @@ impl Text<'_> {
 
 impl Reading<'_, '_, '_> {
     /// A file that is read at once.
-    fn file(&mut self, scratch: &mut Vec<u8>) -> Result<(), Fault> {
+    fn file(&mut self, piece: Piece, scratch: &mut Vec<u8>) -> Result<(), Fault> {
         let path = &self.source.path;
         scratch.clear();
         let mut file = File::open(path).map_err(io_error("open", path))?;
         scratch.reserve(usize::try_from(self.source.bytes).unwrap_or(0) + 2);
         file.read_to_end(scratch).map_err(io_error("read", path))?;
-        self.report.digest = Some(Digest::of(scratch));
+        if piece == Piece::Whole {
+            self.report.digest = Some(Digest::of(scratch));
+        }
         if scratch.last().is_some_and(|&byte| byte != b'\n') {
             scratch.push(b'\n');
         }

@@ -10,6 +10,7 @@ use super::columns::{BadRow, Cells, Chunk};
 use super::context::Context;
 use super::error::{IngestError, Problem};
 use super::job::Job;
+use super::progress::Phase;
 use super::read::{self, Ended, Places};
 use super::settle::{Fault, row_text, time_text};
 
@@ -111,6 +112,7 @@ impl Table {
     ) -> Result<(), IngestError> {
         let columns = context.fields.len() + 1;
         let tasks = self.assets.len() * columns;
+        context.progress.begin(Phase::Writing, u64::try_from(tasks).unwrap_or(0));
         (0..tasks)
             .into_par_iter()
             .map_init(Buffers::default, |buffers, task| {

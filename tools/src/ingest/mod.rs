@@ -17,6 +17,7 @@ mod check;
 mod columns;
 mod context;
 mod csv;
+mod direct;
 mod error;
 mod external;
 mod frequency;
@@ -110,23 +111,42 @@ impl Ingestion<'_> {
         for skipped in &found.skipped {
             self.progress.note(&format!("passed over: {skipped}"));
         }
-        let total = context.sources.iter().map(|source| source.bytes).sum();
-        self.progress.begin(Phase::Reading, total);
-        let outcome = match memory::read(&context, job::jobs(&context)) {
-            Ok((places, chunks)) => {
-                let table = Table::arrange(&context, &places, chunks)?;
-                self.publish_table(&context, &places, table, actions)?
-            }
-            Err(Ended::Failed(error)) => return Err(error),
-            Err(Ended::OverBudget) => {
-                self.progress.note("rows exceed the memory allowed: sorting them on disk");
-                context.settler.rejected.store(0, std::sync::atomic::Ordering::Relaxed);
-                self.progress.begin(Phase::Reading, total);
-                let (places, sorted) = external::read(&context, self.catalog, job::jobs(&context))?;
-                self.publish_sorted(&context, &places, sorted, actions)?
-            }
+        let jobs = job::jobs(&context);
+        let direct = if direct::is_open(&context, &jobs, !actions.is_empty()) {
+            direct::publish(&context, self.catalog, self.name, jobs.clone())?
+        } else {
+            None
+        };
+        let outcome = match direct {
+            Some(direct) => Outcome::of(&direct),
+            None => self.through_memory(&context, jobs, actions)?,
         };
         Ok(summary::summarise(self.name, &context, found.skipped, outcome, begun.elapsed()))
+    }
+
+    /// Reads all rows before the first is written: into memory, or sorted on disk.
+    fn through_memory(
+        &self,
+        context: &Context<'_>,
+        jobs: Vec<job::Job>,
+        actions: Vec<actions::Action>,
+    ) -> Result<Outcome, IngestError> {
+        let total = context.sources.iter().map(|source| source.bytes).sum();
+        self.progress.begin(Phase::Reading, total);
+        match memory::read(context, jobs.clone()) {
+            Ok((places, chunks)) => {
+                let table = Table::arrange(context, &places, chunks)?;
+                self.publish_table(context, &places, table, actions)
+            }
+            Err(Ended::Failed(error)) => Err(error),
+            Err(Ended::OverBudget) => {
+                self.progress.note("rows exceed the memory allowed: sorting them on disk");
+                context.settler.forget_rejects();
+                self.progress.begin(Phase::Reading, total);
+                let (places, sorted) = external::read(context, self.catalog, jobs)?;
+                self.publish_sorted(context, &places, sorted, actions)
+            }
+        }
     }
 
     fn publish_table(

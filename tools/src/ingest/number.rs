@@ -79,6 +79,7 @@ fn within_eight(word: u64) -> Option<(u64, usize, usize)> {
 }
 
 /// [`leading`] for what does not end within eight bytes, for negative numbers, and for the last bytes.
+#[inline(never)]
 fn digit_by_digit(bytes: &[u8], at: usize) -> Option<(f64, usize)> {
     let mut text = bytes.get(at..)?;
     let len = text.len();
@@ -228,7 +229,8 @@ mod tests {
 
     #[test]
     fn eight_bytes_are_read_as_their_digits() {
-        let cases: &[(&[u8; 8], Option<(u64, usize, usize)>)] = &[
+        type Case = (&'static [u8; 8], Option<(u64, usize, usize)>);
+        let cases: &[Case] = &[
             (b"1,234567", Some((1, 0, 1))),
             (b"250.13,2", Some((25_013, 2, 6))),
             (b"1234567,", Some((1_234_567, 0, 7))),

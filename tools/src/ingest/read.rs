@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use barrow_format::Digest;
 use hashbrown::HashMap;
 use rayon::prelude::*;
 
@@ -98,6 +99,13 @@ pub(crate) fn run<T: Send>(
 }
 
 impl Places {
+    /// Places of sources that one job each reads, before they are read.
+    pub(crate) fn planned(jobs: Vec<Job>, digests: impl Iterator<Item = Digest>) -> Self {
+        let report = |digest| Report { digest: Some(digest), ..Report::default() };
+        let bases = vec![0; jobs.len()];
+        Self { jobs, reports: digests.map(report).collect(), bases }
+    }
+
     /// The name of the file, and of the member of an archive, that a job reads.
     pub(crate) fn label(&self, context: &Context<'_>, job: usize, member: u32) -> String {
         let source = &context.sources[self.jobs[job].source];

@@ -107,6 +107,11 @@ impl Settler<'_> {
         Ok(chunk)
     }
 
+    /// Begins to count anew.
+    pub(crate) fn forget_rejects(&self) {
+        self.rejected.store(0, Ordering::Relaxed);
+    }
+
     /// Counts `more` rejects.
     pub(crate) fn count_rejects(&self, more: usize) -> Result<(), Fault> {
         let more = u64::try_from(more).unwrap_or(u64::MAX);

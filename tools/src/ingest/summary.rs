@@ -8,6 +8,7 @@ use barrow_store::Published;
 use serde::Serialize;
 
 use super::context::Context;
+use super::direct::Direct;
 
 /// What an ingestion did. Serialised, it is the JSON of `ingest --json`.
 #[derive(Clone, Debug, Serialize)]
@@ -63,6 +64,23 @@ pub(crate) struct Outcome {
     pub(crate) adjustments: u64,
     pub(crate) unused_actions: u64,
     pub(crate) rejects_file: Option<PathBuf>,
+}
+
+impl Outcome {
+    /// What the direct road came to: it takes no bad rows and no actions.
+    pub(crate) fn of(direct: &Direct) -> Self {
+        let Direct { published, assets, rows, frequency } = *direct;
+        Self {
+            published,
+            assets,
+            rows,
+            rejected: 0,
+            frequency,
+            adjustments: 0,
+            unused_actions: 0,
+            rejects_file: None,
+        }
+    }
 }
 
 pub(crate) fn summarise(

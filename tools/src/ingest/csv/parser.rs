@@ -145,7 +145,7 @@ impl<'l> Parser<'l> {
                     };
                     date = at..end;
                     if !self.has_clock {
-                        self.row.time = self.times.read(&block[at..end]).ok()?;
+                        self.row.time = self.times.quick(&block[at..end])?;
                     }
                     at = end;
                 }

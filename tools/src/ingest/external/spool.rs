@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use super::super::context::Context;
 use super::super::error::IngestError;
 use super::super::memory::{Narrow, narrow};
+use super::super::progress::Phase;
 use super::super::source::io_error;
 use super::SortedAsset;
 use super::run::Record;
@@ -61,6 +62,8 @@ impl Spool {
         writer: &BundleWriter<'_, S>,
     ) -> Result<(), IngestError> {
         let io = io_error("read a file in", &self.folder);
+        let series = assets.len() * self.columns.len();
+        context.progress.begin(Phase::Writing, u64::try_from(series).unwrap_or(0));
         (0..self.columns.len()).into_par_iter().try_for_each(|column| {
             let physical = match column.checked_sub(1) {
                 None => PhysicalType::I64,

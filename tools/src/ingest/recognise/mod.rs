@@ -48,7 +48,10 @@ pub(crate) fn recognise(
     subject: &Subject<'_>,
     options: &IngestOptions,
 ) -> Result<Layout, IngestError> {
-    let sample = Sample::of(subject, options)?;
+    let mut sample = Sample::of(subject, options)?;
+    if sample.header.is_none() && options.columns.is_none() {
+        roles::name_by_place(subject, &mut sample)?;
+    }
     let roles = Roles::assign(subject, &sample, options)?;
     let file_date = lean::date(subject.place);
     let zone = zone(options)?;

@@ -57,9 +57,6 @@ impl Roles {
     ) -> Result<Self, IngestError> {
         let mut roles: Vec<Option<Role>> = vec![None; sample.width()];
         told(subject, sample, options, &mut roles)?;
-        if sample.header.is_none() && options.columns.is_none() {
-            by_place(subject, sample, &mut roles)?;
-        }
         let mut this = Self { columns: Vec::new(), wide_column: options.wide_column.clone() };
         let meanings = meanings(sample);
         find_time(subject, sample, &meanings, &mut roles)?;
@@ -231,26 +228,26 @@ fn told(
     Ok(())
 }
 
-/// What columns without names are, by their number and what they hold.
-fn by_place(
-    subject: &Subject<'_>,
-    sample: &Sample,
-    roles: &mut [Option<Role>],
-) -> Result<(), IngestError> {
+/// Names the columns of a source that has no header, by their number and what they hold.
+///
+/// # Errors
+///
+/// When they are in no known order.
+pub(crate) fn name_by_place(subject: &Subject<'_>, sample: &mut Sample) -> Result<(), IngestError> {
     let file_date = lean::date(subject.place);
     let (width, time) = (sample.width(), sample.is_time(0, file_date));
     let clock = width > 1 && !sample.is_numeric(1) && sample.is_clock(1);
     let text = |at: usize| !sample.is_numeric(at) && !sample.is_time(at, None);
-    let bars = &STANDARD[..];
-    let (heads, tail): (&[Role], &[&str]) = match width {
-        5 if time => (&[Role::Time], &bars[..4]),
-        6 if time && clock => (&[Role::Time, Role::Clock], &bars[..4]),
-        6 if time => (&[Role::Time], bars),
-        6 if text(0) && sample.is_time(1, None) => (&[Role::Symbol, Role::Time], &bars[..4]),
-        7 if time && clock => (&[Role::Time, Role::Clock], bars),
-        7 if time && text(1) => (&[Role::Time, Role::Symbol], bars),
-        7 if text(0) && sample.is_time(1, None) => (&[Role::Symbol, Role::Time], bars),
-        11 if time => (&[Role::Time], &QUOTE),
+    let second_is_time = width > 1 && sample.is_time(1, None);
+    let (heads, tail): (&[&str], &[&str]) = match width {
+        5 if time => (&["time"], &STANDARD[..4]),
+        6 if time && clock => (&["date", "time"], &STANDARD[..4]),
+        6 if time => (&["time"], &STANDARD),
+        6 if text(0) && second_is_time => (&["symbol", "time"], &STANDARD[..4]),
+        7 if time && clock => (&["date", "time"], &STANDARD),
+        7 if time && text(1) => (&["time", "symbol"], &STANDARD),
+        7 if text(0) && second_is_time => (&["symbol", "time"], &STANDARD),
+        11 if time => (&["time"], &QUOTE),
         _ => {
             return Err(subject.unrecognised(format!(
                 "it has no header, and its {width} columns are none of: time, open, high, low, close, \
@@ -258,10 +255,7 @@ fn by_place(
             )));
         }
     };
-    let tail = tail.iter().map(|name| Role::Field((*name).to_owned()));
-    for (role, found) in roles.iter_mut().zip(heads.iter().cloned().chain(tail)) {
-        role.get_or_insert(found);
-    }
+    sample.names = heads.iter().chain(tail).map(|name| (*name).to_owned()).collect();
     Ok(())
 }
 

@@ -19,6 +19,7 @@ fn described(path: &str, text: &str) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table of families")]
 fn every_family_is_told_by_its_first_lines() {
     let bars = "open, high, low, close, volume";
     let iso = "times `YYYY-MM-DD[ HH:MM:SS]`";
@@ -221,6 +222,19 @@ fn options_overrule_what_is_recognised() {
     let adjusted = super::super::Adjusted::Drop;
     let dropped = IngestOptions { adjusted, ..IngestOptions::default() };
     assert_eq!(recognised("x.csv", yahoo, &dropped).unwrap().fields.len(), 1);
+
+    let quote = "20070101 00:00,1.3,1.4,1.2,1.3,0,1.3,1.4,1.2,1.35,0\n";
+    let mapped = IngestOptions {
+        map: vec![("close".into(), "ask_close".into())],
+        drop: vec!["bid_size".into()],
+        ..IngestOptions::default()
+    };
+    let layout = recognised("forex/eurusd.csv", quote, &mapped).unwrap();
+    assert!(
+        layout
+            .describe()
+            .contains("columns close, ask_high, ask_low, ask_open, ask_size, bid_close")
+    );
 
     let zone = IngestOptions { timezone: Some("Mars".into()), ..IngestOptions::default() };
     let error = recognised("x.csv", yahoo, &zone).unwrap_err().to_string();

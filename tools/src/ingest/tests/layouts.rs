@@ -160,7 +160,7 @@ fn actions_come_from_files_too() {
 #[test]
 fn parquet_types_are_read_exactly() {
     let place = Place::new();
-    place.write("p.parquet", super::super::parquet::samples::long());
+    place.write("p.parquet", parquet::samples::long());
     let lease = place.ingest(&["p.parquet"]);
     let expected = ["2020-01-02T14:30:00Z 1.5 300 7 NaN", "2020-01-02T14:31:00Z 1.25 301 8 0.5"];
     assert_eq!(rows(&lease, "A"), expected);
@@ -185,7 +185,7 @@ fn parquet_types_are_read_exactly() {
 #[test]
 fn hive_folders_tell_the_symbol() {
     let place = Place::new();
-    let (first, second) = super::super::parquet::samples::two_years();
+    let (first, second) = parquet::samples::two_years();
     place
         .write("hive/symbol=KO/year=2019/part-0.parquet", first)
         .write("hive/symbol=KO/year=2020/part-0.parquet", second);

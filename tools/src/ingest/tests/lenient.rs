@@ -111,7 +111,7 @@ fn rejects_of_wide_and_parquet_sources_name_asset_and_value() {
     assert_eq!(found[0][1..5], ["3", "AAPL", "-1", "price is negative"]);
     assert_eq!(found[1][1..5], ["4", "KO", "0", "price is zero"]);
 
-    place.write("p.parquet", super::super::parquet::samples::with_bad_rows());
+    place.write("p.parquet", parquet::samples::with_bad_rows());
     let summary = place.try_run("pq", &["p.parquet"], lenient()).unwrap();
     assert_eq!((summary.rows, summary.rejected), (1, 2));
     let found = rejects(&place);

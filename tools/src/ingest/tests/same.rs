@@ -1,6 +1,7 @@
 //! The same content gives the same bytes, however it arrives and however the work is done; work that is
 //! stopped leaves nothing.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
@@ -17,11 +18,11 @@ fn market(assets: usize, sessions: usize) -> String {
                 (2000 + session / 336, session / 28 % 12 + 1, session % 28 + 1);
             let close = 100 + (session * 31 + asset * 17) % 50;
             let vwap = if session % 3 == 0 { String::new() } else { format!("{close}.25") };
-            text.push_str(&format!(
-                "{year}-{month:02}-{day:02},S{asset:03},{close},{},{},{close}.5,{session},{vwap}\n",
-                close + 1,
-                close - 1
-            ));
+            let (high, low) = (close + 1, close - 1);
+            let row = format!(
+                "{year}-{month:02}-{day:02},S{asset:03},{close},{high},{low},{close}.5,{session},{vwap}\n"
+            );
+            text.push_str(&row);
         }
     }
     text
@@ -224,5 +225,100 @@ fn an_interruption_at_any_moment_leaves_no_trace() {
             }
         }
         assert!(finished, "the run is never asked often enough to end");
+    }
+}
+
+/// Remembers the phases of a run.
+#[derive(Default)]
+struct Phases(Mutex<Vec<Phase>>);
+
+impl Progress for Phases {
+    fn begin(&self, phase: Phase, _total: u64) {
+        self.0.lock().unwrap().push(phase);
+    }
+
+    fn advance(&self, _units: u64) {}
+
+    fn note(&self, _text: &str) {}
+
+    fn interrupted(&self) -> bool {
+        false
+    }
+}
+
+/// Writes files of one asset each; `change` may alter the text of one.
+fn write_each(place: &Place, change: impl Fn(usize, String) -> String) {
+    for file in 0..12 {
+        let rows = (1..29).map(|day| format!("2020-01-{day:02},{}.5,{day}\n", file * 100 + day));
+        let text = format!("date,close,volume\n{}", rows.collect::<String>());
+        place.write(&format!("each/S{file:02}.csv"), change(file, text));
+    }
+}
+
+#[test]
+fn files_written_as_they_are_parsed_give_the_same_bytes() {
+    let both = |change: &dyn Fn(usize, String) -> String| {
+        let place = Place::new();
+        write_each(&place, change);
+        let direct = place.try_run("direct", &["each"], IngestOptions::default());
+        // Sorting needs all rows before the first is written.
+        let sorted = IngestOptions { sort: true, ..IngestOptions::default() };
+        let memory = place.try_run("memory", &["each"], sorted);
+        let (direct, memory) = (direct.unwrap(), memory.unwrap());
+        assert_eq!((direct.rows, direct.assets), (memory.rows, memory.assets));
+        assert!(place.part("direct") == place.part("memory"));
+        direct.frequency
+    };
+    assert_eq!(both(&|_, text| text), "daily");
+    // Counts of lines that are not counts of rows, and a first file that does not tell the frequency.
+    assert_eq!(both(&|file, text| if file == 7 { text + "\n\n" } else { text }), "daily");
+    assert_eq!(
+        both(&|file, text| if file == 3 { text.replacen('\n', "\n\n", 1) } else { text }),
+        "daily"
+    );
+    let first_is_weekly = |file, text: String| {
+        if file == 0 {
+            "date,close,volume\n2020-01-03,1,1\n2020-01-10,2,2\n".to_owned()
+        } else {
+            text
+        }
+    };
+    assert_eq!(both(&first_is_weekly), "daily");
+    let without_last_end = |_, text: String| text.trim_end().to_owned();
+    assert_eq!(both(&without_last_end), "daily");
+    let minutes = |file: usize, _| {
+        let row = |minute| format!("2020-01-02 09:{minute}:00,{},{minute}\n", file * 100 + minute);
+        format!("date,close,volume\n{}", (10..59).map(row).collect::<String>())
+    };
+    assert_eq!(both(&minutes), "1m");
+    // And rows were not held in memory, where they need not be.
+    let place = Place::new();
+    write_each(&place, |_, text| text);
+    let phases = Phases::default();
+    let sources = [place.path("each")];
+    run(&place.catalog(), "direct", &sources, &IngestOptions::default(), &phases).unwrap();
+    assert_eq!(*phases.0.lock().unwrap(), [Phase::Reading, Phase::Publishing]);
+}
+
+#[test]
+fn files_written_as_they_are_parsed_are_checked_all_the_same() {
+    let place = Place::new();
+    write_each(&place, |file, text| if file == 9 { text.replace(",20\n", ",-20\n") } else { text });
+    let expected = "`each/S09.csv` line 21, column `volume`, value `-20`: volume is negative";
+    assert_eq!(place.error(&["each"]), expected);
+    write_each(
+        &place,
+        |file, text| if file == 5 { text.replace("2020-01-05", "2020-01-04") } else { text },
+    );
+    let expected = "`each/S05.csv` line 6, column `date`, value `2020-01-04`: asset has an earlier row of \
+                    the same time";
+    assert_eq!(place.error(&["each"]), expected);
+    write_each(&place, |_, text| text);
+    let sources = [place.path("each")];
+    for after in [0, 5, 20, 30, 40] {
+        let progress = Impatient { asked: AtomicU64::new(0), after };
+        let options = IngestOptions { threads: Some(2), ..IngestOptions::default() };
+        let done = run(&place.catalog(), "bars", &sources, &options, &progress);
+        assert_eq!(done.is_err(), !place.path("root").exists(), "after {after}");
     }
 }

@@ -104,10 +104,10 @@ fn an_asset_in_two_files_must_not_have_a_time_twice() {
 
 #[test]
 fn archives_that_are_cut_are_errors_in_both_modes() {
-    let text = format!("{HEADER}{}", "2020-01-02,1,2,1,2,3\n".repeat(1));
+    let text = format!("{HEADER}2020-01-02,1,2,1,2,3\n");
     let gz = gzip(&text);
     let zipped = zip(&[("X.csv", &text)]);
-    let parquet = super::super::parquet::samples::long();
+    let parquet = parquet::samples::long();
     let cases = [("X.csv.gz", &gz), ("X.zip", &zipped), ("X.parquet", &parquet)];
     for (name, bytes) in cases {
         for cut in [bytes.len() - 1, bytes.len() - 9, bytes.len() / 2] {
@@ -162,8 +162,9 @@ fn files_that_do_not_belong_together_are_errors() {
         assert_eq!(place.error(&["f"]), expected);
     }
     let place = Place::new();
-    let days = (1..=12).map(|day| format!("2020-01-{day:02},1\n")).collect::<String>();
-    let months = (1..=12).map(|month| format!("2020-{month:02}-01,1\n")).collect::<String>();
+    let days: Vec<String> = (1..=12).map(|day| format!("2020-01-{day:02},1\n")).collect();
+    let months: Vec<String> = (1..=12).map(|month| format!("2020-{month:02}-01,1\n")).collect();
+    let (days, months) = (days.concat(), months.concat());
     place
         .write("f/A.csv", format!("date,close\n{days}"))
         .write("f/B.csv", format!("date,close\n{months}"));

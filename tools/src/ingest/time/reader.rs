@@ -56,6 +56,21 @@ impl TimeReader {
         self.finish(civil)
     }
 
+    /// Reads one field as [`TimeReader::read`] does; `None` when that fails.
+    #[inline]
+    pub(crate) fn quick(&mut self, field: &[u8]) -> Option<i64> {
+        let daily = self.granularity == Granularity::Daily;
+        if self.format != TimeFormat::Iso || !(daily || matches!(self.zone, Zone::Utc)) {
+            return self.read(field).ok();
+        }
+        match self.common_iso(field) {
+            Some((_, nanos)) if daily && nanos != 0 => None,
+            // Years are bounded, so this cannot overflow.
+            Some((days, nanos)) => Some(days * DAY_NS + nanos),
+            None => self.read(field).ok(),
+        }
+    }
+
     /// Place of the end of the field at `at` when it has the length of an ISO date or time. The field must
     /// still read as one, which no field with a delimiter in it does.
     #[inline]
@@ -99,9 +114,9 @@ impl TimeReader {
     #[inline]
     fn civil(&mut self, field: &[u8]) -> Result<Civil, Problem> {
         if self.format == TimeFormat::Iso
-            && let Some(civil) = self.common_iso(field)
+            && let Some((days, nanos)) = self.common_iso(field)
         {
-            return Ok(civil);
+            return Ok(Civil { days, nanos, offset: None });
         }
         self.format.read(field, self.base_days).ok_or_else(|| {
             if field.trim_ascii().is_empty() { Problem::Missing } else { self.not_a_time() }
@@ -112,9 +127,9 @@ impl TimeReader {
         Problem::NotATime { layout: self.format.to_string() }
     }
 
-    /// `YYYY-MM-DD` and `YYYY-MM-DD HH:MM:SS`: all others take the general way.
+    /// Days and nanoseconds of `YYYY-MM-DD` and `YYYY-MM-DD HH:MM:SS`: all others take the general way.
     #[inline]
-    fn common_iso(&mut self, field: &[u8]) -> Option<Civil> {
+    fn common_iso(&mut self, field: &[u8]) -> Option<(i64, i64)> {
         let (text, rest) = field.split_first_chunk::<8>()?;
         let (day, rest) = rest.split_first_chunk::<2>()?;
         if *text != self.month.text {
@@ -126,7 +141,7 @@ impl TimeReader {
         }
         let days = self.month.days_before + day;
         if rest.is_empty() {
-            return Some(Civil::date(days));
+            return Some((days, 0));
         }
         let &[b' ' | b'T', h0, h1, b':', m0, m1, b':', s0, s1] = rest else {
             return None;
@@ -136,7 +151,7 @@ impl TimeReader {
             return None;
         }
         let nanos = ((hour * 60 + minute) * 60 + second) * 1_000_000_000;
-        Some(Civil { days, nanos, offset: None })
+        Some((days, nanos))
     }
 }
 
@@ -222,6 +237,7 @@ mod tests {
                 let text = Timestamp::from_second(second).unwrap().to_string();
                 let text = text.trim_end_matches('Z').replace('T', " ");
                 prop_assert_eq!(reader.read(text.as_bytes()), Ok(second * 1_000_000_000));
+                prop_assert_eq!(reader.quick(text.as_bytes()), Some(second * 1_000_000_000));
             }
         }
     }
