@@ -3,12 +3,12 @@
 //! Timestamps are nanoseconds since the epoch, UTC. A date stands for the whole UTC day, a month and
 //! a year for all of it, wherever an end is meant: `--to 2012-01-03` takes in the last bar of that day.
 
-use std::fmt;
 use std::ops::RangeInclusive;
 
+use barrow_engine::{TimeStyle, Timestamp};
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, Zoned};
+use jiff::{Timestamp as Instant, Zoned};
 
 const NANOS_PER_DAY: i64 = 86_400_000_000_000;
 
@@ -61,7 +61,7 @@ fn parse(text: &str) -> Option<When> {
         let date = text.parse::<Date>().ok()?;
         return days(date, date);
     }
-    let timestamp = text.parse::<Timestamp>().ok().or_else(|| {
+    let timestamp = text.parse::<Instant>().ok().or_else(|| {
         let naive = text.parse::<DateTime>().ok()?;
         TimeZone::UTC.to_timestamp(naive).ok()
     })?;
@@ -85,29 +85,10 @@ pub(crate) fn span(from: Option<When>, to: Option<When>) -> RangeInclusive<i64> 
     from.map_or(i64::MIN, |when| when.first_ns)..=to.map_or(i64::MAX, |when| when.last_ns)
 }
 
-/// A timestamp for people and text formats.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Shown {
-    ns: i64,
-    date_only: bool,
-}
-
-/// `ns` as `2012-01-03` when `date_only` and it is a midnight, else as `2012-01-03T14:30:00Z` with
-/// as many fractional digits as it has.
-pub(crate) fn shown(ns: i64, date_only: bool) -> Shown {
-    Shown { ns, date_only }
-}
-
-impl fmt::Display for Shown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let timestamp = Timestamp::from_nanosecond(i128::from(self.ns)).map_err(|_| fmt::Error)?;
-        if self.date_only && self.ns.rem_euclid(NANOS_PER_DAY) == 0 {
-            let date = TimeZone::UTC.to_datetime(timestamp).date();
-            // Through `pad`, so that widths apply in tables.
-            return f.pad(&date.to_string());
-        }
-        f.pad(&timestamp.to_string())
-    }
+/// `ns` as `2012-01-03` when `by_date` and it is a midnight, else as `2012-01-03T14:30:00Z` with as
+/// many fractional digits as it has.
+pub(crate) fn shown(ns: i64, by_date: bool) -> Timestamp {
+    Timestamp::new(ns, if by_date { TimeStyle::Session } else { TimeStyle::Instant })
 }
 
 #[cfg(test)]

@@ -24,6 +24,16 @@ pub(crate) fn count_len(value: usize) -> String {
     group(&value.to_string())
 }
 
+/// `1 asset`, `1,234 assets`.
+pub(crate) fn counted(value: u64, noun: &str) -> String {
+    format!("{} {noun}{}", count(value), if value == 1 { "" } else { "s" })
+}
+
+/// [`counted`] of a length.
+pub(crate) fn counted_len(value: usize, noun: &str) -> String {
+    format!("{} {noun}{}", count_len(value), if value == 1 { "" } else { "s" })
+}
+
 /// Money or another quantity with `places` digits after the point: `1,234,567.89`.
 pub(crate) fn fixed(value: f64, places: usize) -> String {
     if !value.is_finite() {

@@ -12,7 +12,7 @@ use barrow_store::{Lease, SeriesCache};
 use crate::instant::When;
 use crate::invocation::Invocation;
 use crate::metrics::{LISTED, name, text_of};
-use crate::numbers::{count, count_len, duration, fixed, float, rate, shortest};
+use crate::numbers::{count, counted_len, duration, fixed, float, rate, shortest};
 use crate::output::write_text;
 use crate::printer::Tone;
 use crate::report::Report;
@@ -175,11 +175,11 @@ pub(crate) fn print_summary(
         (
             "period",
             format!(
-                "{} to {}, {} bars, {} assets",
+                "{} to {}, {}, {}",
                 performance.timestamp(performance.start()),
                 performance.timestamp(performance.end()),
-                count_len(performance.bars()),
-                count_len(performance.symbols.len())
+                counted_len(performance.bars(), "bar"),
+                counted_len(performance.symbols.len(), "asset")
             ),
         ),
         (

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::hint::Complaint;
 use crate::invocation::Invocation;
-use crate::numbers::{bytes, count, count_len, duration};
+use crate::numbers::{bytes, count, count_len, counted_len, duration};
 use crate::output::{Format, Shape, WholeFile, output};
 use crate::selection::{Selection, SelectionArgs};
 use crate::status::ExitStatus;
@@ -115,9 +115,9 @@ pub(crate) fn run(args: &ExportArgs, invocation: &Invocation) -> anyhow::Result<
             many => format!("{} files, ", count_len(many)),
         };
         printer.say(format_args!(
-            "{} rows of {} assets to `{}` ({files}{}) in {}",
+            "{} rows of {} to `{}` ({files}{}) in {}",
             count(tally.rows),
-            count_len(selection.assets.len()),
+            counted_len(selection.assets.len(), "asset"),
             args.out.display(),
             bytes(tally.bytes),
             duration(elapsed)

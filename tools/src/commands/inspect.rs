@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::instant::shown;
 use crate::invocation::Invocation;
-use crate::numbers::{bytes, count, count_len, seconds, shortest};
+use crate::numbers::{bytes, count, count_len, counted, shortest};
 use crate::printer::Tone;
 use crate::status::ExitStatus;
 use crate::table::{Align, Sheet, print_facts};
@@ -239,7 +239,7 @@ fn or_dash(text: Option<&String>) -> String {
 
 fn facts(answer: &Answer) -> [(&'static str, String); 10] {
     let Answer { schema, calendar, provenance, .. } = answer;
-    let step = schema.step_seconds.map_or(String::new(), |step| format!(", {}", seconds(step)));
+    let step = schema.step_seconds.map_or(String::new(), |step| format!(", {} bars", length(step)));
     let tool = Some(&provenance.tool).filter(|tool| !tool.is_empty());
     [
         ("bundle", answer.bundle.clone()),
@@ -247,7 +247,11 @@ fn facts(answer: &Answer) -> [(&'static str, String); 10] {
         ("file", format!("{} ({})", answer.path, bytes(answer.bytes))),
         (
             "bars",
-            format!("{} of {} assets", count_len(answer.rows), count(answer.asset_count.into())),
+            format!(
+                "{} of {}",
+                count_len(answer.rows),
+                counted(answer.asset_count.into(), "asset")
+            ),
         ),
         ("frequency", format!("{}{step}, stamped by {}", schema.frequency, schema.stamp)),
         ("time zone", schema.time_zone.clone()),
@@ -264,6 +268,16 @@ fn facts(answer: &Answer) -> [(&'static str, String); 10] {
         ("written by", or_dash(tool)),
         ("sources", sources(&provenance.sources)),
     ]
+}
+
+/// The length of a bar: `1m`, `4h`, `90s`.
+fn length(seconds: f64) -> String {
+    for (unit, name) in [(3600.0, "h"), (60.0, "m")] {
+        if seconds >= unit && seconds % unit == 0.0 {
+            return format!("{}{name}", seconds / unit);
+        }
+    }
+    format!("{seconds}s")
 }
 
 fn columns_sheet(schema: &SchemaAnswer) -> Sheet {

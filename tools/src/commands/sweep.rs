@@ -15,7 +15,7 @@ use crate::hint::Complaint;
 use crate::interrupt::{self, Interrupted};
 use crate::invocation::Invocation;
 use crate::metrics::{name, text, text_of};
-use crate::numbers::{count, count_len, fixed, float, float_len, rate, seconds};
+use crate::numbers::{count, count_len, counted_len, fixed, float, float_len, rate, seconds};
 use crate::output::{TrialFormat, write_text, write_trials};
 use crate::printer::Tone;
 use crate::report::{Report, RunSection, Section};
@@ -214,12 +214,11 @@ pub(crate) fn print_summary(
     };
     writeln!(
         out,
-        "{indent}{} {} trials in {} on {} worker{}: {}, {}{skipped}",
+        "{indent}{} {} in {} on {}: {}, {}{skipped}",
         printer.out(&report.strategy, Tone::Strong),
-        count_len(report.trials.len()),
+        counted_len(report.trials.len(), "trial"),
         seconds(report.elapsed_seconds),
-        report.workers,
-        if report.workers == 1 { "" } else { "s" },
+        counted_len(report.workers, "worker"),
         rate(trials, report.elapsed_seconds, "trials"),
         rate(trials * float(report.asset_bars), report.elapsed_seconds, "bars"),
     )?;

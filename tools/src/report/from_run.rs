@@ -7,7 +7,7 @@ use super::exposure::{AssetResult, marked};
 use super::trades::{Trade, trades};
 use super::{CellKind, Fact, Head, Mood, Report, RunSection, Section, Table, Tile};
 use crate::metrics::{LISTED, name, text_of};
-use crate::numbers::{count_len, fixed, percent, shortest};
+use crate::numbers::{count_len, counted_len, fixed, percent, shortest};
 
 /// Rows of the tables.
 const FILLS_SHOWN: usize = 40;
@@ -22,7 +22,6 @@ impl Report {
     /// When the bundle, whose closes are read again for the exposure, cannot be read.
     pub fn of_run(performance: &Performance, lease: &Lease) -> Result<Self, Error> {
         let section = RunSection::of(performance, lease)?;
-        let assets = performance.symbols.len();
         let start = performance.timestamp(performance.start());
         let end = performance.timestamp(performance.end());
         let mut labels: Vec<Fact> = parameters(performance);
@@ -30,10 +29,9 @@ impl Report {
         Ok(Self {
             title: format!("{} on {}", performance.strategy, performance.bundle),
             subtitle: format!(
-                "{start} to {end}, {} bars, {} asset{}",
-                count_len(performance.bars()),
-                count_len(assets),
-                if assets == 1 { "" } else { "s" }
+                "{start} to {end}, {}, {}",
+                counted_len(performance.bars(), "bar"),
+                counted_len(performance.symbols.len(), "asset")
             ),
             labels,
             sections: vec![Section::Run(Box::new(section))],

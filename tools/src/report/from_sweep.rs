@@ -5,7 +5,9 @@ use barrow_engine::{Direction, LIBRARY_VERSION, Metric, SweepReport, Trial};
 use super::from_run::{heads, title};
 use super::{Axis, CellKind, Fact, Mood, Report, Section, SweepSection, Table, Tile, TrialPoint};
 use crate::metrics::{is_share, name, text, text_of};
-use crate::numbers::{count, count_len, fixed, float, float_len, percent, rate, seconds};
+use crate::numbers::{
+    count, count_len, counted_len, fixed, float, float_len, percent, rate, seconds,
+};
 
 /// Metrics of the table of best trials, after the objective.
 const COLUMNS: [Metric; 6] = [
@@ -175,11 +177,7 @@ fn tiles(report: &SweepReport) -> Vec<Tile> {
             percent(float_len(gains) / trials.max(1.0)),
             "of the trials".to_owned(),
         ),
-        tile(
-            "Time",
-            seconds(report.elapsed_seconds),
-            format!("{} worker{}", report.workers, if report.workers == 1 { "" } else { "s" }),
-        ),
+        tile("Time", seconds(report.elapsed_seconds), counted_len(report.workers, "worker")),
         tile(
             "Trials a second",
             fixed(trials / report.elapsed_seconds.max(1e-9), 0),

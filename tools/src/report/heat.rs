@@ -31,20 +31,22 @@ pub(super) struct Ramp {
     low: f64,
     high: f64,
     smaller_is_better: bool,
+    /// The worst colour stands for all values beyond its own.
+    is_clipped: bool,
 }
 
 impl Ramp {
-    /// Spans the values between the second and the hundredth percentile of the better direction, so
-    /// that a few hopeless trials do not use up the colours. `None` without values.
+    /// Spans the better nine tenths of the values, so that hopeless trials do not use up the colours.
+    /// `None` without values.
     pub(super) fn over(sorted: &[f64], smaller_is_better: bool) -> Option<Self> {
         let (first, last) = (*sorted.first()?, *sorted.last()?);
-        let trim = sorted.len() / 50;
+        let trim = sorted.len() / 10;
         let (low, high) = if smaller_is_better {
             (first, sorted[sorted.len() - 1 - trim])
         } else {
             (sorted[trim], last)
         };
-        Some(Self { low, high, smaller_is_better })
+        Some(Self { low, high, smaller_is_better, is_clipped: low > first || high < last })
     }
 
     fn share(&self, value: f64) -> f64 {
@@ -150,9 +152,14 @@ fn write_ramp(page: &mut String, sweep: &SweepSection, ramp: &Ramp) -> fmt::Resu
     let stops: Vec<String> = (0..=8u8)
         .map(|stop| ramp.colour(ramp.low + (ramp.high - ramp.low) * f64::from(stop) / 8.0))
         .collect();
+    let (below, beyond) = match (ramp.is_clipped, ramp.smaller_is_better) {
+        (false, _) => ("", ""),
+        (true, false) => ("&le; ", ""),
+        (true, true) => ("", "&ge; "),
+    };
     write!(
         page,
-        "<span class=\"ramp\">{}<i style=\"background:linear-gradient(90deg,{})\"></i>{}</span>",
+        "<span class=\"ramp\">{below}{}<i style=\"background:linear-gradient(90deg,{})\"></i>{beyond}{}</span>",
         signed(&shown(sweep, ramp.low)),
         stops.join(","),
         signed(&shown(sweep, ramp.high))
