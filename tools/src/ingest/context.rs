@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicU64;
 
 use barrow_format::{Column, PhysicalType};
 use flate2::read::MultiGzDecoder;
+use rayon::prelude::*;
 
 use super::archive;
 use super::check::Checks;
@@ -51,17 +52,12 @@ impl<'a> Context<'a> {
         options: &'a IngestOptions,
         progress: &'a dyn Progress,
     ) -> Result<Self, IngestError> {
+        let planned: Vec<Result<Option<parquet::Plan>, IngestError>> =
+            sources.par_iter().map(|source| plan_of_file(source, options, progress)).collect();
+        // One by one, so that the first source that fails is the one that is told.
         let mut plans = Vec::with_capacity(sources.len());
-        for source in &sources {
-            if progress.interrupted() {
-                return Err(IngestError::Interrupted);
-            }
-            let is_parquet = source.kind == Kind::Parquet;
-            if !is_parquet && options.format == Some(SourceFormat::Parquet) {
-                let reason = "it does not begin as Parquet does".to_owned();
-                return Err(IngestError::Unrecognised { file: source.name.clone(), reason });
-            }
-            plans.push(if is_parquet { Some(parquet::plan(source, options)?) } else { None });
+        for plan in planned {
+            plans.push(plan?);
         }
         let text = sources.iter().zip(&plans).find(|(_, plan)| plan.is_none());
         let template = match text {
@@ -207,6 +203,25 @@ impl<'a> Context<'a> {
             format!("its name gives the symbol `{symbol}`, and symbols have 1 to 255 bytes");
         Err(IngestError::Unrecognised { file: source.name.clone(), reason })
     }
+}
+
+/// Looks at the footer of a Parquet file; `None` for other files.
+fn plan_of_file(
+    source: &Source,
+    options: &IngestOptions,
+    progress: &dyn Progress,
+) -> Result<Option<parquet::Plan>, IngestError> {
+    if progress.interrupted() {
+        return Err(IngestError::Interrupted);
+    }
+    if source.kind == Kind::Parquet {
+        return parquet::plan(source, options).map(Some);
+    }
+    if options.format == Some(SourceFormat::Parquet) {
+        let reason = "it does not begin as Parquet does".to_owned();
+        return Err(IngestError::Unrecognised { file: source.name.clone(), reason });
+    }
+    Ok(None)
 }
 
 /// Whether all rows of a source are of one asset, and nothing in them but times and numbers.

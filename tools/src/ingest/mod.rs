@@ -133,20 +133,25 @@ impl Ingestion<'_> {
     ) -> Result<Outcome, IngestError> {
         let total = context.sources.iter().map(|source| source.bytes).sum();
         self.progress.begin(Phase::Reading, total);
-        match memory::read(context, jobs.clone()) {
-            Ok((places, chunks)) => {
-                let table = Table::arrange(context, &places, chunks)?;
-                self.publish_table(context, &places, table, actions)
-            }
-            Err(Ended::Failed(error)) => Err(error),
-            Err(Ended::OverBudget) => {
-                self.progress.note("rows exceed the memory allowed: sorting them on disk");
-                context.settler.forget_rejects();
-                self.progress.begin(Phase::Reading, total);
-                let (places, sorted) = external::read(context, self.catalog, jobs)?;
-                self.publish_sorted(context, &places, sorted, actions)
+        // Rows take about the bytes of their text: what is far beyond the memory is not tried.
+        let text = context.sources.iter().filter(|source| source.kind == source::Kind::Text);
+        let hopeless = text.map(|source| source.bytes).sum::<u64>() / 2 > self.options.memory;
+        if !hopeless {
+            match memory::read(context, jobs.clone()) {
+                Ok((places, chunks)) => {
+                    let table = Table::arrange(context, &places, chunks)?;
+                    return self.publish_table(context, &places, table, actions);
+                }
+                Err(Ended::Failed(error)) => return Err(error),
+                Err(Ended::OverBudget) => {
+                    context.settler.forget_rejects();
+                    self.progress.begin(Phase::Reading, total);
+                }
             }
         }
+        self.progress.note("rows exceed the memory allowed: sorting them on disk");
+        let (places, sorted) = external::read(context, self.catalog, jobs)?;
+        self.publish_sorted(context, &places, sorted, actions)
     }
 
     fn publish_table(

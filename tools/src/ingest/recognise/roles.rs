@@ -82,6 +82,9 @@ impl Roles {
             }
         }
         this.columns = roles.into_iter().map(|role| role.unwrap_or(Role::Skip)).collect();
+        if options.format == Some(SourceFormat::Long) && !this.columns.contains(&Role::Symbol) {
+            return Err(subject.unrecognised("no column tells the asset"));
+        }
         this.check(subject, sample)?;
         Ok(this)
     }

@@ -236,6 +236,13 @@ fn options_overrule_what_is_recognised() {
             .contains("columns close, ask_high, ask_low, ask_open, ask_size, bid_close")
     );
 
+    let long = IngestOptions { format: Some(SourceFormat::Long), ..IngestOptions::default() };
+    let error = recognised("x.csv", noted, &IngestOptions { drop: vec!["note".into()], ..long });
+    assert!(error.unwrap_err().to_string().ends_with("no column tells the asset"));
+    let csv = IngestOptions { format: Some(SourceFormat::Csv), ..IngestOptions::default() };
+    let layout = recognised("x.csv", "date,beta\n2020-01-02,1.5\n", &csv).unwrap();
+    assert!(layout.describe().starts_with("an asset a file"));
+
     let zone = IngestOptions { timezone: Some("Mars".into()), ..IngestOptions::default() };
     let error = recognised("x.csv", yahoo, &zone).unwrap_err().to_string();
     assert!(error.starts_with("option `--timezone` cannot be `Mars`"), "{error}");
