@@ -36,11 +36,11 @@ pub(super) struct Ramp {
 }
 
 impl Ramp {
-    /// Spans the better nine tenths of the values, so that hopeless trials do not use up the colours.
+    /// Spans the better nineteen twentieths of the values, so that hopeless trials do not use up the colours.
     /// `None` without values.
     pub(super) fn over(sorted: &[f64], smaller_is_better: bool) -> Option<Self> {
         let (first, last) = (*sorted.first()?, *sorted.last()?);
-        let trim = sorted.len() / 10;
+        let trim = sorted.len() / 20;
         let (low, high) = if smaller_is_better {
             (first, sorted[sorted.len() - 1 - trim])
         } else {
