@@ -204,14 +204,17 @@ pub(crate) fn run(args: &IngestArgs, invocation: &Invocation) -> anyhow::Result<
     }
     if let Some(rejects) = &summary.rejects {
         let rejected = count(summary.rejected);
-        printer.say(format_args!("{rejected} rows were set aside in `{}`", rejects.display()));
+        let rows = if summary.rejected == 1 { "row was" } else { "rows were" };
+        printer.say(format_args!("{rejected} {rows} set aside in `{}`", rejects.display()));
     }
     if summary.unchanged {
         printer.say("the content is that of the newest version: nothing was published");
     }
     if !summary.skipped.is_empty() {
-        let skipped = summary.skipped.len();
-        printer.say(format_args!("{skipped} files with other endings were passed over (see `-v`)"));
+        printer.say(match summary.skipped.len() {
+            1 => "1 file with another ending was passed over (see `-v`)".to_owned(),
+            skipped => format!("{skipped} files with other endings were passed over (see `-v`)"),
+        });
     }
     Ok(ExitStatus::Done)
 }

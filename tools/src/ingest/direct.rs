@@ -73,8 +73,8 @@ pub(crate) fn publish(
     jobs: Vec<Job>,
 ) -> Result<Option<Direct>, IngestError> {
     let total: u64 = context.sources.iter().map(|source| source.bytes).sum();
-    // Sources are read twice: to be counted and hashed, and to be parsed.
-    context.progress.begin(Phase::Reading, 2 * total);
+    // Sources are read twice, to be counted and to be parsed; progress is that of the parsing.
+    context.progress.begin(Phase::Reading, total);
     let jobs: Vec<Job> = jobs.into_iter().map(|job| Job { piece: Piece::Again, ..job }).collect();
     let counted: Vec<Option<Counted>> = context
         .sources
@@ -210,7 +210,6 @@ fn count(
     let Ok(symbol) = context.symbol(source, place, layout.lean, 1) else {
         return Ok(None);
     };
-    context.progress.advance(source.bytes);
     let first_is_blank = line_at(head, 0).0.trim_ascii().is_empty();
     let header = usize::from(layout.header.is_some());
     let fits = is_an_asset_a_file(&layout) && !first_is_blank && lines > header;
