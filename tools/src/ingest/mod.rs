@@ -4,9 +4,9 @@
 //! publishes one version, or nothing at all. `docs/ingest.md` tells users what is recognised and how
 //! to overrule it.
 //!
-//! The way of a row: [`source`] finds files, [`recognise`] makes a [`layout`], a [`job`] reads a piece of
-//! a file with [`csv`] or [`parquet`] into a [`columns::Chunk`], [`settle`] checks it, [`memory`] (or
-//! [`external`], when memory does not suffice) arranges rows by asset and time, [`build`] publishes.
+//! The way of a row: `source` finds files, `recognise` makes a `layout`, a `job` reads a piece of
+//! a file with `csv` or `parquet` into a `columns::Chunk`, `settle` checks it, `memory` (or
+//! `external`, when memory does not suffice) arranges rows by asset and time, `build` publishes.
 
 mod actions;
 mod archive;
