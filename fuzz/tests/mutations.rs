@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-/// A small generator of numbers (SplitMix64), so that a failure repeats.
+/// A small generator of numbers (`SplitMix64`), so that a failure repeats.
 struct Numbers(u64);
 
 impl Numbers {
