@@ -1,5 +1,6 @@
 //! Barrow's promises, one module each.
 
+mod blocks;
 mod cli;
 mod contracts;
 mod corruption;
