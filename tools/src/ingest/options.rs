@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use super::time::TimeFormat;
 
@@ -66,6 +67,8 @@ pub struct IngestOptions {
     pub rejects: Option<PathBuf>,
     /// Rows that lenient mode sets aside at most.
     pub rejects_max: u64,
+    /// How long to wait for another writer of the bundle; not at all by default.
+    pub wait: Duration,
 }
 
 impl Default for IngestOptions {
@@ -99,6 +102,7 @@ impl Default for IngestOptions {
             temp_dir: None,
             rejects: None,
             rejects_max: 1_000_000,
+            wait: Duration::ZERO,
         }
     }
 }
