@@ -5,7 +5,7 @@ use std::ops::Range;
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
 use crate::{
-    Adjustment, AdjustmentKind, Asset, Digest, PhysicalType, Provenance, Schema, Section,
+    Adjustment, AdjustmentKind, Asset, Digest, Encoding, PhysicalType, Provenance, Schema, Section,
     SectionKind, Stats, Values, Version,
     error::Error,
     frozen::{PROVENANCE_MAX, ZONE_ROWS},
@@ -106,7 +106,8 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     ///
     /// # Errors
     ///
-    /// [`Error::NoColumn`], or [`Error::Alignment`] when the bytes do not lie at a multiple of 8.
+    /// [`Error::NoColumn`], [`Error::Compressed`] when the column is not raw, or [`Error::Alignment`] when
+    /// the bytes do not lie at a multiple of 8.
     pub fn column(&self, index: usize) -> Result<Values<'_>, Error> {
         self.values(index, 0, self.rows)
     }
@@ -157,7 +158,7 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     }
 
     /// Returns the statistics of the zones of a series, each of 4096 rows but the last, with their rows;
-    /// nothing when the series is not longer than a zone, since its own statistics say the same.
+    /// nothing when the series is raw and not longer than a zone, since its own statistics say the same.
     ///
     /// # Errors
     ///
@@ -246,10 +247,15 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     }
 
     /// Returns `rows` values of a raw column from row `start` on.
-    fn values(&self, index: usize, start: usize, rows: usize) -> Result<Values<'_>, Error> {
+    pub(crate) fn values(
+        &self,
+        index: usize,
+        start: usize,
+        rows: usize,
+    ) -> Result<Values<'_>, Error> {
         let record = self.column_record(index)?;
         if record.encoding != RAW {
-            return Err(self.unknown_encoding(index, record.encoding));
+            return Err(self.compressed(index));
         }
         let physical = self.physical(index);
         let width = physical.width() as u64;
@@ -260,12 +266,12 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     }
 
     #[cold]
-    fn unknown_encoding(&self, index: usize, encoding: u32) -> Error {
+    fn compressed(&self, index: usize) -> Error {
         let column = self.schema.columns().get(index).map(|column| column.name.clone());
-        Error::Encoding { column: column.unwrap_or_default(), encoding }
+        Error::Compressed { column: column.unwrap_or_default() }
     }
 
-    fn check_owned(&self, asset: Asset) -> Result<(), Error> {
+    pub(crate) fn check_owned(&self, asset: Asset) -> Result<(), Error> {
         if self.owns(asset) {
             return Ok(());
         }
@@ -275,7 +281,8 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     pub(crate) fn zone_records(&self, index: usize, asset: Asset) -> Result<&[ZoneRecord], Error> {
         let start = self.series_record(index, asset.ordinal())?.zone_start;
         let rows = asset.rows() as u64;
-        let count = if rows > ZONE_ROWS { rows.div_ceil(ZONE_ROWS) } else { 0 };
+        let zoned = rows > ZONE_ROWS || self.encoding(index) == Encoding::Blocks;
+        let count = if zoned { rows.div_ceil(ZONE_ROWS) } else { 0 };
         let records = self.records::<ZoneRecord>(SectionKind::Zones)?;
         let range = usize::try_from(start).ok().zip(usize::try_from(count).ok());
         let zones = range.and_then(|(start, count)| records.get(start..start.checked_add(count)?));
@@ -285,7 +292,7 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         })
     }
 
-    fn physical(&self, index: usize) -> PhysicalType {
+    pub(crate) fn physical(&self, index: usize) -> PhysicalType {
         self.schema.columns().get(index).map_or(PhysicalType::U8, |column| column.physical)
     }
 }

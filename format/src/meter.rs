@@ -1,7 +1,7 @@
 //! [`SeriesMeter`]: hashes and measures a series; the writer stores what it finds, verification compares.
 
 use crate::{
-    Stats, Values,
+    Encoding, Stats, Values,
     digest::{Digest, Midstate, SeriesHasher},
     frozen::ZONE_ROWS,
 };
@@ -12,10 +12,12 @@ pub(crate) struct SeriesSummary {
     pub(crate) digest: Digest,
     pub(crate) midstate: Midstate,
     pub(crate) stats: Stats,
-    /// One entry a zone; empty where the series is not longer than a zone.
+    /// One entry a zone; empty where the series is raw and not longer than a zone.
     pub(crate) zones: Vec<Stats>,
     /// First and last value of a time series.
     pub(crate) span: Option<(i64, i64)>,
+    /// Stored blocks of a compressed series, one a zone.
+    pub(crate) blocks: Vec<Box<[u8]>>,
 }
 
 /// Hashes and measures a series, zone by zone, so that the values are still in the cache for the second
@@ -28,11 +30,13 @@ pub(crate) struct SeriesMeter {
     stats: Stats,
     zones: Vec<Stats>,
     zone: Stats,
+    /// Whether there are zones: in long series, and in compressed ones of any length.
+    zoned: bool,
     pub(crate) span: Option<(i64, i64)>,
 }
 
 impl SeriesMeter {
-    pub(crate) fn new(planned: u64) -> Self {
+    pub(crate) fn new(planned: u64, encoding: Encoding) -> Self {
         Self {
             planned,
             given: 0,
@@ -40,6 +44,7 @@ impl SeriesMeter {
             stats: Stats::EMPTY,
             zones: Vec::new(),
             zone: Stats::EMPTY,
+            zoned: planned > ZONE_ROWS || encoding == Encoding::Blocks,
             span: None,
         }
     }
@@ -63,7 +68,7 @@ impl SeriesMeter {
         let stats = Stats::of(piece);
         self.stats = self.stats.merge(stats);
         self.given += piece.len() as u64;
-        if self.planned > ZONE_ROWS {
+        if self.zoned {
             self.zone = self.zone.merge(stats);
             if self.given.is_multiple_of(ZONE_ROWS) {
                 self.zones.push(std::mem::replace(&mut self.zone, Stats::EMPTY));
@@ -72,12 +77,12 @@ impl SeriesMeter {
     }
 
     pub(crate) fn finish(mut self) -> SeriesSummary {
-        if self.planned > ZONE_ROWS && !self.given.is_multiple_of(ZONE_ROWS) {
+        if self.zoned && !self.given.is_multiple_of(ZONE_ROWS) {
             self.zones.push(self.zone);
         }
         let (midstate, digest) = self.hasher.finish();
         let (stats, zones, span) = (self.stats, self.zones, self.span);
-        SeriesSummary { digest, midstate, stats, zones, span }
+        SeriesSummary { digest, midstate, stats, zones, span, blocks: Vec::new() }
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use thiserror::Error;
 
 use crate::{
-    Asset, Bundle, Digest, Midstate, SectionKind, Stats, Version,
+    Asset, Bundle, Digest, Encoding, Midstate, SectionKind, Stats, Version,
     calendar::{CalendarBuilder, contains_all},
     check::check_bytes,
     error::Error,
@@ -188,13 +188,11 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         let mut bad = Vec::new();
         for (index, column) in self.schema().columns().iter().enumerate() {
             if let Err(problem) = self.verify_series(index, asset) {
-                let offset = self.column_record(index).map_or(0, |record| record.offset);
-                let row = asset.row_range().start as u64;
                 bad.push(Defect {
                     section: SectionKind::Data,
                     column: Some(column.name.clone()),
                     symbol: Some(symbol.to_owned()),
-                    offset: offset + row * column.physical.width() as u64,
+                    offset: self.series_offset(index, asset),
                     problem,
                 });
             }
@@ -215,10 +213,9 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     }
 
     fn verify_series(&self, index: usize, asset: Asset) -> Result<(), Problem> {
-        let values = self.series(index, asset)?;
         let record = self.series_record(index, asset.ordinal())?;
-        let mut meter = SeriesMeter::new(asset.rows() as u64);
-        meter.push(values);
+        let mut meter = SeriesMeter::new(asset.rows() as u64, self.encoding(index));
+        self.each_piece(index, asset, |values| meter.push(values))?;
         let summary = meter.finish();
         let expected = Digest::from_bytes(record.digest);
         if summary.digest != expected {
@@ -230,14 +227,13 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         }
         let stored = Stats::to_stored;
         let same = stored(summary.stats) == (record.min, record.max, record.null_count)
-            && self.zone_records(index, asset)?
-                == zone_records(&summary.zones, asset.rows() as u64);
+            && self.same_zones(index, asset, &zone_records(&summary.zones, asset.rows() as u64))?;
         if same { Ok(()) } else { Err(Problem::Statistics) }
     }
 
     /// Checks an asset's record against its timestamps, the calendar and the symbol index.
     fn verify_record(&self, asset: Asset, symbol: &str) -> Result<(), Problem> {
-        let times = self.series(0, asset)?.as_i64().unwrap_or_default();
+        let times = &*self.times(asset)?;
         if let Some((row, _, _)) = disorder(times) {
             return Err(Problem::TimeOrder { row });
         }
@@ -312,13 +308,13 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     fn verify_calendar(&self) -> Result<(), Problem> {
         let mut union = CalendarBuilder::default();
         for ordinal in 0..self.asset_count() {
-            let times = self.series(0, self.asset_at(ordinal)?)?;
-            union.add(times.as_i64().unwrap_or_default());
+            union.add(&self.times(self.asset_at(ordinal)?)?);
         }
         if self.calendar()? == union.finish() { Ok(()) } else { Err(Problem::Calendar) }
     }
 
-    /// Checks the statistics of the columns, and that zone records follow one another as series do.
+    /// Checks the statistics of the columns, that zone records follow one another as series do, and that the
+    /// blocks of a compressed column fill it without gap or overlap.
     fn verify_column_records(&self) -> Result<(), Problem> {
         let zones = self.records::<ZoneRecord>(SectionKind::Zones)?;
         let mut next_zone = 0;
@@ -327,13 +323,27 @@ impl<B: AsRef<[u8]>> Bundle<B> {
                 return Err(Problem::Order);
             }
             let mut stats = Stats::EMPTY;
+            let blocks = self.encoding(index) == Encoding::Blocks;
+            let mut next_block = self.column_record(index)?.offset;
             for ordinal in 0..self.asset_count() {
                 let asset = self.asset_at(ordinal)?;
                 stats = stats.merge(self.series_stats(index, asset)?);
                 if self.series_record(index, ordinal)?.zone_start != next_zone {
                     return Err(Problem::Order);
                 }
-                next_zone += self.zone_records(index, asset)?.len() as u64;
+                let zones = self.zone_records(index, asset)?;
+                next_zone += zones.len() as u64;
+                for (zone, record) in zones.iter().enumerate().filter(|_| blocks) {
+                    let range = self.block_range(index, asset, zone, record)?;
+                    if range.start != next_block {
+                        return Err(Problem::Order);
+                    }
+                    next_block = range.end;
+                }
+            }
+            let record = self.column_record(index)?;
+            if blocks && next_block != record.offset + record.len {
+                return Err(Problem::Order);
             }
             if stats != self.column_stats(index)? {
                 return Err(Problem::Statistics);
