@@ -8,7 +8,7 @@ use crate::{
     check::check_bytes,
     error::Error,
     frozen::{FORMAT_MAJOR, MAGIC, PAGE, SCHEMA_MAX, ZONE_ROWS},
-    record::{ColumnRecord, RAW, Superblock},
+    record::{ColumnRecord, RAW, SEGMENTS, Superblock},
     section::page_up,
     symbol,
     writer::superblock_check,
@@ -27,7 +27,7 @@ impl<B: AsRef<[u8]>> Bundle<B> {
             (SectionKind::Assets, assets),
             (SectionKind::SymbolIndex, slots),
             (SectionKind::Columns, columns),
-            (SectionKind::Series, assets * columns),
+            (SectionKind::Series, assets.saturating_mul(columns)),
         ] {
             let section = self.section(kind);
             let found = section.len / kind.record_len() as u64;
@@ -48,9 +48,16 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         let data = self.section(SectionKind::Data);
         let mut next = data.offset;
         let rows = self.rows as u64;
+        let segmented = self.is_segmented();
+        // The first column is of eight bytes a value; the others must agree with it.
+        let local_rows = columns.first().map_or(0, |time| time.len / 8);
         for (index, (record, column)) in columns.iter().zip(self.schema.columns()).enumerate() {
             let width = column.physical.width() as u64;
-            let fits = record.encoding != RAW || rows.checked_mul(width) == Some(record.len);
+            let fits = match record.encoding {
+                RAW => !segmented && rows.checked_mul(width) == Some(record.len),
+                SEGMENTS => segmented && local_rows.checked_mul(width) == Some(record.len),
+                _ => !segmented,
+            };
             let same = record.physical == column.physical.tag() && record.rows == rows;
             let end = record.offset.checked_add(record.len).and_then(page_up);
             match end {
@@ -129,7 +136,7 @@ fn section_bytes<'a>(all: &'a [u8], section: &Section) -> &'a [u8] {
 }
 
 /// Returns the bytes of a section after comparing them with its check word.
-fn checked<'a>(all: &'a [u8], section: &Section) -> Result<&'a [u8], Error> {
+pub(crate) fn checked<'a>(all: &'a [u8], section: &Section) -> Result<&'a [u8], Error> {
     let bytes = section_bytes(all, section);
     if check_bytes(bytes) != section.check {
         return Err(Error::SectionCheck { kind: section.kind, offset: section.offset });

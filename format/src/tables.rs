@@ -1,10 +1,12 @@
 //! The tables behind the data: records of assets, columns, series and zones, made of finished series.
 
 use crate::{
-    BundleSpec, Stats, Version,
+    Adjustment, BundleSpec, Stats, Version,
     frozen::ZONE_ROWS,
     meter::SeriesSummary,
-    record::{AssetRecord, ColumnRecord, GAP_FREE, RAW, SeriesRecord, ZoneRecord},
+    record::{
+        AdjustmentRecord, AssetRecord, ColumnRecord, GAP_FREE, RAW, SeriesRecord, ZoneRecord,
+    },
     version::VersionBuilder,
 };
 
@@ -34,6 +36,16 @@ impl Tables<'_> {
             Some((asset.symbol.as_str(), *adjustment))
         });
         version.finish(calendar, adjustments)
+    }
+
+    pub(crate) fn adjustments(&self) -> Vec<AdjustmentRecord> {
+        let record = |adjustment: &Adjustment| AdjustmentRecord {
+            asset: adjustment.asset,
+            kind: adjustment.kind.tag(),
+            time: adjustment.time,
+            value: adjustment.value.to_bits(),
+        };
+        self.spec.adjustments.iter().map(record).collect()
     }
 
     /// Returns the strings section and the asset records.

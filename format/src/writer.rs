@@ -14,7 +14,7 @@ use crate::{
     error::Error,
     frozen::{FORMAT_MAJOR, FORMAT_MINOR, MAGIC, PAGE, PROVENANCE_MAX, SCHEMA_MAX, ZONE_ROWS},
     meter::SeriesSummary,
-    record::{AdjustmentRecord, Superblock},
+    record::{ColumnRecord, SeriesRecord, Superblock, ZoneRecord},
     section::{Section, page_up},
     series::SeriesWriter,
     sink::Sink,
@@ -113,37 +113,11 @@ impl<'s, S: Sink> BundleWriter<'s, S> {
         let series = complete(&spec, series)?;
         let tables = Tables { spec: &spec, row_starts: &row_starts, series: &series };
 
-        let version = tables.version(&calendar);
-        let slots = symbol::slot_count(spec.assets.len() as u64);
-        let slots = slots.and_then(|slots| usize::try_from(slots).ok());
-        let slots = slots.ok_or(Error::TooLarge { what: "the symbol index" })?;
-        let (strings, assets) = tables.assets(&calendar);
-        let (columns, series_records, zones) = tables.columns(&column_starts);
-        let symbols = spec.assets.iter().map(|asset| asset.symbol.as_str());
-        let adjustments: Vec<AdjustmentRecord> = spec
-            .adjustments
-            .iter()
-            .map(|adjustment| AdjustmentRecord {
-                asset: adjustment.asset,
-                kind: adjustment.kind.tag(),
-                time: adjustment.time,
-                value: adjustment.value.to_bits(),
-            })
-            .collect();
-
-        let mut out = SectionWriter { sink, next: PAGE, sections: Vec::new() };
-        out.section(SectionKind::Schema, &spec.schema.to_bytes())?;
-        out.section(SectionKind::Columns, columns.as_bytes())?;
-        out.data(column_starts.last().copied().unwrap_or(PAGE));
-        out.section(SectionKind::SymbolIndex, symbol::build(symbols, slots).as_bytes())?;
-        out.section(SectionKind::Strings, &strings)?;
-        out.section(SectionKind::Assets, assets.as_bytes())?;
-        out.section(SectionKind::Calendar, calendar.as_bytes())?;
-        out.section(SectionKind::Series, series_records.as_bytes())?;
-        out.section(SectionKind::Zones, zones.as_bytes())?;
-        out.section(SectionKind::Adjustments, adjustments.as_bytes())?;
-        out.section(SectionKind::Provenance, &spec.provenance.to_bytes())?;
-        out.finish(&spec, row_starts.last().copied().unwrap_or(0), version)
+        let mut out = SectionWriter::new(sink);
+        let data_end = column_starts.last().copied().unwrap_or(PAGE);
+        out.tables(&tables, tables.columns(&column_starts), &calendar, data_end)?;
+        let rows = row_starts.last().copied().unwrap_or(0);
+        out.finish(&spec, rows, tables.version(&calendar))
     }
 
     pub(crate) fn planned_rows(&self, asset: usize) -> u64 {
@@ -203,7 +177,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn write(sink: &impl Sink, offset: u64, bytes: &[u8]) -> Result<(), Error> {
+pub(crate) fn write(sink: &impl Sink, offset: u64, bytes: &[u8]) -> Result<(), Error> {
     let failed = |source| Error::Write { offset, len: bytes.len(), source };
     sink.write_at(offset, bytes).map_err(failed)
 }
@@ -211,12 +185,24 @@ fn write(sink: &impl Sink, offset: u64, bytes: &[u8]) -> Result<(), Error> {
 /// Returns the first row of each asset and the first byte of each column, each list followed by its end;
 /// `None` when a number overflows.
 fn lay_out(spec: &BundleSpec) -> Option<(Vec<u64>, Vec<u64>)> {
+    let row_starts = lay_out_rows(spec)?;
+    let columns = lay_out_columns(spec, row_starts.last().copied()?)?;
+    Some((row_starts, columns))
+}
+
+/// Returns the first row of each asset, and the number of all rows behind them.
+pub(crate) fn lay_out_rows(spec: &BundleSpec) -> Option<Vec<u64>> {
     let mut rows = 0u64;
     let mut row_starts = vec![0];
     for asset in &spec.assets {
         rows = rows.checked_add(asset.rows)?;
         row_starts.push(rows);
     }
+    Some(row_starts)
+}
+
+/// Returns the first byte of each column of a file that holds `rows` rows, and the end of the last.
+pub(crate) fn lay_out_columns(spec: &BundleSpec, rows: u64) -> Option<Vec<u64>> {
     let schema = spec.schema.to_bytes().len() as u64;
     let columns = (spec.schema.columns().len() * SectionKind::Columns.record_len()) as u64;
     let mut next = PAGE.checked_add(page_up(schema)?)?.checked_add(page_up(columns)?)?;
@@ -227,7 +213,7 @@ fn lay_out(spec: &BundleSpec) -> Option<(Vec<u64>, Vec<u64>)> {
         next = page_up(next.checked_add(len)?)?;
     }
     column_starts.push(next);
-    Some((row_starts, column_starts))
+    Some(column_starts)
 }
 
 fn complete(
@@ -252,14 +238,45 @@ fn complete(
         .collect()
 }
 
-/// Writes the sections behind the data, one after the other.
-struct SectionWriter<'s, S> {
+/// Writes the sections, one after the other.
+pub(crate) struct SectionWriter<'s, S> {
     sink: &'s S,
     next: u64,
     sections: Vec<Section>,
 }
 
-impl<S: Sink> SectionWriter<'_, S> {
+impl<'s, S: Sink> SectionWriter<'s, S> {
+    pub(crate) fn new(sink: &'s S) -> Self {
+        Self { sink, next: PAGE, sections: Vec::new() }
+    }
+
+    /// Writes the sections that every file has; the data, which ends at byte `data_end`, are written already.
+    pub(crate) fn tables(
+        &mut self,
+        tables: &Tables<'_>,
+        (columns, series, zones): (Vec<ColumnRecord>, Vec<SeriesRecord>, Vec<ZoneRecord>),
+        calendar: &[i64],
+        data_end: u64,
+    ) -> Result<(), Error> {
+        let spec = tables.spec;
+        let slots = symbol::slot_count(spec.assets.len() as u64);
+        let slots = slots.and_then(|slots| usize::try_from(slots).ok());
+        let slots = slots.ok_or(Error::TooLarge { what: "the symbol index" })?;
+        let symbols = spec.assets.iter().map(|asset| asset.symbol.as_str());
+        let (strings, assets) = tables.assets(calendar);
+        self.section(SectionKind::Schema, &spec.schema.to_bytes())?;
+        self.section(SectionKind::Columns, columns.as_bytes())?;
+        self.data(data_end);
+        self.section(SectionKind::SymbolIndex, symbol::build(symbols, slots).as_bytes())?;
+        self.section(SectionKind::Strings, &strings)?;
+        self.section(SectionKind::Assets, assets.as_bytes())?;
+        self.section(SectionKind::Calendar, calendar.as_bytes())?;
+        self.section(SectionKind::Series, series.as_bytes())?;
+        self.section(SectionKind::Zones, zones.as_bytes())?;
+        self.section(SectionKind::Adjustments, tables.adjustments().as_bytes())?;
+        self.section(SectionKind::Provenance, &spec.provenance.to_bytes())
+    }
+
     fn data(&mut self, end: u64) {
         let digest = Digest::from_bytes([0; 32]);
         let (kind, offset, len) = (SectionKind::Data, self.next, end - self.next);
@@ -267,7 +284,7 @@ impl<S: Sink> SectionWriter<'_, S> {
         self.next = end;
     }
 
-    fn section(&mut self, kind: SectionKind, bytes: &[u8]) -> Result<(), Error> {
+    pub(crate) fn section(&mut self, kind: SectionKind, bytes: &[u8]) -> Result<(), Error> {
         let len = bytes.len() as u64;
         let max = match kind {
             SectionKind::Schema => SCHEMA_MAX,
@@ -292,11 +309,17 @@ impl<S: Sink> SectionWriter<'_, S> {
         Ok(())
     }
 
-    fn finish(self, spec: &BundleSpec, rows: u64, version: Version) -> Result<Written, Error> {
+    pub(crate) fn finish(
+        self,
+        spec: &BundleSpec,
+        rows: u64,
+        version: Version,
+    ) -> Result<Written, Error> {
+        let segmented = self.sections.len() > SectionKind::LISTED.len();
         let mut page = Superblock::new_zeroed();
         page.magic = MAGIC;
         page.major = FORMAT_MAJOR;
-        page.minor = FORMAT_MINOR;
+        page.minor = if segmented { FORMAT_MINOR } else { 0 };
         page.section_count = u32::try_from(self.sections.len()).unwrap_or(u32::MAX);
         page.file_len = self.next;
         page.rows = rows;
