@@ -5,6 +5,8 @@ mod bars;
 mod cache;
 mod catalog;
 mod crash;
+#[cfg(debug_assertions)]
+mod faults;
 mod panel;
 mod pool;
 mod verify;
