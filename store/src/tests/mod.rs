@@ -5,6 +5,7 @@ mod bars;
 mod cache;
 mod catalog;
 mod crash;
+mod decoded;
 mod panel;
 mod pool;
 mod verify;
