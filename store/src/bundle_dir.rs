@@ -1,12 +1,13 @@
 //! Where the files of one bundle lie.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use barrow_format::{Digest, Version};
 
+use crate::disk;
 use crate::error::{Error, Result};
 use crate::spec::FILE_SUFFIX;
 
@@ -96,8 +97,7 @@ pub(crate) fn file_names(path: &Path) -> Result<Vec<String>> {
 
 /// Flushes a directory, which makes the renames in it durable.
 pub(crate) fn sync_dir(path: &Path) -> Result<()> {
-    let directory = File::open(path).map_err(Error::io("open", path))?;
-    directory.sync_all().map_err(Error::io("flush", path))
+    disk::flush_dir(path).map_err(Error::io("flush", path))
 }
 
 /// Creates a directory and those above it; says whether it was there already.
@@ -105,7 +105,10 @@ pub(crate) fn ensure_dir(path: &Path) -> Result<bool> {
     if path.is_dir() {
         return Ok(true);
     }
-    fs::create_dir_all(path).map_err(Error::io("create", path))?;
+    if let Some(parent) = path.parent() {
+        ensure_dir(parent)?;
+    }
+    disk::make_dir(path).map_err(Error::io("create", path))?;
     Ok(false)
 }
 

@@ -4,11 +4,12 @@
 //! happens. While it is held, the file contains the holder's process id in decimal, for whoever is refused; otherwise
 //! it is empty. Readers do not touch it.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read as _, Write as _};
+use std::fs::{File, TryLockError};
+use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::disk;
 use crate::error::{Error, Result};
 
 /// A held lock; released when dropped.
@@ -26,13 +27,7 @@ impl WriterLock {
     /// [`Error::Locked`] when someone else holds it, [`Error::Io`] otherwise.
     pub(crate) fn take(path: &Path, bundle: &str) -> Result<Self> {
         loop {
-            let mut file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(path)
-                .map_err(Error::io("open", path))?;
+            let file = disk::open_or_create(path).map_err(Error::io("open", path))?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {
@@ -43,8 +38,7 @@ impl WriterLock {
             // A writer that gives up a new bundle unlinks its lock file. Whoever opened it before that has now locked a
             // file without a name, beside which another writer could lock the next file of this name: start over.
             if is_still_at(&file, path).map_err(Error::io("examine", path))? {
-                file.set_len(0).map_err(Error::io("write", path))?;
-                writeln!(file, "{}", std::process::id()).map_err(Error::io("write", path))?;
+                sign(&file, path);
                 return Ok(Self { file, path: path.to_owned() });
             }
         }
@@ -59,7 +53,17 @@ impl WriterLock {
 impl Drop for WriterLock {
     fn drop(&mut self) {
         // The process id is there for people; if it cannot be erased, the next writer overwrites it.
-        let _ = self.file.set_len(0);
+        let _ = disk::empty(&self.file);
+    }
+}
+
+/// Writes this process's id into the lock file it holds. On a full disk, where nothing can be written, the lock is held all
+/// the same: pruning, which makes room, must be able to take it.
+fn sign(file: &File, path: &Path) {
+    let id = format!("{}\n", std::process::id());
+    let signed = disk::empty(file).and_then(|()| disk::write_at(file, id.as_bytes(), 0));
+    if let Err(error) = signed {
+        tracing::warn!(path = %path.display(), %error, "cannot write the process id");
     }
 }
 
@@ -81,7 +85,7 @@ fn is_still_at(file: &File, path: &Path) -> io::Result<bool> {
 
 /// Removes a file that nobody needs; that it could not be removed is worth a line in the log and no more.
 pub(crate) fn remove_quietly(path: &Path) {
-    match std::fs::remove_file(path) {
+    match disk::remove(path) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => tracing::warn!(path = %path.display(), %error, "cannot remove"),

@@ -16,6 +16,7 @@ use barrow_format::{Bundle, Version, Written};
 
 use crate::bundle_dir::{BundleDir, ensure_dir, sync_dir};
 use crate::catalog::{Catalog, published};
+use crate::disk;
 use crate::error::{Error, Result};
 use crate::head::{self, Head};
 use crate::lock::{WriterLock, remove_quietly};
@@ -122,7 +123,8 @@ impl Staging {
     ///
     /// [`Error::Staging`] when `written` is not what the sink holds, [`Error::Corrupt`] when the sink holds no bundle,
     /// [`Error::Head`] when the bundle's page is beyond repair, [`Error::Io`]. After an error, the version that was the
-    /// newest still is.
+    /// newest still is; unless it was the last flush that failed, after which readers see the new version already, but
+    /// whether it survives a loss of power is not known. Publishing the same content again is right in either case.
     pub fn publish(mut self, written: Written) -> Result<Published> {
         let published = self.advance(written)?;
         self.done = true;
@@ -137,15 +139,19 @@ impl Staging {
         if let (Some((generation, Some(newest))), Some(entry)) = (before, &sound)
             && newest == new.version
         {
+            // Whoever published it may have been told that the last flush failed, and tries again.
+            head::settle(&self.dir.head())?;
             let parent = entry.parent;
             let bytes = entry.bytes();
             return Ok(Published { version: newest, parent, generation, bytes, unchanged: true });
         }
         let generation = self.next_generation(before)?;
         let version = new.version;
-        let bytes = match sound {
-            Some(entry) => entry.bytes(),
-            None => self.install(VersionEntry { parent, generation, ..new })?,
+        let bytes = if let Some(entry) = sound {
+            entry.bytes()
+        } else {
+            let published_ns = new.published_ns.max(self.latest_ns(parent));
+            self.install(VersionEntry { parent, generation, published_ns, ..new })?
         };
         let head = Head { generation, version };
         if before.is_some() {
@@ -154,6 +160,9 @@ impl Staging {
             head::create(&self.dir.head(), &self.dir.temporary("head"), head)?;
             sync_dir(self.dir.path())?;
             sync_dir(self.catalog.root())?;
+            if let Some(above) = self.made_root.as_deref().and_then(Path::parent) {
+                sync_dir(above)?;
+            }
         }
         Ok(Published { version, parent, generation, bytes, unchanged: false })
     }
@@ -205,6 +214,13 @@ impl Staging {
         whole.then_some(entry)
     }
 
+    /// Returns when the newest version was published. A clock that went back since must not make the next one look older:
+    /// times never fall along the history.
+    fn latest_ns(&self, newest: Option<Version>) -> i64 {
+        let entry = newest.and_then(|version| self.catalog.entry(&self.name, version).ok());
+        entry.map_or(i64::MIN, |entry| entry.published_ns)
+    }
+
     /// Returns the generation of this publication: one more than the page's. Without a page it is the first, unless
     /// records of later ones are there, which means that the page was lost.
     fn next_generation(&self, before: Option<(u64, Option<Version>)>) -> Result<u64> {
@@ -233,8 +249,7 @@ impl Staging {
         ensure_dir(&self.dir.versions())?;
         for part in &entry.parts {
             let path = self.dir.part(part.digest);
-            std::fs::rename(self.sink.path(), &path)
-                .map_err(Error::io("rename", self.sink.path()))?;
+            disk::rename(self.sink.path(), &path).map_err(Error::io("rename", self.sink.path()))?;
         }
         sync_dir(&self.dir.parts())?;
         let path = self.dir.record(entry.version);
@@ -256,7 +271,7 @@ impl Drop for Staging {
         remove_unpublished(&self.dir, &self.lock);
         if let Some(root) = &self.made_root {
             // Fails, as it should, when something was published below.
-            let _ = std::fs::remove_dir(root);
+            let _ = disk::remove_dir(root);
         }
     }
 }
@@ -286,12 +301,12 @@ fn remove_unpublished(dir: &BundleDir, lock: &WriterLock) {
     let emptied = [dir.parts(), dir.versions()].iter().all(|path| remove_empty(path));
     if emptied && dir.temporaries().is_ok_and(|left| left.is_empty()) {
         lock.unlink();
-        let _ = std::fs::remove_dir(dir.path());
+        let _ = disk::remove_dir(dir.path());
     }
 }
 
 fn remove_empty(path: &Path) -> bool {
-    std::fs::remove_dir(path).is_ok() || !path.exists()
+    disk::remove_dir(path).is_ok() || !path.exists()
 }
 
 /// Removes what killed writers left behind. The caller holds the lock.

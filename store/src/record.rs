@@ -18,12 +18,13 @@
 //! `parts/<digest>.barrow`. Unknown members are ignored; another `format` is an error.
 
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::path::Path;
 
 use barrow_format::{Digest, Version};
 use serde::{Deserialize, Serialize};
 
+use crate::disk;
 use crate::error::{Error, Result};
 
 /// The format tag that this build writes, and the only one it reads.
@@ -110,13 +111,13 @@ pub(crate) fn read(path: &Path, version: Version) -> Result<VersionEntry> {
 
 /// Writes a record under a temporary name, flushes it and renames it into place, read-only.
 pub(crate) fn write(path: &Path, temporary: &Path, entry: &VersionEntry) -> Result<()> {
-    let mut file = File::create(temporary).map_err(Error::io("create", temporary))?;
+    let file = disk::create(temporary).map_err(Error::io("create", temporary))?;
     let mut text = render(entry);
     text.push('\n');
-    file.write_all(text.as_bytes()).map_err(Error::io("write", temporary))?;
-    crate::sink::make_read_only(&file).map_err(Error::io("protect", temporary))?;
-    file.sync_all().map_err(Error::io("flush", temporary))?;
-    std::fs::rename(temporary, path).map_err(Error::io("rename", temporary))
+    disk::write_at(&file, text.as_bytes(), 0).map_err(Error::io("write", temporary))?;
+    disk::make_read_only(&file).map_err(Error::io("protect", temporary))?;
+    disk::flush(&file).map_err(Error::io("flush", temporary))?;
+    disk::rename(temporary, path).map_err(Error::io("rename", temporary))
 }
 
 fn parse(text: &str) -> Result<VersionEntry, String> {

@@ -225,6 +225,25 @@ fn a_version_of_several_parts_is_recorded_and_refused_by_name() {
 }
 
 #[test]
+fn a_clock_that_went_back_does_not_disorder_the_history() {
+    let dir = testing::dir();
+    let catalog = Catalog::at(dir.path());
+    let first = publish_small(&catalog, "b", 1).version;
+    // As if the first had been published by a clock that was a century ahead.
+    let mut entry = catalog.entry("b", first).unwrap();
+    entry.published_ns += 100 * 365 * testing::DAY;
+    let bundle = catalog.dir("b");
+    record::write(&bundle.record(first), &bundle.temporary("record"), &entry).unwrap();
+    publish_small(&catalog, "b", 2);
+    publish_small(&catalog, "b", 3);
+    let history = catalog.history("b").unwrap();
+    let generations: Vec<_> = history.iter().map(|entry| entry.generation).collect();
+    assert_eq!(generations, [3, 2, 1]);
+    let times: Vec<_> = history.iter().map(|entry| entry.published_ns).collect();
+    assert_eq!(times, [entry.published_ns; 3], "times do not fall along the history");
+}
+
+#[test]
 fn an_unreadable_record_is_named_and_no_part_is_swept_on_its_account() {
     let dir = testing::dir();
     let catalog = Catalog::at(dir.path());

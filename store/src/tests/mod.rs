@@ -5,7 +5,9 @@ mod bars;
 mod cache;
 mod catalog;
 mod crash;
+#[cfg(debug_assertions)]
 mod decoded;
+mod faults;
 mod panel;
 mod pool;
 mod verify;
