@@ -1,10 +1,8 @@
 //! Many runs over one lease: every point of a space, on all workers.
 
 mod report;
-mod space;
 
 pub use report::{CacheUse, Failure, SweepReport, Trial};
-pub use space::{Axis, Space};
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,6 +17,7 @@ use crate::backtest::{Backtest, Desk};
 use crate::objective::Objective;
 use crate::params::Params;
 use crate::portal::Portal;
+use crate::search::Space;
 use crate::strategies;
 use crate::strategy::Strategy;
 use crate::workers::Workers;
@@ -94,6 +93,7 @@ impl Sweep<'_> {
         let started = Instant::now();
         let before = cache.stats();
         self.backtest.check()?;
+        space.check_grid()?;
         let portal = Portal::new(lease, cache, &self.backtest.scope)?;
         let first = first_strategy(factory, space)?;
         let tally = Tally::default();
@@ -102,7 +102,12 @@ impl Sweep<'_> {
             if cancelled || tally.refused.load(Ordering::Relaxed) {
                 return End::NotRun;
             }
-            let end = self.trial(&portal, factory, &space.point(index), index);
+            let params = space.point(index);
+            let end = if space.admits(&params) {
+                self.trial(&portal, factory, &params, index)
+            } else {
+                End::Skipped
+            };
             if matches!(end, End::Refused(_)) {
                 tally.refused.store(true, Ordering::Relaxed);
             }
@@ -195,12 +200,16 @@ struct Tally {
 fn first_strategy(factory: &Factory<'_>, space: &Space) -> Result<Box<dyn Strategy + Send>, Error> {
     let mut broken = None;
     for index in 0..space.len() {
-        match factory(&space.point(index)) {
+        let params = space.point(index);
+        if !space.admits(&params) {
+            continue;
+        }
+        match factory(&params) {
             Err(error @ Error::Constraint { .. }) => broken = broken.or(Some(error)),
             other => return other,
         }
     }
-    let source = broken.unwrap_or(Error::SpaceTooLarge { max: 0 });
+    let source = broken.unwrap_or(Error::NoAdmissiblePoint { tries: space.len() });
     Err(Error::NothingToRun { points: space.len(), source: Box::new(source) })
 }
 
