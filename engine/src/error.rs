@@ -186,6 +186,17 @@ pub enum Error {
         known: Vec<&'static str>,
     },
 
+    /// A statistic is not defined for what it was given.
+    #[error("{statistic} needs {needs}, found {found}")]
+    Statistic {
+        /// What was to be computed.
+        statistic: &'static str,
+        /// What it takes.
+        needs: &'static str,
+        /// What was given.
+        found: String,
+    },
+
     /// The threads of a worker pool could not be started.
     #[error("could not start {threads} worker threads")]
     Workers {

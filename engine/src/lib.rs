@@ -66,8 +66,10 @@ mod setup;
 mod signal;
 pub mod strategies;
 mod strategy;
+mod stream;
 mod sweep;
 mod time;
+pub mod validation;
 mod workers;
 
 pub use annual::bars_per_year;
@@ -84,6 +86,7 @@ pub use portal::{AssetIdx, Portal, Scope};
 pub use setup::{Field, Series, Setup, Signal};
 pub use signal::Change;
 pub use strategy::Strategy;
+pub use stream::Stream;
 pub use sweep::{Axis, CacheUse, Factory, Failure, Progress, Space, Sweep, SweepReport, Trial};
 pub use time::{TimeStyle, Timestamp};
 pub use workers::Workers;
