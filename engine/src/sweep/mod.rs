@@ -1,5 +1,7 @@
 //! Many runs over one lease: every point of a space, on all workers.
 
+mod block;
+mod driven;
 mod report;
 mod space;
 
@@ -7,6 +9,7 @@ pub use report::{CacheUse, Failure, SweepReport, Trial};
 pub use space::{Axis, Space};
 
 use std::any::Any;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -15,7 +18,7 @@ use std::time::Instant;
 use barrow_store::{Lease, SeriesCache};
 
 use crate::Error;
-use crate::backtest::{Backtest, Desk};
+use crate::backtest::{Backtest, Desk, Outcome};
 use crate::objective::Objective;
 use crate::params::Params;
 use crate::portal::Portal;
@@ -97,24 +100,82 @@ impl Sweep<'_> {
         let portal = Portal::new(lease, cache, &self.backtest.scope)?;
         let first = first_strategy(factory, space)?;
         let tally = Tally::default();
-        let ends = workers.ordered(space.len(), |index| {
-            let cancelled = self.cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed));
-            if cancelled || tally.refused.load(Ordering::Relaxed) {
-                return End::NotRun;
-            }
-            let end = self.trial(&portal, factory, &space.point(index), index);
-            if matches!(end, End::Refused(_)) {
-                tally.refused.store(true, Ordering::Relaxed);
-            }
-            self.report_progress(&tally, space.len(), &end);
-            end
+        let block_len = block_len(space.len(), workers.threads());
+        let ends = workers.ordered(space.len().div_ceil(block_len), |block| {
+            let first = block * block_len;
+            let indexes = first..(first + block_len).min(space.len());
+            self.block(&portal, factory, space, indexes, &tally)
         });
         let mut report = SweepReport::new(self, &portal, space, first.as_ref());
-        report.collect(ends)?;
+        report.collect(ends.into_iter().flatten())?;
         report.workers = workers.threads();
         report.cache = CacheUse::between(&before, &cache.stats());
         report.elapsed_seconds = started.elapsed().as_secs_f64();
         Ok(report)
+    }
+
+    /// Runs neighbouring points, together where their strategy allows.
+    fn block(
+        &self,
+        portal: &Portal<'_>,
+        factory: &Factory<'_>,
+        space: &Space,
+        indexes: Range<u64>,
+        tally: &Tally,
+    ) -> Vec<End> {
+        let stopped = || {
+            self.cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed))
+                || tally.refused.load(Ordering::Relaxed)
+        };
+        if stopped() {
+            return indexes.map(|_| End::NotRun).collect();
+        }
+        let mut together = self.together(portal, factory, space, indexes.clone(), tally);
+        let mut ends = Vec::with_capacity(together.len());
+        for (index, outcome) in indexes.zip(&mut together) {
+            let end = match outcome.take() {
+                Some(outcome) => End::Done(Trial::new(index, &outcome)),
+                None if stopped() => End::NotRun,
+                None => self.trial(portal, factory, &space.point(index), index),
+            };
+            if matches!(end, End::Refused(_)) {
+                tally.refused.store(true, Ordering::Relaxed);
+            }
+            self.report_progress(tally, space.len(), &end);
+            ends.push(end);
+        }
+        ends
+    }
+
+    /// Runs points by [`block::run`]; `None` for those that have to be run one by one.
+    fn together(
+        &self,
+        portal: &Portal<'_>,
+        factory: &Factory<'_>,
+        space: &Space,
+        indexes: Range<u64>,
+        tally: &Tally,
+    ) -> Vec<Option<Outcome>> {
+        let mut outcomes: Vec<Option<Outcome>> = indexes.clone().map(|_| None).collect();
+        if tally.one_by_one.load(Ordering::Relaxed) {
+            return outcomes;
+        }
+        // A panic shows again, and is reported, when the point is run by itself.
+        let run = catch_unwind(AssertUnwindSafe(|| {
+            let built = indexes.map(|index| factory(&space.point(index)).ok());
+            let built = built.enumerate().filter_map(|(at, strategy)| Some((at, strategy?)));
+            let (places, mut strategies): (Vec<usize>, Vec<_>) = built.unzip();
+            let run = block::run(&self.backtest, portal, &mut strategies).ok()?;
+            let driven = strategies.is_empty() || strategies.iter().any(|s| s.driver().is_some());
+            tally.one_by_one.fetch_or(!driven, Ordering::Relaxed);
+            Some((places, run))
+        }));
+        if let Ok(Some((places, run))) = run {
+            for (place, outcome) in places.into_iter().zip(run) {
+                outcomes[place] = outcome;
+            }
+        }
+        outcomes
     }
 
     fn trial(
@@ -188,7 +249,18 @@ struct Tally {
     best: Mutex<Option<f64>>,
     /// The space is wrong: no need to go on.
     refused: AtomicBool,
+    /// The strategy has no driver: blocks would be in vain.
+    one_by_one: AtomicBool,
 }
+
+/// How many points are run together: enough to share what the processor's caches hold, few enough
+/// that every worker has several blocks.
+fn block_len(points: u64, threads: usize) -> u64 {
+    let blocks_min = if threads > 1 { threads as u64 * 4 } else { 1 };
+    (points / blocks_min).clamp(1, BLOCK_LEN_MAX)
+}
+
+const BLOCK_LEN_MAX: u64 = 8;
 
 /// Builds the strategy of the first point that can be run: for its name and fixed parameters, and
 /// to refuse a wrong space before any work.

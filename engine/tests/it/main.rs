@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 #[cfg(test)]
+mod blocks;
+#[cfg(test)]
 mod bundles;
 #[cfg(test)]
 mod determinism;
