@@ -5,7 +5,7 @@ use std::ops::Range;
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
 use crate::{
-    Adjustment, AdjustmentKind, Asset, Digest, PhysicalType, Provenance, Schema, Section,
+    Adjustment, AdjustmentKind, Asset, Digest, Encoding, PhysicalType, Provenance, Schema, Section,
     SectionKind, Stats, Values, Version,
     error::Error,
     frozen::{PROVENANCE_MAX, ZONE_ROWS},
@@ -128,7 +128,8 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     ///
     /// # Errors
     ///
-    /// [`Error::NoColumn`], or [`Error::Alignment`] when the bytes do not lie at a multiple of 8.
+    /// [`Error::NoColumn`], [`Error::Compressed`] when the column is not raw, or [`Error::Alignment`] when
+    /// the bytes do not lie at a multiple of 8.
     pub fn column(&self, index: usize) -> Result<Values<'_>, Error> {
         self.values(index, 0, self.rows)
     }
@@ -179,7 +180,7 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     }
 
     /// Returns the statistics of the zones of a series, each of 4096 rows but the last, with their rows;
-    /// nothing when the series is not longer than a zone, since its own statistics say the same.
+    /// nothing when the series is raw and not longer than a zone, since its own statistics say the same.
     ///
     /// # Errors
     ///
@@ -269,12 +270,17 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     }
 
     /// Returns `rows` values of a raw column from row `start` on.
-    fn values(&self, index: usize, start: usize, rows: usize) -> Result<Values<'_>, Error> {
+    pub(crate) fn values(
+        &self,
+        index: usize,
+        start: usize,
+        rows: usize,
+    ) -> Result<Values<'_>, Error> {
         let record = self.column_record(index)?;
         match record.encoding {
             RAW => self.stored(index, record, start, rows),
             SEGMENTS => Err(self.segmented_column(index)),
-            encoding => Err(self.unknown_encoding(index, encoding)),
+            _ => Err(self.compressed(index)),
         }
     }
 
@@ -295,15 +301,15 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     }
 
     #[cold]
-    fn segmented_column(&self, index: usize) -> Error {
+    pub(crate) fn segmented_column(&self, index: usize) -> Error {
         let column = self.schema.columns().get(index).map(|column| column.name.clone());
         Error::Segmented { column: column.unwrap_or_default() }
     }
 
     #[cold]
-    pub(crate) fn unknown_encoding(&self, index: usize, encoding: u32) -> Error {
+    pub(crate) fn compressed(&self, index: usize) -> Error {
         let column = self.schema.columns().get(index).map(|column| column.name.clone());
-        Error::Encoding { column: column.unwrap_or_default(), encoding }
+        Error::Compressed { column: column.unwrap_or_default() }
     }
 
     pub(crate) fn check_owned(&self, asset: Asset) -> Result<(), Error> {
@@ -316,7 +322,8 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     pub(crate) fn zone_records(&self, index: usize, asset: Asset) -> Result<&[ZoneRecord], Error> {
         let start = self.series_record(index, asset.ordinal())?.zone_start;
         let rows = asset.rows() as u64;
-        let count = if rows > ZONE_ROWS { rows.div_ceil(ZONE_ROWS) } else { 0 };
+        let zoned = rows > ZONE_ROWS || self.encoding(index) == Encoding::Blocks;
+        let count = if zoned { rows.div_ceil(ZONE_ROWS) } else { 0 };
         let records = self.records::<ZoneRecord>(SectionKind::Zones)?;
         let range = usize::try_from(start).ok().zip(usize::try_from(count).ok());
         let zones = range.and_then(|(start, count)| records.get(start..start.checked_add(count)?));

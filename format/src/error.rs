@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use crate::{
     Digest, PhysicalType, SchemaError, SectionKind,
+    block::BlockError,
     codec::CodecError,
     frozen::{FORMAT_MAJOR, NAME_MAX},
 };
@@ -167,6 +168,47 @@ pub enum Error {
         /// Why.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Values of a compressed column were asked for in place.
+    #[error("column `{column}` is compressed: its values can be read, but not borrowed")]
+    Compressed {
+        /// The column.
+        column: String,
+    },
+    /// A block of a compressed column is damaged.
+    #[error(
+        "the block of column `{column}` of `{symbol}` from row {row} on (byte {offset}) is damaged"
+    )]
+    Block {
+        /// The column.
+        column: String,
+        /// The asset; empty where its symbol is damaged too.
+        symbol: String,
+        /// First row of the block, counted from the asset's first.
+        row: usize,
+        /// Where the block begins in the file.
+        offset: u64,
+        /// What is wrong with it.
+        #[source]
+        source: BlockError,
+    },
+    /// Rows were asked for that the asset does not have.
+    #[error("rows {start} to {end} are not among the {rows} of the asset")]
+    Rows {
+        /// First row asked for.
+        start: usize,
+        /// Row behind the last one asked for.
+        end: usize,
+        /// Rows of the asset.
+        rows: usize,
+    },
+    /// The room for values has another length than they.
+    #[error("the values take {expected} bytes, but there is room for {found}")]
+    Room {
+        /// Bytes that the values take.
+        expected: usize,
+        /// Bytes that were given.
+        found: usize,
     },
     /// There is no asset of that number.
     #[error("there is no asset {ordinal}: the bundle has {assets}")]

@@ -1,7 +1,7 @@
 //! [`SeriesMeter`]: hashes and measures a series; the writer stores what it finds, verification compares.
 
 use crate::{
-    PhysicalType, Stats, Values,
+    Encoding, PhysicalType, Stats, Values,
     digest::{Digest, Midstate, SeriesHasher},
     frozen::ZONE_ROWS,
 };
@@ -12,10 +12,12 @@ pub struct SeriesSummary {
     pub(crate) digest: Digest,
     pub(crate) midstate: Midstate,
     pub(crate) stats: Stats,
-    /// One entry a zone; empty where the series is not longer than a zone.
+    /// One entry a zone; empty where the series is raw and not longer than a zone.
     pub(crate) zones: Vec<Stats>,
     /// First and last value of a time series.
     pub(crate) span: Option<(i64, i64)>,
+    /// Stored blocks of a compressed series, one a zone.
+    pub(crate) blocks: Vec<Box<[u8]>>,
 }
 
 impl SeriesSummary {
@@ -63,12 +65,19 @@ pub struct SeriesMeter {
     stats: Stats,
     zones: Vec<Stats>,
     zone: Stats,
+    /// Whether there are zones: in long series, and in compressed ones of any length.
+    zoned: bool,
     pub(crate) span: Option<(i64, i64)>,
 }
 
 impl SeriesMeter {
-    /// Begins a series that will have `planned` values.
+    /// Begins a series that will have `planned` values and is stored as they are.
     pub fn new(planned: u64) -> Self {
+        Self::encoded(planned, Encoding::Raw)
+    }
+
+    /// Begins a series of `planned` values in some encoding, on which it depends whether short series have a zone.
+    pub(crate) fn encoded(planned: u64, encoding: Encoding) -> Self {
         Self {
             planned,
             given: 0,
@@ -76,6 +85,7 @@ impl SeriesMeter {
             stats: Stats::EMPTY,
             zones: Vec::new(),
             zone: Stats::EMPTY,
+            zoned: planned > ZONE_ROWS || encoding == Encoding::Blocks,
             span: None,
         }
     }
@@ -91,7 +101,8 @@ impl SeriesMeter {
         let len_bytes = rows * physical.width() as u64;
         let hasher = SeriesHasher::resume(summary.midstate, len_bytes, tail);
         let (mut zones, mut zone) = (Vec::new(), Stats::EMPTY);
-        if planned > ZONE_ROWS && rows > 0 {
+        let zoned = planned > ZONE_ROWS;
+        if zoned && rows > 0 {
             // A series that is not longer than a zone has no zones: its own statistics say the same.
             zones.clone_from(&summary.zones);
             if zones.is_empty() {
@@ -102,7 +113,7 @@ impl SeriesMeter {
             }
         }
         let (stats, span) = (summary.stats, summary.span);
-        Self { planned, given: rows, hasher, stats, zones, zone, span }
+        Self { planned, given: rows, hasher, stats, zones, zone, zoned, span }
     }
 
     /// Returns how many values at the end of a series of `rows` values lie behind the last whole block of its hash.
@@ -131,7 +142,7 @@ impl SeriesMeter {
         let stats = Stats::of(piece);
         self.stats = self.stats.merge(stats);
         self.given += piece.len() as u64;
-        if self.planned > ZONE_ROWS {
+        if self.zoned {
             self.zone = self.zone.merge(stats);
             if self.given.is_multiple_of(ZONE_ROWS) {
                 self.zones.push(std::mem::replace(&mut self.zone, Stats::EMPTY));
@@ -141,12 +152,12 @@ impl SeriesMeter {
 
     /// Ends the series.
     pub fn finish(mut self) -> SeriesSummary {
-        if self.planned > ZONE_ROWS && !self.given.is_multiple_of(ZONE_ROWS) {
+        if self.zoned && !self.given.is_multiple_of(ZONE_ROWS) {
             self.zones.push(self.zone);
         }
         let (midstate, digest) = self.hasher.finish();
         let (stats, zones, span) = (self.stats, self.zones, self.span);
-        SeriesSummary { digest, midstate, stats, zones, span }
+        SeriesSummary { digest, midstate, stats, zones, span, blocks: Vec::new() }
     }
 }
 

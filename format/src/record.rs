@@ -142,6 +142,9 @@ pub struct ColumnRecord {
 /// Encoding of a column whose values lie in the file as they are.
 pub const RAW: u32 = 0;
 
+/// Encoding of a column whose series are stored in compressed blocks.
+pub const BLOCKS: u32 = 1;
+
 /// Encoding of the columns of a segmented file: its own rows lie in it as they are, the others in other parts.
 pub const SEGMENTS: u32 = 2;
 
@@ -159,11 +162,11 @@ pub struct SeriesRecord {
     pub max: u64,
     /// Missing values.
     pub null_count: u64,
-    /// First zone record of the series; meaningful where it has more rows than a zone.
+    /// First zone record of the series; meaningful where it has zones.
     pub zone_start: u64,
 }
 
-/// One zone of a series that has more rows than a zone.
+/// One zone: of a series that has more rows than a zone, or of any series of a compressed column.
 #[derive(Debug, Clone, Copy, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct ZoneRecord {

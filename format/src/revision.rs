@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use zerocopy::IntoBytes;
 
 use crate::{
-    BundleSpec, Digest, Error, SectionKind, SeriesSummary, Sink, Values, Written,
-    frozen::PARTS_MAX,
+    BundleSpec, Compression, Digest, Error, SectionKind, SeriesSummary, Sink, Values, Written,
+    frozen::{FORMAT_MINOR_ENCODED, PARTS_MAX},
+    placement::{Placement, write},
     record::{PartRecord, SEGMENTS, SegmentRecord},
     segment::{layout_fault, part_fault},
     tables::Tables,
-    writer::{SectionWriter, lay_out_columns, lay_out_rows, write},
+    writer::SectionWriter,
 };
 
 /// All that is known of a segmented file before its rows.
@@ -37,8 +38,7 @@ pub struct RevisionSpec {
 pub struct RevisionWriter<'s, S: Sink> {
     spec: RevisionSpec,
     sink: &'s S,
-    row_starts: Vec<u64>,
-    column_starts: Vec<u64>,
+    placement: Placement,
     local_rows: u64,
     /// Rows written of each column.
     written: Vec<AtomicU64>,
@@ -63,14 +63,10 @@ impl<'s, S: Sink> RevisionWriter<'s, S> {
         let rows: Vec<u64> = bundle.assets.iter().map(|asset| asset.rows).collect();
         let local_rows = layout_fault(&segments, &parts, &rows);
         let local_rows = local_rows.map_err(fault(SectionKind::Segments))?;
-        let layout = lay_out_rows(&bundle).zip(lay_out_columns(&bundle, local_rows));
-        let layout = layout
-            .filter(|(_, columns)| columns.last().is_some_and(|&end| i64::try_from(end).is_ok()));
-        let too_large = Error::TooLarge { what: "more than 2^63 bytes" };
-        let (row_starts, column_starts) = layout.ok_or(too_large)?;
+        let placement = Placement::of_segments(&bundle, local_rows)?;
         let written = bundle.schema.columns().iter().map(|_| AtomicU64::new(0)).collect();
         let spec = RevisionSpec { bundle, parts, segments };
-        Ok(Self { spec, sink, row_starts, column_starts, local_rows, written })
+        Ok(Self { spec, sink, placement, local_rows, written })
     }
 
     /// Returns how many rows lie in the file itself.
@@ -88,7 +84,7 @@ impl<'s, S: Sink> RevisionWriter<'s, S> {
     pub fn write_rows(&self, column: usize, row: u64, values: Values<'_>) -> Result<(), Error> {
         let columns = self.spec.bundle.schema.columns();
         let missing = Error::NoColumn { index: column, columns: columns.len() };
-        let place = columns.get(column).zip(self.column_starts.get(column));
+        let place = columns.get(column).zip(self.placement.column_starts.get(column));
         let (described, start) = place.ok_or(missing)?;
         let (expected, found) = (described.physical, values.physical());
         if expected != found {
@@ -126,19 +122,17 @@ impl<'s, S: Sink> RevisionWriter<'s, S> {
                 return Err(self.wrong_rows(column, found));
             }
         }
-        let tables = Tables { spec, row_starts: &self.row_starts, series };
-        let mut columns = tables.columns(&self.column_starts);
-        for (record, column) in columns.0.iter_mut().zip(spec.schema.columns()) {
+        let tables = Tables { spec, placement: &self.placement, series };
+        let raw = vec![Compression::None; spec.schema.columns().len()];
+        let mut columns = tables.columns(&raw);
+        for record in &mut columns.0 {
             record.encoding = SEGMENTS;
-            record.len = self.local_rows * column.physical.width() as u64;
         }
         let mut out = SectionWriter::new(self.sink);
-        let data_end = self.column_starts.last().copied().unwrap_or(0);
-        out.tables(&tables, columns, calendar, data_end)?;
+        out.tables(&tables, columns, calendar)?;
         out.section(SectionKind::Parts, self.spec.parts.as_bytes())?;
         out.section(SectionKind::Segments, self.spec.segments.as_bytes())?;
-        let rows = self.row_starts.last().copied().unwrap_or(0);
-        out.finish(spec, rows, tables.version(calendar))
+        out.finish(&tables, calendar, FORMAT_MINOR_ENCODED)
     }
 
     fn wrong_rows(&self, column: usize, found: u64) -> Error {

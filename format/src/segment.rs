@@ -73,12 +73,12 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     ///
     /// # Errors
     ///
-    /// [`Error::NoColumn`], [`Error::NoRows`], [`Error::Encoding`] when the column does not lie in the file as it is,
+    /// [`Error::NoColumn`], [`Error::NoRows`], [`Error::Compressed`],
     /// [`Error::Alignment`].
     pub fn local_values(&self, index: usize, rows: Range<usize>) -> Result<Values<'_>, Error> {
         let record = self.column_record(index)?;
         if record.encoding != RAW && record.encoding != SEGMENTS {
-            return Err(self.unknown_encoding(index, record.encoding));
+            return Err(self.compressed(index));
         }
         if rows.start > rows.end || rows.end > self.local_rows {
             let column = self.schema.columns().get(index).map(|column| column.name.clone());
@@ -130,7 +130,7 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         };
         let span = if index == 0 { asset.first_time().zip(asset.last_time()) } else { None };
         let (digest, midstate) = (Digest::from_bytes(record.digest), record.midstate);
-        Ok(SeriesSummary { digest, midstate, stats, zones, span })
+        Ok(SeriesSummary { digest, midstate, stats, zones, span, blocks: Vec::new() })
     }
 
     /// Checks the parts in constant time: there are not many.

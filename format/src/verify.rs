@@ -1,7 +1,8 @@
 //! Verification: every byte of a bundle is read and compared with what stands for it.
 
 use crate::{
-    Asset, Bundle, Defect, Digest, Midstate, Problem, SectionKind, Stats, Values, Verification,
+    Asset, Bundle, Defect, Digest, Encoding, Midstate, Problem, SectionKind, Stats, Values,
+    Verification,
     calendar::{CalendarBuilder, contains_all},
     check::check_bytes,
     error::Error,
@@ -99,13 +100,11 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         let mut bad = Vec::new();
         for (index, column) in self.schema().columns().iter().enumerate() {
             if let Err(problem) = self.verify_series(index, asset, source) {
-                let offset = self.column_record(index).map_or(0, |record| record.offset);
-                let row = if self.is_segmented() { 0 } else { asset.row_range().start as u64 };
                 bad.push(Defect {
                     section: SectionKind::Data,
                     column: Some(column.name.clone()),
                     symbol: Some(symbol.to_owned()),
-                    offset: offset + row * column.physical.width() as u64,
+                    offset: self.series_offset(index, asset),
                     problem,
                 });
             }
@@ -132,8 +131,7 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         asset: Asset,
         take: &mut dyn FnMut(Values<'_>),
     ) -> Result<(), Error> {
-        take(self.series(index, asset)?);
-        Ok(())
+        self.each_piece(index, asset, take)
     }
 
     fn verify_series(
@@ -143,7 +141,7 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         source: &SeriesSource<'_>,
     ) -> Result<(), Problem> {
         let record = self.series_record(index, asset.ordinal())?;
-        let mut meter = SeriesMeter::new(asset.rows() as u64);
+        let mut meter = SeriesMeter::encoded(asset.rows() as u64, self.encoding(index));
         source(index, asset, &mut |values| meter.push(values))?;
         let summary = meter.finish();
         let expected = Digest::from_bytes(record.digest);
@@ -156,8 +154,7 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         }
         let stored = Stats::to_stored;
         let same = stored(summary.stats) == (record.min, record.max, record.null_count)
-            && self.zone_records(index, asset)?
-                == zone_records(&summary.zones, asset.rows() as u64);
+            && self.same_zones(index, asset, &zone_records(&summary.zones, asset.rows() as u64))?;
         if same { Ok(()) } else { Err(Problem::Statistics) }
     }
 
@@ -274,7 +271,8 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         if self.calendar()? == union.finish() { Ok(()) } else { Err(Problem::Calendar) }
     }
 
-    /// Checks the statistics of the columns, and that zone records follow one another as series do.
+    /// Checks the statistics of the columns, that zone records follow one another as series do, and that the
+    /// blocks of a compressed column fill it without gap or overlap.
     fn verify_column_records(&self) -> Result<(), Problem> {
         let zones = self.records::<ZoneRecord>(SectionKind::Zones)?;
         let mut next_zone = 0;
@@ -283,13 +281,27 @@ impl<B: AsRef<[u8]>> Bundle<B> {
                 return Err(Problem::Order);
             }
             let mut stats = Stats::EMPTY;
+            let blocks = self.encoding(index) == Encoding::Blocks;
+            let mut next_block = self.column_record(index)?.offset;
             for ordinal in 0..self.asset_count() {
                 let asset = self.asset_at(ordinal)?;
                 stats = stats.merge(self.series_stats(index, asset)?);
                 if self.series_record(index, ordinal)?.zone_start != next_zone {
                     return Err(Problem::Order);
                 }
-                next_zone += self.zone_records(index, asset)?.len() as u64;
+                let zones = self.zone_records(index, asset)?;
+                next_zone += zones.len() as u64;
+                for (zone, record) in zones.iter().enumerate().filter(|_| blocks) {
+                    let range = self.block_range(index, asset, zone, record)?;
+                    if range.start != next_block {
+                        return Err(Problem::Order);
+                    }
+                    next_block = range.end;
+                }
+            }
+            let record = self.column_record(index)?;
+            if blocks && next_block != record.offset + record.len {
+                return Err(Problem::Order);
             }
             if stats != self.column_stats(index)? {
                 return Err(Problem::Statistics);

@@ -8,12 +8,16 @@ use std::{
 use zerocopy::{FromZeros, IntoBytes};
 
 use crate::{
-    BundleSpec, Digest, PhysicalType, SectionKind, Values, Version,
+    BundleSpec, Compression, Digest, PhysicalType, SectionKind, Values, Version,
     calendar::CalendarBuilder,
     check::check_bytes,
     error::Error,
-    frozen::{FORMAT_MAJOR, FORMAT_MINOR, MAGIC, PAGE, PROVENANCE_MAX, SCHEMA_MAX, ZONE_ROWS},
+    frozen::{
+        FORMAT_MAJOR, FORMAT_MINOR, FORMAT_MINOR_ENCODED, MAGIC, PAGE, PROVENANCE_MAX, SCHEMA_MAX,
+        ZONE_ROWS,
+    },
     meter::SeriesSummary,
+    placement::{Placement, write},
     record::{ColumnRecord, SeriesRecord, Superblock, ZoneRecord},
     section::{Section, page_up},
     series::SeriesWriter,
@@ -45,31 +49,46 @@ pub struct Written {
 pub struct BundleWriter<'s, S: Sink> {
     spec: BundleSpec,
     sink: &'s S,
-    /// First row of each asset, then the number of all rows.
-    row_starts: Vec<u64>,
-    /// Where each column begins, then where the data section ends.
-    column_starts: Vec<u64>,
+    /// Of each column.
+    compression: Vec<Compression>,
+    placement: Placement,
     /// By column, then by asset.
     series: Mutex<Vec<Option<SeriesSummary>>>,
     calendar: Mutex<CalendarBuilder>,
 }
 
 impl<'s, S: Sink> BundleWriter<'s, S> {
-    /// Lays out a file.
+    /// Lays out a file whose columns are all raw.
     ///
     /// # Errors
     ///
     /// [`Error::AssetOrder`], [`Error::SymbolLength`] or [`Error::Adjustment`] when the spec is not
     /// possible, [`Error::TooLarge`] when it exceeds what the format can hold.
     pub fn new(spec: BundleSpec, sink: &'s S) -> Result<Self, Error> {
+        Self::compressed(spec, sink, &[])
+    }
+
+    /// Lays out a file whose columns are stored as `compression` says, in the order of the schema; a column
+    /// that it does not reach is raw. The content version does not depend on it.
+    ///
+    /// Blocks are encoded in the threads that give the values, and kept in memory until
+    /// [`BundleWriter::finish`]: as many bytes as the compressed columns take in the file. Raw columns are
+    /// written at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`BundleWriter::new`].
+    pub fn compressed(
+        spec: BundleSpec,
+        sink: &'s S,
+        compression: &[Compression],
+    ) -> Result<Self, Error> {
         let spec = spec.checked()?;
-        let too_large = Error::TooLarge { what: "more than 2^63 bytes" };
-        let layout = lay_out(&spec)
-            .filter(|(_, columns)| columns.last().is_some_and(|&end| i64::try_from(end).is_ok()));
-        let (row_starts, column_starts) = layout.ok_or(too_large)?;
-        let series = vec![None; spec.assets.len() * spec.schema.columns().len()];
-        let calendar = Mutex::default();
-        Ok(Self { spec, sink, row_starts, column_starts, series: Mutex::new(series), calendar })
+        let mut compression = compression.to_vec();
+        compression.resize(spec.schema.columns().len(), Compression::None);
+        let placement = Placement::of(&spec, &compression)?;
+        let series = Mutex::new(vec![None; spec.assets.len() * spec.schema.columns().len()]);
+        Ok(Self { spec, sink, compression, placement, series, calendar: Mutex::default() })
     }
 
     /// Writes a whole series: the values of column `column` of the asset at place `asset`, oldest first.
@@ -107,17 +126,22 @@ impl<'s, S: Sink> BundleWriter<'s, S> {
     /// [`Error::SeriesRows`] names the first series that was not written; [`Error::Write`] when the sink
     /// fails; [`Error::SectionTooLong`] when schema or provenance exceed their limits.
     pub fn finish(self) -> Result<Written, Error> {
-        let Self { spec, sink, row_starts, column_starts, series, calendar } = self;
+        let Self { spec, sink, compression, mut placement, series, calendar } = self;
         let series = series.into_inner().unwrap_or_else(PoisonError::into_inner);
         let calendar = calendar.into_inner().unwrap_or_else(PoisonError::into_inner).finish();
         let series = complete(&spec, series)?;
-        let tables = Tables { spec: &spec, row_starts: &row_starts, series: &series };
+        let assets = spec.assets.len();
+        let mut minor = FORMAT_MINOR;
+        for (column, _) in (0..).zip(&compression).filter(|(_, it)| **it != Compression::None) {
+            let series = series.iter().skip(column * assets).take(assets);
+            placement.put_blocks(column, series, sink)?;
+            minor = FORMAT_MINOR_ENCODED;
+        }
+        let tables = Tables { spec: &spec, placement: &placement, series: &series };
 
         let mut out = SectionWriter::new(sink);
-        let data_end = column_starts.last().copied().unwrap_or(PAGE);
-        out.tables(&tables, tables.columns(&column_starts), &calendar, data_end)?;
-        let rows = row_starts.last().copied().unwrap_or(0);
-        out.finish(&spec, rows, tables.version(&calendar))
+        out.tables(&tables, tables.columns(&compression), &calendar)?;
+        out.finish(&tables, &calendar, minor)
     }
 
     pub(crate) fn planned_rows(&self, asset: usize) -> u64 {
@@ -126,6 +150,10 @@ impl<'s, S: Sink> BundleWriter<'s, S> {
 
     pub(crate) fn physical(&self, column: usize) -> PhysicalType {
         self.spec.schema.columns().get(column).map_or(PhysicalType::U8, |column| column.physical)
+    }
+
+    pub(crate) fn compression(&self, column: usize) -> Compression {
+        self.compression.get(column).copied().unwrap_or_default()
     }
 
     pub(crate) fn column_name(&self, column: usize) -> String {
@@ -154,7 +182,8 @@ impl<'s, S: Sink> BundleWriter<'s, S> {
         row: u64,
         values: Values<'_>,
     ) -> Result<(), Error> {
-        let starts = self.column_starts.get(column).zip(self.row_starts.get(asset));
+        let Placement { column_starts, row_starts, .. } = &self.placement;
+        let starts = column_starts.get(column).zip(row_starts.get(asset));
         let (column_start, row_start) = starts.unwrap_or((&0, &0));
         let offset = column_start + (row_start + row) * values.physical().width() as u64;
         write(self.sink, offset, values.as_bytes())
@@ -175,45 +204,6 @@ impl<'s, S: Sink> BundleWriter<'s, S> {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What the locks protect is replaced as a whole, so a panic elsewhere leaves it usable.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-pub(crate) fn write(sink: &impl Sink, offset: u64, bytes: &[u8]) -> Result<(), Error> {
-    let failed = |source| Error::Write { offset, len: bytes.len(), source };
-    sink.write_at(offset, bytes).map_err(failed)
-}
-
-/// Returns the first row of each asset and the first byte of each column, each list followed by its end;
-/// `None` when a number overflows.
-fn lay_out(spec: &BundleSpec) -> Option<(Vec<u64>, Vec<u64>)> {
-    let row_starts = lay_out_rows(spec)?;
-    let columns = lay_out_columns(spec, row_starts.last().copied()?)?;
-    Some((row_starts, columns))
-}
-
-/// Returns the first row of each asset, and the number of all rows behind them.
-pub(crate) fn lay_out_rows(spec: &BundleSpec) -> Option<Vec<u64>> {
-    let mut rows = 0u64;
-    let mut row_starts = vec![0];
-    for asset in &spec.assets {
-        rows = rows.checked_add(asset.rows)?;
-        row_starts.push(rows);
-    }
-    Some(row_starts)
-}
-
-/// Returns the first byte of each column of a file that holds `rows` rows, and the end of the last.
-pub(crate) fn lay_out_columns(spec: &BundleSpec, rows: u64) -> Option<Vec<u64>> {
-    let schema = spec.schema.to_bytes().len() as u64;
-    let columns = (spec.schema.columns().len() * SectionKind::Columns.record_len()) as u64;
-    let mut next = PAGE.checked_add(page_up(schema)?)?.checked_add(page_up(columns)?)?;
-    let mut column_starts = Vec::new();
-    for column in spec.schema.columns() {
-        column_starts.push(next);
-        let len = rows.checked_mul(column.physical.width() as u64)?;
-        next = page_up(next.checked_add(len)?)?;
-    }
-    column_starts.push(next);
-    Some(column_starts)
 }
 
 fn complete(
@@ -250,13 +240,12 @@ impl<'s, S: Sink> SectionWriter<'s, S> {
         Self { sink, next: PAGE, sections: Vec::new() }
     }
 
-    /// Writes the sections that every file has; the data, which ends at byte `data_end`, are written already.
+    /// Writes the sections that every file has; the data are written already.
     pub(crate) fn tables(
         &mut self,
         tables: &Tables<'_>,
         (columns, series, zones): (Vec<ColumnRecord>, Vec<SeriesRecord>, Vec<ZoneRecord>),
         calendar: &[i64],
-        data_end: u64,
     ) -> Result<(), Error> {
         let spec = tables.spec;
         let slots = symbol::slot_count(spec.assets.len() as u64);
@@ -266,7 +255,7 @@ impl<'s, S: Sink> SectionWriter<'s, S> {
         let (strings, assets) = tables.assets(calendar);
         self.section(SectionKind::Schema, &spec.schema.to_bytes())?;
         self.section(SectionKind::Columns, columns.as_bytes())?;
-        self.data(data_end);
+        self.data(tables.placement.data_end);
         self.section(SectionKind::SymbolIndex, symbol::build(symbols, slots).as_bytes())?;
         self.section(SectionKind::Strings, &strings)?;
         self.section(SectionKind::Assets, assets.as_bytes())?;
@@ -311,15 +300,16 @@ impl<'s, S: Sink> SectionWriter<'s, S> {
 
     pub(crate) fn finish(
         self,
-        spec: &BundleSpec,
-        rows: u64,
-        version: Version,
+        tables: &Tables<'_>,
+        calendar: &[i64],
+        minor: u16,
     ) -> Result<Written, Error> {
-        let segmented = self.sections.len() > SectionKind::LISTED.len();
+        let (spec, version) = (tables.spec, tables.version(calendar));
+        let rows = tables.placement.row_starts.last().copied().unwrap_or(0);
         let mut page = Superblock::new_zeroed();
         page.magic = MAGIC;
         page.major = FORMAT_MAJOR;
-        page.minor = if segmented { FORMAT_MINOR } else { 0 };
+        page.minor = minor;
         page.section_count = u32::try_from(self.sections.len()).unwrap_or(u32::MAX);
         page.file_len = self.next;
         page.rows = rows;

@@ -15,6 +15,7 @@ use crate::bundle_dir::stem;
 use crate::catalog::Located;
 use crate::error::{Error, Result};
 use crate::mapping::{HeadMap, Mapping};
+use crate::version_lock::VersionLock;
 
 /// The names of the float columns that bars have accessors for, in the order of [`Snapshot::standard`].
 pub(crate) const STANDARD: [&str; 5] = ["open", "high", "low", "close", "volume"];
@@ -31,6 +32,8 @@ pub(crate) struct Snapshot {
     time: usize,
     /// Of each asset; see [`Snapshot::lives`].
     lives: OnceLock<Box<[Life]>>,
+    /// Keeps the version from being pruned; dropped last.
+    _lock: Option<VersionLock>,
 }
 
 impl Snapshot {
@@ -76,7 +79,20 @@ impl Snapshot {
                 *place = start(index, PhysicalType::F64).map_err(Error::corrupt(path))?;
             }
         }
-        Ok(Self { bundle, name, path: path.to_owned(), standard, time, lives: OnceLock::new() })
+        Ok(Self {
+            bundle,
+            name,
+            path: path.to_owned(),
+            standard,
+            time,
+            lives: OnceLock::new(),
+            _lock: None,
+        })
+    }
+
+    /// Returns the snapshot with what keeps its version from being pruned.
+    pub(crate) fn locked(self, lock: Option<VersionLock>) -> Self {
+        Self { _lock: lock, ..self }
     }
 
     #[inline]

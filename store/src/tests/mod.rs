@@ -9,4 +9,5 @@ mod crash;
 mod faults;
 mod panel;
 mod pool;
+mod prune;
 mod verify;
