@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use barrow_format::{PhysicalType, Version};
+use barrow_format::{Digest, PhysicalType, Version};
 
 use crate::instant::Instant;
 use crate::revision_problem::RevisionProblem;
@@ -130,6 +130,10 @@ pub enum Error {
         source: Arc<barrow_format::Error>,
     },
 
+    /// The values of a series are not those that were written.
+    #[error(transparent)]
+    SeriesDigest(Box<ChangedSeries>),
+
     /// A file of the catalog is not what its name says.
     #[error("`{}` is not what the catalog says: expected {what} {expected}, found {found}", path.display())]
     Mismatch {
@@ -229,6 +233,28 @@ impl Error {
     pub(crate) fn corrupt(path: &Path) -> impl FnOnce(barrow_format::Error) -> Self {
         move |source| Self::Corrupt { path: path.to_owned(), source: Arc::new(source) }
     }
+}
+
+/// A series whose values do not hash to the digest that the file has of them: they were changed after they were written,
+/// or the medium is failing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{}` is damaged: column `{column}` of asset `{symbol}` hashes to {}, expected {}",
+    path.display(),
+    found.short(),
+    expected.short()
+)]
+pub struct ChangedSeries {
+    /// The bundle file.
+    pub path: PathBuf,
+    /// The column's name.
+    pub column: String,
+    /// The asset's symbol.
+    pub symbol: String,
+    /// The digest in the file.
+    pub expected: Digest,
+    /// What the values hash to.
+    pub found: Digest,
 }
 
 /// The rule that a bundle name breaks.

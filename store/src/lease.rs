@@ -9,23 +9,35 @@ use barrow_format::{Adjustment, Asset, Provenance, Schema, Values, Verification,
 use crate::bars::Bars;
 use crate::error::{Error, Result};
 use crate::nearest::nearest;
+use crate::pins::Pins;
+use crate::reader::{Origin, Reader};
 use crate::snapshot::{Pinned, Snapshot};
 use crate::verify;
 
 /// One bundle version, pinned: it is mapped for as long as a lease of it (or an Arrow array made from one) lives.
 ///
 /// A lease never changes version; the next [`lease`](crate::BundlePool::lease) of the same name sees what was published
-/// meanwhile. Clone it freely: a clone costs one atomic addition. Every slice that is handed out borrows from the
-/// lease and lies in the map: nothing is copied.
+/// meanwhile. Clone it freely: a clone costs an atomic addition or two. Every slice that is handed out borrows from the
+/// lease. A column that the file holds as one array lies in the map, and nothing is copied; any other is decoded at its
+/// first touch, series by series, into memory that the process shares ([`DecodedCache`](crate::DecodedCache)) and that
+/// the lease and its clones keep. [`Lease::origin`] tells which.
 #[derive(Clone)]
 pub struct Lease {
     pinned: Arc<Pinned>,
+    /// What this lease has decoded; `None` where everything is read in place.
+    pins: Option<Arc<Pins>>,
 }
 
 impl Lease {
     #[inline]
     pub(crate) fn new(pinned: Arc<Pinned>) -> Self {
-        Self { pinned }
+        let pins = pinned.snapshot.pins();
+        Self { pinned, pins }
+    }
+
+    #[inline]
+    pub(crate) fn reader(&self) -> Reader<'_> {
+        Reader { snapshot: &self.pinned.snapshot, pins: self.pins.as_deref() }
     }
 
     #[inline]
@@ -141,17 +153,27 @@ impl Lease {
     #[track_caller]
     pub fn bars(&self, asset: Asset) -> Bars<'_> {
         self.own(asset);
-        Bars::new(self.snapshot(), asset)
+        Bars::new(self.reader(), asset)
     }
 
-    /// Returns a whole column: the values of all assets, asset after asset. Shape `[rows]`; no copy.
+    /// Returns a whole column: the values of all assets, asset after asset. Shape `[rows]`; no copy. One that is not read
+    /// in place is decoded by all processors and kept by the lease.
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownColumn`] with the columns there are, [`Error::Corrupt`].
+    /// [`Error::UnknownColumn`] with the columns there are; [`Error::Corrupt`] or [`Error::SeriesDigest`] when part of it is
+    /// damaged.
     pub fn column(&self, name: &str) -> Result<Values<'_>> {
-        let snapshot = self.snapshot();
-        snapshot.column_at(snapshot.column_index(name)?)
+        self.reader().column(self.snapshot().column_index(name)?)
+    }
+
+    /// Returns where the values of a column come from: the map, or memory into which they are decoded.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownColumn`] with the columns there are.
+    pub fn origin(&self, name: &str) -> Result<Origin> {
+        self.reader().origin(self.snapshot().column_index(name)?)
     }
 
     /// Returns a whole column of floats: the values of all assets, asset after asset, NaN where missing. Shape
@@ -162,6 +184,26 @@ impl Lease {
     /// As [`Lease::column`]; [`Error::WrongColumnType`] when the column does not hold f64.
     pub fn f64(&self, name: &str) -> Result<&[f64]> {
         floats(name, self.column(name)?)
+    }
+
+    /// Decodes the series of some assets in a column on all processors, so that their [`Bars`] find them; nothing where the
+    /// column is read in place. Worth calling before a walk over many assets.
+    ///
+    /// # Errors
+    ///
+    /// As [`Lease::column`].
+    ///
+    /// # Panics
+    ///
+    /// If an asset is of another bundle version.
+    #[track_caller]
+    pub fn prepare(&self, name: &str, assets: impl IntoIterator<Item = Asset>) -> Result<()> {
+        let column = self.snapshot().column_index(name)?;
+        let ordinals = assets.into_iter().map(|asset| {
+            self.own(asset);
+            asset.ordinal()
+        });
+        self.reader().touch(column, ordinals)
     }
 
     /// Returns splits, cash dividends and mergers, by asset, time and kind. They are recorded, not applied.

@@ -7,14 +7,18 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use barrow_format::{Bundle, PhysicalType, Values};
+use barrow_format::{
+    Asset, Bundle, Digest, Error as FormatError, PhysicalType, SectionKind, Values,
+};
 use zerocopy::{FromBytes, Immutable};
 
 use crate::bars::Life;
 use crate::bundle_dir::stem;
 use crate::catalog::Located;
-use crate::error::{Error, Result};
+use crate::error::{ChangedSeries, Error, Result};
+use crate::layout::Layout;
 use crate::mapping::{HeadMap, Mapping};
+use crate::pins::Pins;
 use crate::version_lock::VersionLock;
 
 /// The names of the float columns that bars have accessors for, in the order of [`Snapshot::standard`].
@@ -26,10 +30,16 @@ pub(crate) struct Snapshot {
     bundle: Bundle<Mapping>,
     name: String,
     path: PathBuf,
-    /// Where the columns of [`STANDARD`] begin in the file, if they exist and hold raw f64.
+    /// Tells this opening from all others of the process.
+    id: u64,
+    /// How each column is read.
+    layouts: Box<[Layout]>,
+    /// Whether some column is not read in place, so that leases need pins.
+    decodes: bool,
+    /// Where the columns of [`STANDARD`] begin in the file, if they exist, hold f64 and are read in place.
     standard: [Option<usize>; STANDARD.len()],
-    /// Where the timestamps begin in the file.
-    time: usize,
+    /// Where the timestamps begin in the file, if they are read in place.
+    time: Option<usize>,
     /// Of each asset; see [`Snapshot::lives`].
     lives: OnceLock<Box<[Life]>>,
     /// Keeps the version from being pruned; dropped last.
@@ -63,31 +73,42 @@ impl Snapshot {
     }
 
     fn over(mapping: Mapping, name: String, path: &Path) -> Result<Self> {
+        static NEXT_ID: AtomicU64 = AtomicU64::new(0);
         let bundle = Bundle::open(mapping).map_err(Error::corrupt(path))?;
-        // What `time`, `calendar` and `floats` take for granted: all columns of a schema that opened can be read, and a
-        // part's columns have as many rows as the part.
+        // What `calendar` takes for granted.
         bundle.calendar().map_err(Error::corrupt(path))?;
-        let start = |index, physical| {
-            let values = bundle.column(index)?;
-            let offset = values.as_bytes().as_ptr().addr() - bundle.as_bytes().as_ptr().addr();
-            Ok((values.physical() == physical).then_some(offset))
-        };
-        let time = start(0, PhysicalType::I64).map_err(Error::corrupt(path))?.unwrap_or(0);
-        let mut standard = [None; STANDARD.len()];
-        for (place, name) in standard.iter_mut().zip(STANDARD) {
-            if let Some(index) = bundle.schema().column_index(name) {
-                *place = start(index, PhysicalType::F64).map_err(Error::corrupt(path))?;
+        let columns = 0..bundle.schema().columns().len();
+        let layouts: Box<[Layout]> = columns
+            .map(|index| Layout::of(&bundle, index))
+            .collect::<Result<_, _>>()
+            .map_err(Error::corrupt(path))?;
+        // What `time` and `floats` take for granted: all columns of a schema that opened can be read, and a part's columns
+        // have as many rows as the part.
+        let start = |index: usize, physical| {
+            let column = bundle.schema().columns().get(index)?;
+            match layouts.get(index)? {
+                Layout::Raw { start } if column.physical == physical => Some(*start),
+                _ => None,
             }
-        }
-        Ok(Self {
-            bundle,
-            name,
-            path: path.to_owned(),
-            standard,
-            time,
-            lives: OnceLock::new(),
-            _lock: None,
-        })
+        };
+        let time = start(0, PhysicalType::I64);
+        let standard = STANDARD.map(|name| {
+            let index = bundle.schema().column_index(name)?;
+            start(index, PhysicalType::F64)
+        });
+        let decodes = layouts.iter().any(|layout| !matches!(layout, Layout::Raw { .. }));
+        let (id, path) = (NEXT_ID.fetch_add(1, Ordering::Relaxed), path.to_owned());
+        let lives = OnceLock::new();
+        let _lock = None;
+        Ok(Self { bundle, name, path, id, layouts, decodes, standard, time, lives, _lock })
+    }
+
+    /// Returns the snapshot as it were if no column could be read in place.
+    #[cfg(test)]
+    pub(crate) fn decoding(mut self) -> Self {
+        self.layouts.fill(Layout::Blocks);
+        (self.decodes, self.time, self.standard) = (true, None, [None; STANDARD.len()]);
+        self
     }
 
     /// Returns the snapshot with what keeps its version from being pruned.
@@ -108,10 +129,45 @@ impl Snapshot {
         &self.path
     }
 
-    /// Returns the whole column at `index`.
+    /// Returns a number that no other opening of this process has.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Returns how the column at `index` is read.
     #[inline]
-    pub(crate) fn column_at(&self, index: usize) -> Result<Values<'_>> {
+    pub(crate) fn layout(&self, index: usize) -> Result<Layout> {
+        let columns = self.layouts.len();
+        let missing = || self.corrupt(FormatError::NoColumn { index, columns });
+        self.layouts.get(index).copied().ok_or_else(missing)
+    }
+
+    /// Tells whether the column at `index` is read in place.
+    #[inline]
+    pub(crate) fn reads_in_place(&self, index: usize) -> bool {
+        matches!(self.layouts.get(index), Some(Layout::Raw { .. }))
+    }
+
+    /// Returns the whole column at `index`, which is read in place.
+    #[inline]
+    pub(crate) fn mapped_column(&self, index: usize) -> Result<Values<'_>> {
         self.bundle.column(index).map_err(|error| self.corrupt(error))
+    }
+
+    /// Returns the type of the values of the column at `index`.
+    pub(crate) fn physical(&self, index: usize) -> Result<PhysicalType> {
+        let columns = self.bundle.schema().columns();
+        let missing = || self.corrupt(FormatError::NoColumn { index, columns: columns.len() });
+        columns.get(index).map(|column| column.physical).ok_or_else(missing)
+    }
+
+    /// Returns pins for a lease, if some column needs them.
+    #[inline]
+    pub(crate) fn pins(&self) -> Option<Arc<Pins>> {
+        self.decodes.then(|| {
+            let assets = usize::try_from(self.bundle.asset_count()).unwrap_or(usize::MAX);
+            Arc::new(Pins::new(self.layouts.len(), assets))
+        })
     }
 
     /// Returns the place of a column.
@@ -119,10 +175,10 @@ impl Snapshot {
         self.bundle.schema().column_index(name).ok_or_else(|| self.unknown_column(name))
     }
 
-    /// Returns the timestamps of some rows.
+    /// Returns the timestamps of some rows, if they are read in place.
     #[inline]
-    pub(crate) fn time(&self, rows: Range<usize>) -> &[i64] {
-        self.numbers(self.time, rows)
+    pub(crate) fn mapped_time(&self, rows: Range<usize>) -> Option<&[i64]> {
+        Some(self.numbers(self.time?, rows))
     }
 
     /// Returns all distinct timestamps, ascending.
@@ -143,9 +199,10 @@ impl Snapshot {
         Ok(self.lives.get_or_init(|| lives))
     }
 
-    /// Returns some rows of the column of the standard name at `place` of [`STANDARD`].
+    /// Returns some rows of the column of the standard name at `place` of [`STANDARD`], if it holds f64 and is read in
+    /// place.
     #[inline]
-    pub(crate) fn floats(&self, place: usize, rows: Range<usize>) -> Option<&[f64]> {
+    pub(crate) fn mapped_floats(&self, place: usize, rows: Range<usize>) -> Option<&[f64]> {
         let start = (*self.standard.get(place)?)?;
         Some(self.numbers(start, rows))
     }
@@ -161,8 +218,39 @@ impl Snapshot {
     }
 
     #[cold]
-    pub(crate) fn corrupt(&self, error: barrow_format::Error) -> Error {
+    pub(crate) fn corrupt(&self, error: FormatError) -> Error {
         Error::corrupt(&self.path)(error)
+    }
+
+    /// Says that a series does not have the digest that the file names.
+    #[cold]
+    pub(crate) fn changed(
+        &self,
+        column: usize,
+        asset: Asset,
+        expected: Digest,
+        found: Digest,
+    ) -> Error {
+        let column = self.bundle.schema().columns().get(column);
+        Error::SeriesDigest(Box::new(ChangedSeries {
+            path: self.path.clone(),
+            column: column.map(|column| column.name.clone()).unwrap_or_default(),
+            symbol: self.bundle.symbol(asset).unwrap_or_default().to_owned(),
+            expected,
+            found,
+        }))
+    }
+
+    /// Says that the rows of an asset do not follow on those of the one before, or do not end with the columns.
+    #[cold]
+    pub(crate) fn disordered(&self, ordinal: u32) -> Error {
+        let kind = SectionKind::Assets;
+        let sections = self.bundle.sections().iter();
+        let start = sections.filter(|section| section.kind == kind).map(|section| section.offset);
+        let index = u64::from(ordinal);
+        let offset = start.sum::<u64>() + index * kind.record_len() as u64;
+        let what = "its rows do not follow on those of the asset before, or are not the last";
+        self.corrupt(FormatError::Record { kind, index, offset, what })
     }
 
     #[cold]

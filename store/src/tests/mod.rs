@@ -6,6 +6,7 @@ mod cache;
 mod catalog;
 mod crash;
 #[cfg(debug_assertions)]
+mod decoded;
 mod faults;
 mod panel;
 mod pool;

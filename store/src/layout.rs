@@ -1,0 +1,54 @@
+//! How a column of an opened file is read: the one place that knows the encodings.
+
+use barrow_format::{Asset, Bundle, Error as FormatError};
+
+use crate::error::Result;
+use crate::snapshot::Snapshot;
+
+/// Where the values of a column come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// One array in the file, read in place.
+    Raw {
+        /// Where it begins in the file.
+        start: usize,
+    },
+    /// Compressed blocks, each series decoded at its first touch.
+    #[cfg_attr(not(test), expect(dead_code, reason = "this format version has raw columns only"))]
+    Blocks,
+}
+
+impl Layout {
+    /// Returns how the column at `index` is read.
+    pub(crate) fn of<B: AsRef<[u8]>>(
+        bundle: &Bundle<B>,
+        index: usize,
+    ) -> Result<Self, FormatError> {
+        let values = bundle.column(index)?;
+        let start = values.as_bytes().as_ptr().addr() - bundle.as_bytes().as_ptr().addr();
+        Ok(Self::Raw { start })
+    }
+}
+
+/// Checks that the file has what an asset's rows in a column are decoded from, so that no memory is taken by a number that
+/// nothing stands behind.
+pub(crate) fn check_rows(snapshot: &Snapshot, column: usize, asset: Asset) -> Result<()> {
+    let zones = snapshot.bundle().series_zones(column, asset);
+    zones.map(drop).map_err(|error| snapshot.corrupt(error))
+}
+
+/// Writes the little-endian bytes of a series, oldest value first, to `out`, which has room for exactly those.
+pub(crate) fn read_series(
+    snapshot: &Snapshot,
+    column: usize,
+    asset: Asset,
+    out: &mut [u8],
+) -> Result<()> {
+    match snapshot.layout(column)? {
+        Layout::Raw { .. } | Layout::Blocks => {
+            let values = snapshot.bundle().series(column, asset);
+            out.copy_from_slice(values.map_err(|error| snapshot.corrupt(error))?.as_bytes());
+            Ok(())
+        }
+    }
+}
