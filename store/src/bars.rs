@@ -162,6 +162,7 @@ impl<'a> Bars<'a> {
     #[expect(clippy::missing_panics_doc, reason = "it cannot: see the comments inside")]
     pub fn column_at(self, index: usize) -> Result<Values<'a>> {
         if self.reader.snapshot.reads_in_place(index) {
+            self.reader.snapshot.check_series(index, self.ordinal)?;
             let whole = self.reader.snapshot.mapped_column(index)?;
             // Every column has the bundle's number of rows, which bounds those of each asset: both checked at opening.
             return Ok(whole

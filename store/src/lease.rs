@@ -9,6 +9,7 @@ use barrow_format::{Adjustment, Asset, Provenance, Schema, Values, Verification,
 use crate::bars::Bars;
 use crate::error::{Error, Result};
 use crate::nearest::nearest;
+use crate::options::OpenOptions;
 use crate::pins::Pins;
 use crate::reader::{Origin, Reader};
 use crate::snapshot::{Pinned, Snapshot};
@@ -80,7 +81,8 @@ impl Lease {
         u64::try_from(self.snapshot().bundle().as_bytes().len()).unwrap_or(u64::MAX)
     }
 
-    /// Returns the bundle as the format crate sees it: statistics, digests, sections.
+    /// Returns the bundle as the format crate sees it: statistics, digests, sections. What is read through it is not
+    /// decoded, nor checked as [`OpenOptions::verify`] says.
     pub fn bundle(&self) -> &barrow_format::Bundle<impl AsRef<[u8]> + use<>> {
         self.snapshot().bundle()
     }
@@ -224,6 +226,22 @@ impl Lease {
     pub fn provenance(&self) -> Result<Provenance> {
         let snapshot = self.snapshot();
         snapshot.bundle().provenance().map_err(|error| snapshot.corrupt(error))
+    }
+
+    /// Returns how the version was opened.
+    pub fn options(&self) -> OpenOptions {
+        self.snapshot().options()
+    }
+
+    /// Checks that the mapped file still has the length and the time of last change that it had when it was opened. One
+    /// system call. Nobody changes a published file; where a stranger might, this before a long walk turns what would
+    /// be a `SIGBUS` or wrong bars into an error, unless it happens during the walk.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Mismatch`].
+    pub fn check_file(&self) -> Result<()> {
+        self.snapshot().check_file()
     }
 
     /// Reads the whole file and compares every byte with what stands for it: digests, statistics, order, the content

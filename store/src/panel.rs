@@ -209,7 +209,7 @@ impl Lease {
         reader.touch(column, living().map(|(ordinal, _)| ordinal))?;
         let with_gaps = living().filter(|(_, life)| !life.is_gap_free());
         reader.touch(0, with_gaps.map(|(ordinal, _)| ordinal))?;
-        if self.snapshot().reads_in_place(column) {
+        if self.snapshot().reads_in_place(column) && !self.snapshot().checks() {
             return Ok(Source::Whole(typed(reader.column(column)?).unwrap_or_default()));
         }
         Ok(Source::Each { reader, column, typed })

@@ -21,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::head::{self, Head};
 use crate::lock::{WriterLock, remove_quietly};
 use crate::mapping::Mapping;
+use crate::options::Paging;
 use crate::record::{self, PartEntry, VersionEntry};
 use crate::sink::FileSink;
 
@@ -178,7 +179,7 @@ impl Staging {
         let bytes = self.sink.len_bytes()?;
         check("length", written.file_len.to_string(), bytes.to_string())?;
         let path = self.sink.path();
-        let (mapping, _) = Mapping::open(path)?;
+        let (mapping, _) = Mapping::open(path, Paging::default())?;
         let bundle = Bundle::open(mapping).map_err(Error::corrupt(path))?;
         check("version", written.version.to_string(), bundle.version().to_string())?;
         check("digest", written.digest.to_string(), bundle.digest().to_string())?;
@@ -207,7 +208,7 @@ impl Staging {
     fn sound_entry(&self, version: Version) -> Option<VersionEntry> {
         let entry = self.catalog.entry(&self.name, version).ok()?;
         let whole = entry.parts.iter().all(|part| {
-            let opened = Mapping::open(&self.dir.part(part.digest)).ok();
+            let opened = Mapping::open(&self.dir.part(part.digest), Paging::default()).ok();
             let bundle = opened.and_then(|(mapping, _)| Bundle::open(mapping).ok());
             bundle.is_some_and(|bundle| bundle.digest() == part.digest)
         });

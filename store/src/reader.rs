@@ -9,6 +9,7 @@ use crate::crew;
 use crate::decoded::{Decoded, DecodedCache, DecodedKey};
 use crate::error::Result;
 use crate::layout::{self, Layout};
+use crate::options::OpenMode;
 use crate::pins::Pins;
 use crate::snapshot::Snapshot;
 
@@ -18,6 +19,8 @@ use crate::snapshot::Snapshot;
 pub enum Origin {
     /// Slices of the mapped file: nothing was copied.
     Mapped,
+    /// Slices of the copy of the file that [`OpenMode::Read`](crate::OpenMode::Read) made.
+    Read,
     /// Slices of memory into which the column's series are decoded at their first touch, and which the leases of this
     /// process share.
     Decoded,
@@ -34,6 +37,7 @@ impl<'a> Reader<'a> {
     /// Returns where the values of a column come from.
     pub(crate) fn origin(self, column: usize) -> Result<Origin> {
         Ok(match self.snapshot.layout(column)? {
+            Layout::Raw { .. } if self.snapshot.options().mode == OpenMode::Read => Origin::Read,
             Layout::Raw { .. } => Origin::Mapped,
             Layout::Blocks => Origin::Decoded,
         })
@@ -42,6 +46,9 @@ impl<'a> Reader<'a> {
     /// Returns a whole column. One that is not read in place is decoded by all processors.
     pub(crate) fn column(self, column: usize) -> Result<Values<'a>> {
         if let Layout::Raw { .. } = self.snapshot.layout(column)? {
+            if self.snapshot.checks() {
+                self.touch(column, 0..self.snapshot.bundle().asset_count())?;
+            }
             return self.snapshot.mapped_column(column);
         }
         Ok(self.decoded_column(column)?.values())
@@ -50,6 +57,7 @@ impl<'a> Reader<'a> {
     /// Returns the whole series of an asset in a column.
     pub(crate) fn series(self, column: usize, ordinal: u32) -> Result<Values<'a>> {
         if let Layout::Raw { .. } = self.snapshot.layout(column)? {
+            self.snapshot.check_series(column, ordinal)?;
             let bundle = self.snapshot.bundle();
             let series = bundle.asset_at(ordinal).and_then(|asset| bundle.series(column, asset));
             return series.map_err(|error| self.snapshot.corrupt(error));
@@ -71,10 +79,15 @@ impl<'a> Reader<'a> {
         Ok(self.series(0, ordinal)?.as_i64().unwrap_or_default())
     }
 
-    /// Decodes the series of some assets in a column on all processors, so that reading them next finds them pinned.
+    /// Decodes, or checks, the series of some assets in a column on all processors, so that reading them next finds that
+    /// done.
     pub(crate) fn touch(self, column: usize, ordinals: impl Iterator<Item = u32>) -> Result<()> {
         if let Layout::Raw { .. } = self.snapshot.layout(column)? {
-            return Ok(());
+            if !self.snapshot.checks() {
+                return Ok(());
+            }
+            let check = |ordinal| self.snapshot.check_series(column, ordinal);
+            return crew::each(ordinals.collect(), check);
         }
         let pins = self.expect_pins();
         let missing = |ordinal: &u32| pins.series(column, place(*ordinal)).is_none();

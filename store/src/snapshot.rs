@@ -15,10 +15,14 @@ use zerocopy::{FromBytes, Immutable};
 use crate::bars::Life;
 use crate::bundle_dir::stem;
 use crate::catalog::Located;
+use crate::checks::Checks;
 use crate::error::{ChangedSeries, Error, Result};
 use crate::layout::Layout;
 use crate::mapping::{HeadMap, Mapping};
+use crate::network;
+use crate::options::{OpenMode, OpenOptions, VerifyReads};
 use crate::pins::Pins;
+use crate::verify;
 
 /// The names of the float columns that bars have accessors for, in the order of [`Snapshot::standard`].
 pub(crate) const STANDARD: [&str; 5] = ["open", "high", "low", "close", "volume"];
@@ -31,13 +35,19 @@ pub(crate) struct Snapshot {
     path: PathBuf,
     /// Tells this opening from all others of the process.
     id: u64,
+    options: OpenOptions,
+    /// What the operating system said of the file when it was opened.
+    stamp: FileStamp,
+    /// Which series were hashed, where each is to be before it is handed out.
+    checks: Option<Checks>,
     /// How each column is read.
     layouts: Box<[Layout]>,
     /// Whether some column is not read in place, so that leases need pins.
     decodes: bool,
-    /// Where the columns of [`STANDARD`] begin in the file, if they exist, hold f64 and are read in place.
+    /// Where the columns of [`STANDARD`] begin in the file, if they exist, hold f64 and are read in place and
+    /// unchecked.
     standard: [Option<usize>; STANDARD.len()],
-    /// Where the timestamps begin in the file, if they are read in place.
+    /// Where the timestamps begin in the file, if they are read in place and unchecked.
     time: Option<usize>,
     /// Of each asset; see [`Snapshot::lives`].
     lives: OnceLock<Box<[Life]>>,
@@ -45,18 +55,16 @@ pub(crate) struct Snapshot {
 
 impl Snapshot {
     /// Opens a version's part and checks that it is the one the catalog names.
-    pub(crate) fn open_part(name: &str, located: &Located) -> Result<Self> {
-        let (mapping, _) = Mapping::open(&located.path)?;
-        let found = u64::try_from(mapping.as_ref().len()).unwrap_or(u64::MAX);
+    pub(crate) fn open_part(name: &str, located: &Located, options: OpenOptions) -> Result<Self> {
         let check = |what, expected: String, found: String| {
             if expected == found {
                 return Ok(());
             }
             Err(Error::Mismatch { path: located.path.clone(), what, expected, found })
         };
+        let snapshot = Self::open_at(name.to_owned(), &located.path, options)?;
         // A truncated file says so itself when it is opened; this names the file that grew or was replaced.
-        let snapshot = Self::over(mapping, name.to_owned(), &located.path)?;
-        check("length", located.bytes.to_string(), found.to_string())?;
+        check("length", located.bytes.to_string(), snapshot.stamp.bytes.to_string())?;
         let bundle = &snapshot.bundle;
         check("version", located.version.to_string(), bundle.version().to_string())?;
         check("digest", located.digest.to_string(), bundle.digest().to_string())?;
@@ -64,12 +72,68 @@ impl Snapshot {
     }
 
     /// Opens a bundle file that no catalog knows of; also returns what to recognise the file by.
-    pub(crate) fn open_file(path: &Path) -> Result<(Self, FileStamp)> {
-        let (mapping, metadata) = Mapping::open(path)?;
-        Ok((Self::over(mapping, stem(path), path)?, FileStamp::of(&metadata)))
+    pub(crate) fn open_file(path: &Path, options: OpenOptions) -> Result<(Self, FileStamp)> {
+        let snapshot = Self::open_at(stem(path), path, options)?;
+        let stamp = snapshot.stamp;
+        Ok((snapshot, stamp))
     }
 
-    fn over(mapping: Mapping, name: String, path: &Path) -> Result<Self> {
+    fn open_at(name: String, path: &Path, options: OpenOptions) -> Result<Self> {
+        let (mapping, metadata) = match options.mode {
+            OpenMode::Map => Mapping::open(path, options.paging)?,
+            OpenMode::Read => Mapping::read(path, options.paging)?,
+        };
+        let stamp = FileStamp::of(&metadata);
+        if options.mode == OpenMode::Map {
+            network::warn_once(stamp.device, path);
+        }
+        let snapshot = Self::over(mapping, name, path, options, stamp)?;
+        snapshot.verify_opening()?;
+        Ok(snapshot)
+    }
+
+    /// Verifies as much as the options ask for before anything is handed out.
+    fn verify_opening(&self) -> Result<()> {
+        if self.options.zero_copy {
+            self.check_mapped()?;
+        }
+        let defects = match (self.options.mode, self.options.verify) {
+            (OpenMode::Read, _) => verify::verify(&self.bundle, 0).bad,
+            (OpenMode::Map, VerifyReads::OnFirstTouch) => self.bundle.verify_sections(),
+            (OpenMode::Map, VerifyReads::Never) => return Ok(()),
+        };
+        let count = defects.len();
+        match defects.into_iter().next() {
+            None => Ok(()),
+            Some(first) => {
+                Err(Error::Damaged { path: self.path.clone(), count, first: Arc::new(first) })
+            }
+        }
+    }
+
+    /// Checks that nothing but slices of a map would be handed out.
+    fn check_mapped(&self) -> Result<()> {
+        let refused = |what: String| Err(Error::NotMapped { path: self.path.clone(), what });
+        if self.options.mode == OpenMode::Read {
+            return refused("the file, which is to be copied".to_owned());
+        }
+        let columns = self.bundle.schema().columns();
+        match self.layouts.iter().position(|layout| !matches!(layout, Layout::Raw { .. })) {
+            None => Ok(()),
+            Some(index) => {
+                let name = columns.get(index).map(|column| column.name.as_str());
+                refused(format!("column `{}`, which is decoded", name.unwrap_or_default()))
+            }
+        }
+    }
+
+    fn over(
+        mapping: Mapping,
+        name: String,
+        path: &Path,
+        options: OpenOptions,
+        stamp: FileStamp,
+    ) -> Result<Self> {
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
         let bundle = Bundle::open(mapping).map_err(Error::corrupt(path))?;
         // What `calendar` takes for granted.
@@ -79,9 +143,16 @@ impl Snapshot {
             .map(|index| Layout::of(&bundle, index))
             .collect::<Result<_, _>>()
             .map_err(Error::corrupt(path))?;
-        // What `time` and `floats` take for granted: all columns of a schema that opened can be read, and a part's columns
-        // have as many rows as the part.
+        let assets = usize::try_from(bundle.asset_count()).unwrap_or(usize::MAX);
+        // What is copied is verified as a whole before anyone reads it.
+        let checked = options.verify == VerifyReads::OnFirstTouch && options.mode != OpenMode::Read;
+        let checks = checked.then(|| Checks::new(layouts.len(), assets));
+        // What `mapped_time` and `mapped_floats` take for granted: all columns of a schema that opened can be read, and a
+        // part's columns have as many rows as the part.
         let start = |index: usize, physical| {
+            if checked {
+                return None;
+            }
             let column = bundle.schema().columns().get(index)?;
             match layouts.get(index)? {
                 Layout::Raw { start } if column.physical == physical => Some(*start),
@@ -96,7 +167,20 @@ impl Snapshot {
         let decodes = layouts.iter().any(|layout| !matches!(layout, Layout::Raw { .. }));
         let (id, path) = (NEXT_ID.fetch_add(1, Ordering::Relaxed), path.to_owned());
         let lives = OnceLock::new();
-        Ok(Self { bundle, name, path, id, layouts, decodes, standard, time, lives })
+        Ok(Self {
+            bundle,
+            name,
+            path,
+            id,
+            options,
+            stamp,
+            checks,
+            layouts,
+            decodes,
+            standard,
+            time,
+            lives,
+        })
     }
 
     /// Returns the snapshot as it were if no column could be read in place.
@@ -118,6 +202,59 @@ impl Snapshot {
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Returns how it was opened.
+    pub(crate) fn options(&self) -> OpenOptions {
+        self.options
+    }
+
+    /// Checks, with one system call, that the mapped file is as long and as old as it was when it was opened. A file that is
+    /// gone, or another by now, is none that could be cut short under the map.
+    pub(crate) fn check_file(&self) -> Result<()> {
+        if self.options.mode == OpenMode::Read {
+            return Ok(());
+        }
+        let Ok(metadata) = std::fs::metadata(&self.path) else { return Ok(()) };
+        let (now, then) = (FileStamp::of(&metadata), self.stamp);
+        if (now.device, now.inode) != (then.device, then.inode) || now == then {
+            return Ok(());
+        }
+        let path = self.path.clone();
+        let (what, expected, found) = if now.bytes == then.bytes {
+            ("time of last change", format!("{:?}", then.modified), format!("{:?}", now.modified))
+        } else {
+            ("length", then.bytes.to_string(), now.bytes.to_string())
+        };
+        Err(Error::Mismatch { path, what, expected, found })
+    }
+
+    /// Checks that a series that is read in place is what was written, if that is to be checked and was not yet.
+    #[inline]
+    pub(crate) fn check_series(&self, column: usize, ordinal: u32) -> Result<()> {
+        match &self.checks {
+            None => Ok(()),
+            Some(checks) => {
+                let place = usize::try_from(ordinal).unwrap_or(usize::MAX);
+                checks.once(column, place, || self.hash_series(column, ordinal))
+            }
+        }
+    }
+
+    #[cold]
+    fn hash_series(&self, column: usize, ordinal: u32) -> Result<()> {
+        let corrupt = |error| self.corrupt(error);
+        let asset = self.bundle.asset_at(ordinal).map_err(corrupt)?;
+        let expected = self.bundle.series_digest(column, asset).map_err(corrupt)?;
+        let values = self.bundle.series(column, asset).map_err(corrupt)?;
+        let found = Digest::of(values.as_bytes());
+        if found == expected { Ok(()) } else { Err(self.changed(column, asset, expected, found)) }
+    }
+
+    /// Tells whether series are checked before they are handed out.
+    #[inline]
+    pub(crate) fn checks(&self) -> bool {
+        self.checks.is_some()
     }
 
     /// Returns a number that no other opening of this process has.
