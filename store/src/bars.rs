@@ -314,23 +314,23 @@ impl Life {
         self.row_with_gaps(reader, ordinal, place)
     }
 
-    /// Returns the row at a place of the calendar, if the asset traded then.
+    /// Returns the place in the asset's life of a place of the calendar, if it lies in it.
     #[inline]
+    pub(crate) fn place_of(self, at: usize) -> Option<usize> {
+        at.checked_sub(self.session_start).filter(|&place| place < self.sessions)
+    }
+
+    /// Returns the row, counted from the asset's first, of the session at `place` of its life, if it traded then.
     pub(crate) fn row_at(
         self,
         reader: Reader<'_>,
         ordinal: u32,
-        at: usize,
+        place: usize,
     ) -> Result<Option<usize>> {
-        let place = at.checked_sub(self.session_start).filter(|&place| place < self.sessions);
-        let Some(place) = place else { return Ok(None) };
-        if self.is_gap_free() {
-            return Ok(Some(self.row_start + place));
-        }
-        let row = self.row_with_gaps(reader, ordinal, place)?;
+        let row = self.row_of(reader, ordinal, place)? - self.row_start;
         let times = reader.times(ordinal, self.rows())?;
-        let session = reader.snapshot.calendar()[at];
-        Ok(times.get(row - self.row_start).is_some_and(|&time| time == session).then_some(row))
+        let session = reader.snapshot.calendar()[self.session_start + place];
+        Ok(times.get(row).is_some_and(|&time| time == session).then_some(row))
     }
 
     /// Of the sessions before `place`, at least all but the missing ones have a row: that bounds the search, and gaps

@@ -29,7 +29,7 @@ pub enum Origin {
 /// What a lease reads with: the opened version, and the pins for what it decodes. Cheap to copy.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reader<'a> {
-    pub(crate) snapshot: &'a Arc<Snapshot>,
+    pub(crate) snapshot: &'a Snapshot,
     pub(crate) pins: Option<&'a Pins>,
 }
 

@@ -1,6 +1,7 @@
 //! Snapshots: one bundle version, mapped and opened, shared by everyone who leases it.
 
 use std::fs::Metadata;
+use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -46,9 +47,9 @@ pub(crate) struct Snapshot {
     decodes: bool,
     /// Where the columns of [`STANDARD`] begin in the file, if they exist, hold f64 and are read in place and
     /// unchecked.
-    standard: [Option<usize>; STANDARD.len()],
+    standard: [Option<NonZeroUsize>; STANDARD.len()],
     /// Where the timestamps begin in the file, if they are read in place and unchecked.
-    time: Option<usize>,
+    time: Option<NonZeroUsize>,
     /// Of each asset; see [`Snapshot::lives`].
     lives: OnceLock<Box<[Life]>>,
 }
@@ -155,7 +156,8 @@ impl Snapshot {
             }
             let column = bundle.schema().columns().get(index)?;
             match layouts.get(index)? {
-                Layout::Raw { start } if column.physical == physical => Some(*start),
+                // Page 0 is the superblock, so nothing begins at byte 0.
+                Layout::Raw { start } if column.physical == physical => NonZeroUsize::new(*start),
                 _ => None,
             }
         };
@@ -306,7 +308,7 @@ impl Snapshot {
     /// Returns the timestamps of some rows, if they are read in place.
     #[inline]
     pub(crate) fn mapped_time(&self, rows: Range<usize>) -> Option<&[i64]> {
-        Some(self.numbers(self.time?, rows))
+        Some(self.numbers(self.time?.get(), rows))
     }
 
     /// Returns all distinct timestamps, ascending.
@@ -332,7 +334,7 @@ impl Snapshot {
     #[inline]
     pub(crate) fn mapped_floats(&self, place: usize, rows: Range<usize>) -> Option<&[f64]> {
         let start = (*self.standard.get(place)?)?;
-        Some(self.numbers(start, rows))
+        Some(self.numbers(start.get(), rows))
     }
 
     /// Returns some rows of a column of eight-byte numbers that begins at byte `start`.
