@@ -1,6 +1,7 @@
 //! One run: the clock, the fills and the accounts.
 
 use std::cell::Cell;
+use std::time::{Duration, Instant};
 
 use barrow_store::{Lease, SeriesCache};
 
@@ -121,6 +122,11 @@ impl Backtest {
             }
             context.move_to(tick);
             strategy.on_bar(&mut context)?;
+            if let Some((began, time_max)) = desk.time_max
+                && began.elapsed() > time_max
+            {
+                return Err(Error::TooSlow { limit: time_max, time: context.now() });
+            }
             desk.equity.push(context.book.portfolio.cash);
             bars_held += u64::from(context.book.portfolio.held > 0);
         }
@@ -178,6 +184,8 @@ pub(crate) struct Desk {
     by_asset: ByAsset,
     returns: Vec<f64>,
     spare: Spare,
+    /// When the run began and how long it may take.
+    pub(crate) time_max: Option<(Instant, Duration)>,
 }
 
 /// The figures of one run.

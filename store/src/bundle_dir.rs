@@ -53,6 +53,24 @@ impl BundleDir {
         self.parts().join(format!("{digest}{FILE_SUFFIX}"))
     }
 
+    pub(crate) fn leases(&self) -> PathBuf {
+        self.path.join("leases")
+    }
+
+    pub(crate) fn pins(&self) -> PathBuf {
+        self.path.join("pins")
+    }
+
+    /// Returns the path of the file that readers of a version lock.
+    pub(crate) fn lease(&self, version: Version) -> PathBuf {
+        self.leases().join(version.to_string())
+    }
+
+    /// Returns the path of the file that keeps a version from being pruned.
+    pub(crate) fn pin(&self, version: Version) -> PathBuf {
+        self.pins().join(version.to_string())
+    }
+
     /// Returns the path of an unfinished file; the writer's lock makes the name its own.
     pub(crate) fn temporary(&self, what: &str) -> PathBuf {
         self.path.join(format!("{TEMPORARY_PREFIX}{}-{what}", std::process::id()))
@@ -67,8 +85,17 @@ impl BundleDir {
 
     /// Returns the versions that have a record, ascending.
     pub(crate) fn recorded_versions(&self) -> Result<Vec<Version>> {
-        let names = file_names(&self.versions())?;
-        Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
+        versions_in(&self.versions())
+    }
+
+    /// Returns the versions that have a lock file, ascending.
+    pub(crate) fn lease_files(&self) -> Result<Vec<Version>> {
+        versions_in(&self.leases())
+    }
+
+    /// Returns the versions that are pinned, ascending.
+    pub(crate) fn pinned_versions(&self) -> Result<Vec<Version>> {
+        versions_in(&self.pins())
     }
 
     /// Returns the digests of the parts that lie here, ascending.
@@ -77,6 +104,12 @@ impl BundleDir {
         let digests = names.iter().filter_map(|name| name.strip_suffix(FILE_SUFFIX)?.parse().ok());
         Ok(digests.collect())
     }
+}
+
+/// Returns the versions that files in a directory are named by, ascending.
+fn versions_in(path: &Path) -> Result<Vec<Version>> {
+    let names = file_names(path)?;
+    Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
 }
 
 /// Returns the names in a directory, ascending; none when it does not exist. Names that are not UTF-8 are none of ours.

@@ -13,7 +13,7 @@ use crate::lease::Lease;
 use crate::nearest::nearest;
 use crate::options::OpenOptions;
 use crate::pool::BundlePool;
-use crate::publish::Staging;
+use crate::publish::{StageOptions, Staging};
 use crate::record::{self, VersionEntry};
 use crate::spec::check_name;
 
@@ -23,6 +23,8 @@ use crate::spec::check_name;
 /// <root>/<bundle>/HEAD                    the newest version and how many publications led to it: one page
 /// <root>/<bundle>/versions/<version>      one record for each version: parent, time, tool, parts (immutable)
 /// <root>/<bundle>/parts/<digest>.barrow   the bytes, read-only and immutable
+/// <root>/<bundle>/leases/<version>        locked by whoever reads the version, empty
+/// <root>/<bundle>/pins/<version>          keeps the version from being pruned, with a note inside
 /// <root>/<bundle>/LOCK                    held by the one writer, with its process id inside
 /// ```
 ///
@@ -121,8 +123,17 @@ impl Catalog {
     /// [`Error::BundleName`]; [`Error::Locked`] when another writer is at work, in this process or another;
     /// [`Error::Io`].
     pub fn stage(&self, name: &str) -> Result<Staging> {
+        self.stage_with(name, &StageOptions::default())
+    }
+
+    /// Begins a new version as [`Catalog::stage`] does, with options.
+    ///
+    /// # Errors
+    ///
+    /// As [`Catalog::stage`]; [`Error::Locked`] when the other writer is still at work after the time to wait.
+    pub fn stage_with(&self, name: &str, options: &StageOptions) -> Result<Staging> {
         check_name(name)?;
-        Staging::begin(self, name)
+        Staging::begin(self, name, options)
     }
 
     /// Returns the names of the published bundles, ascending; none when the directory does not exist.

@@ -1,6 +1,16 @@
-//! Which series of a snapshot were hashed already, where each is to be hashed before it is handed out.
+//! What is verified of a snapshot: at opening, before a series is handed out for the first time, and of its file later.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use barrow_format::Digest;
+
+use crate::error::{Error, Result};
+use crate::layout::Layout;
+use crate::opened::FileStamp;
+use crate::options::{OpenMode, VerifyReads};
+use crate::snapshot::Snapshot;
+use crate::verify;
 
 /// One bit for each series, set once the series was found to be what was written.
 #[derive(Debug)]
@@ -32,6 +42,91 @@ impl Checks {
             word.fetch_or(bit, Ordering::Relaxed);
         }
         Ok(())
+    }
+}
+
+impl Snapshot {
+    /// Verifies as much as the options ask for before anything is handed out.
+    pub(crate) fn verify_opening(&self) -> Result<()> {
+        if self.options.zero_copy {
+            self.check_mapped()?;
+        }
+        let defects = match (self.options.mode, self.options.verify) {
+            (OpenMode::Read, _) => verify::verify(self.bundle(), 0).bad,
+            (OpenMode::Map, VerifyReads::OnFirstTouch) => self.bundle().verify_sections(),
+            (OpenMode::Map, VerifyReads::Never) => return Ok(()),
+        };
+        let count = defects.len();
+        match defects.into_iter().next() {
+            None => Ok(()),
+            Some(first) => {
+                Err(Error::Damaged { path: self.path().to_owned(), count, first: Arc::new(first) })
+            }
+        }
+    }
+
+    /// Checks that nothing but slices of a map would be handed out.
+    fn check_mapped(&self) -> Result<()> {
+        let refused = |what: String| Err(Error::NotMapped { path: self.path().to_owned(), what });
+        if self.options.mode == OpenMode::Read {
+            return refused("the file, which is to be copied".to_owned());
+        }
+        let columns = self.bundle().schema().columns();
+        match self.layouts.iter().position(|layout| !matches!(layout, Layout::Raw { .. })) {
+            None => Ok(()),
+            Some(index) => {
+                let name = columns.get(index).map(|column| column.name.as_str());
+                refused(format!("column `{}`, which is decoded", name.unwrap_or_default()))
+            }
+        }
+    }
+
+    /// Checks, with one system call, that the mapped file is as long and as old as it was when it was opened. A file that is
+    /// gone, or another by now, is none that could be cut short under the map.
+    pub(crate) fn check_file(&self) -> Result<()> {
+        if self.options.mode == OpenMode::Read {
+            return Ok(());
+        }
+        let Ok(metadata) = std::fs::metadata(self.path()) else { return Ok(()) };
+        let (now, then) = (FileStamp::of(&metadata), self.stamp);
+        if (now.device, now.inode) != (then.device, then.inode) || now == then {
+            return Ok(());
+        }
+        let path = self.path().to_owned();
+        let (what, expected, found) = if now.bytes == then.bytes {
+            ("time of last change", format!("{:?}", then.modified), format!("{:?}", now.modified))
+        } else {
+            ("length", then.bytes.to_string(), now.bytes.to_string())
+        };
+        Err(Error::Mismatch { path, what, expected, found })
+    }
+
+    /// Checks that a series that is read in place is what was written, if that is to be checked and was not yet.
+    #[inline]
+    pub(crate) fn check_series(&self, column: usize, ordinal: u32) -> Result<()> {
+        match &self.checks {
+            None => Ok(()),
+            Some(checks) => {
+                let place = usize::try_from(ordinal).unwrap_or(usize::MAX);
+                checks.once(column, place, || self.hash_series(column, ordinal))
+            }
+        }
+    }
+
+    #[cold]
+    fn hash_series(&self, column: usize, ordinal: u32) -> Result<()> {
+        let corrupt = |error| self.corrupt(error);
+        let asset = self.bundle().asset_at(ordinal).map_err(corrupt)?;
+        let expected = self.bundle().series_digest(column, asset).map_err(corrupt)?;
+        let values = self.bundle().series(column, asset).map_err(corrupt)?;
+        let found = Digest::of(values.as_bytes());
+        if found == expected { Ok(()) } else { Err(self.changed(column, asset, expected, found)) }
+    }
+
+    /// Tells whether series are checked before they are handed out.
+    #[inline]
+    pub(crate) fn checks(&self) -> bool {
+        self.checks.is_some()
     }
 }
 

@@ -12,7 +12,7 @@
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use crate::fault;
@@ -98,4 +98,13 @@ pub(crate) fn make_dir(path: &Path) -> io::Result<()> {
 pub(crate) fn remove_dir(path: &Path) -> io::Result<()> {
     fault::strike("remove directory")?;
     fs::remove_dir(path)
+}
+
+/// Creates an empty file that nobody writes to; that it is there already is no error.
+pub(crate) fn create_marker(path: &Path) -> io::Result<()> {
+    fault::strike("create")?;
+    match OpenOptions::new().write(true).create_new(true).mode(0o444).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        outcome => outcome.map(drop),
+    }
 }

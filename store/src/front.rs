@@ -9,9 +9,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
+use crate::opened::Pinned;
 use crate::options::OpenOptions;
 use crate::shelf::Key;
-use crate::snapshot::Pinned;
 
 /// How many leases a thread remembers.
 const PLACES: usize = 128;

@@ -9,10 +9,11 @@ use barrow_format::{Adjustment, Asset, Provenance, Schema, Values, Verification,
 use crate::bars::Bars;
 use crate::error::{Error, Result};
 use crate::nearest::nearest;
+use crate::opened::Pinned;
 use crate::options::OpenOptions;
 use crate::pins::Pins;
 use crate::reader::{Origin, Reader};
-use crate::snapshot::{Pinned, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::verify;
 
 /// One bundle version, pinned: it is mapped for as long as a lease of it (or an Arrow array made from one) lives.

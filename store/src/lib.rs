@@ -27,8 +27,9 @@
 //!
 //! # What is promised
 //!
-//! Readers take no lock and never wait for a writer. A writer killed at any instant leaves the version that was the
-//! newest. Bytes on disk are checked before they become slices: a damaged file is an [`Error`] that names file, section
+//! Readers write nothing and never wait for a writer. A writer killed at any instant leaves the version that was the
+//! newest. A version that some process has open is never pruned (see [`Catalog::prune`]) where its lock file can be
+//! locked; elsewhere, on a read-only disk perhaps, the map keeps the bytes for as long as it lives. Bytes on disk are checked before they become slices: a damaged file is an [`Error`] that names file, section
 //! and place, not a panic. Opening takes the same time for fifty assets as for fifty thousand and does not read the
 //! data: a flipped bit in a price is found by [`Lease::verify`], not by opening.
 //!
@@ -57,11 +58,14 @@ mod lru;
 mod mapping;
 mod nearest;
 mod network;
+mod opened;
 mod opening;
 mod options;
 mod panel;
+mod pin;
 mod pins;
 mod pool;
+mod prune;
 mod publish;
 mod reader;
 mod record;
@@ -69,11 +73,14 @@ mod shelf;
 mod sink;
 mod snapshot;
 mod spec;
+mod sweep;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
+mod usage;
 mod verify;
+mod version_lock;
 
 pub use barrow_format::{Asset, Defect, Schema, Values, Verification, Version};
 
@@ -88,8 +95,11 @@ pub use lease::Lease;
 pub use nearest::nearest;
 pub use options::{OpenMode, OpenOptions, Paging, UnknownOpenMode, VerifyReads};
 pub use panel::Panel;
+pub use pin::Pin;
 pub use pool::{BundlePool, PoolStats};
-pub use publish::{Published, Staging};
+pub use prune::{PruneMode, PrunePolicy, Pruned, Spared, SparedReason};
+pub use publish::{Published, StageOptions, Staging};
 pub use reader::Origin;
 pub use record::{PartEntry, VersionEntry};
 pub use sink::FileSink;
+pub use usage::{Hold, Usage};

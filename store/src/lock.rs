@@ -8,9 +8,14 @@ use std::fs::{File, TryLockError};
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use crate::disk;
 use crate::error::{Error, Result};
+
+/// How long a writer that waits sleeps between two attempts, at first and at last.
+const PAUSE_MIN: Duration = Duration::from_millis(1);
+const PAUSE_MAX: Duration = Duration::from_millis(50);
 
 /// A held lock; released when dropped.
 #[derive(Debug)]
@@ -20,6 +25,25 @@ pub(crate) struct WriterLock {
 }
 
 impl WriterLock {
+    /// Takes the lock at `path` as soon as it is free, if that is soon enough.
+    ///
+    /// # Errors
+    ///
+    /// As [`WriterLock::take`].
+    pub(crate) fn take_within(path: &Path, bundle: &str, wait: Duration) -> Result<Self> {
+        let started = Instant::now();
+        let mut pause = PAUSE_MIN;
+        loop {
+            match Self::take(path, bundle) {
+                Err(Error::Locked { .. }) if started.elapsed() < wait => {
+                    std::thread::sleep(pause.min(wait.saturating_sub(started.elapsed())));
+                    pause = (pause * 2).min(PAUSE_MAX);
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
     /// Takes the lock at `path`, at once or not at all.
     ///
     /// # Errors
@@ -74,7 +98,8 @@ fn holder(mut file: &File) -> Option<u32> {
     text.trim().parse().ok()
 }
 
-fn is_still_at(file: &File, path: &Path) -> io::Result<bool> {
+/// Tells whether a path leads to an opened file.
+pub(crate) fn is_still_at(file: &File, path: &Path) -> io::Result<bool> {
     let held = file.metadata()?;
     match std::fs::metadata(path) {
         Ok(named) => Ok((named.dev(), named.ino()) == (held.dev(), held.ino())),

@@ -16,10 +16,11 @@ use crate::error::Result;
 use crate::flight::Ticket;
 use crate::front::{self, SHARDS};
 use crate::lease::Lease;
+use crate::opened::{Opened, Padded, Pinned};
 use crate::opening;
 use crate::options::OpenOptions;
 use crate::shelf::{Entry, Key, Shelf, Stage, Step};
-use crate::snapshot::{Opened, Padded, Pinned, Snapshot};
+use crate::snapshot::Snapshot;
 
 /// A set of opened bundles, shared by the threads of a process.
 ///

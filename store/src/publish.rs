@@ -2,20 +2,21 @@
 //!
 //! 1. The part is written under a temporary name in the bundle's directory, made read-only and flushed.
 //! 2. It is renamed to `parts/<digest>.barrow`, and the directory is flushed.
-//! 3. The version's record is written in the same way to `versions/<version>`.
-//! 4. `HEAD` is advanced (see `head.rs`): this is the step at which readers see the new version.
+//! 3. The file that its readers will lock is created, `leases/<version>`.
+//! 4. The version's record is written as the part was, to `versions/<version>`.
+//! 5. `HEAD` is advanced (see `head.rs`): this is the step at which readers see the new version.
 //!
-//! A writer that dies before step 4 has published nothing. What it leaves behind (temporary files, parts that no record
+//! A writer that dies before step 5 has published nothing. What it leaves behind (temporary files, parts that no record
 //! names, a record one generation ahead of `HEAD`) is invisible to readers and is swept by the next writer, who can tell
-//! it apart because it holds the lock.
+//! it apart because it holds the lock (see `sweep.rs`).
 
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use barrow_format::{Bundle, Version, Written};
 
 use crate::bundle_dir::{BundleDir, ensure_dir, sync_dir};
-use crate::catalog::{Catalog, published};
+use crate::catalog::Catalog;
 use crate::disk;
 use crate::error::{Error, Result};
 use crate::head::{self, Head};
@@ -24,6 +25,7 @@ use crate::mapping::Mapping;
 use crate::options::Paging;
 use crate::record::{self, PartEntry, VersionEntry};
 use crate::sink::FileSink;
+use crate::sweep::{ensure_lease, sweep};
 
 /// A version in the making: the writer's lock and the file to write to.
 ///
@@ -71,6 +73,14 @@ pub struct Staging {
     done: bool,
 }
 
+/// How to begin a new version.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StageOptions {
+    /// How long to wait for a writer that is at work on the bundle already; by default not at all. Who waits tries again
+    /// every few milliseconds, so of several that wait the first to come is not always the first to go.
+    pub wait: Duration,
+}
+
 /// What a publication did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Published {
@@ -87,10 +97,10 @@ pub struct Published {
 }
 
 impl Staging {
-    pub(crate) fn begin(catalog: &Catalog, name: &str) -> Result<Self> {
+    pub(crate) fn begin(catalog: &Catalog, name: &str, options: &StageOptions) -> Result<Self> {
         let dir = catalog.dir(name);
         let made_root = (!catalog.root().exists()).then(|| catalog.root().to_owned());
-        let lock = take_lock(&dir, name)?;
+        let lock = take_lock(&dir, name, options.wait)?;
         let prepared = sweep(&dir).and_then(|()| FileSink::create(dir.temporary("part")));
         match prepared {
             Ok(sink) => {
@@ -253,6 +263,7 @@ impl Staging {
             disk::rename(self.sink.path(), &path).map_err(Error::io("rename", self.sink.path()))?;
         }
         sync_dir(&self.dir.parts())?;
+        ensure_lease(&self.dir, entry.version)?;
         let path = self.dir.record(entry.version);
         record::write(&path, &self.dir.temporary("record"), &entry)?;
         sync_dir(&self.dir.versions())?;
@@ -278,12 +289,14 @@ impl Drop for Staging {
 }
 
 /// Creates the bundle's directory and takes its lock.
-fn take_lock(dir: &BundleDir, name: &str) -> Result<WriterLock> {
+fn take_lock(dir: &BundleDir, name: &str, wait: Duration) -> Result<WriterLock> {
     let mut attempts = 0;
+    let started = Instant::now();
     loop {
         ensure_dir(dir.path())?;
         attempts += 1;
-        match WriterLock::take(&dir.lock(), name) {
+        let left = wait.saturating_sub(started.elapsed());
+        match WriterLock::take_within(&dir.lock(), name, left) {
             // A writer that gave up a new bundle removed the directory between the two steps: create it again. More
             // often than that, something else is wrong.
             Err(Error::Io { source, .. })
@@ -299,7 +312,8 @@ fn remove_unpublished(dir: &BundleDir, lock: &WriterLock) {
         return;
     }
     // Each of these fails, as it should, when there is something in it that is not ours to remove.
-    let emptied = [dir.parts(), dir.versions()].iter().all(|path| remove_empty(path));
+    let folders = [dir.parts(), dir.versions(), dir.leases()];
+    let emptied = folders.iter().all(|path| remove_empty(path));
     if emptied && dir.temporaries().is_ok_and(|left| left.is_empty()) {
         lock.unlink();
         let _ = disk::remove_dir(dir.path());
@@ -308,38 +322,6 @@ fn remove_unpublished(dir: &BundleDir, lock: &WriterLock) {
 
 fn remove_empty(path: &Path) -> bool {
     disk::remove_dir(path).is_ok() || !path.exists()
-}
-
-/// Removes what killed writers left behind. The caller holds the lock.
-fn sweep(dir: &BundleDir) -> Result<()> {
-    for path in dir.temporaries()? {
-        remove_quietly(&path);
-    }
-    // What a damaged page says about generations is not enough to remove anything by.
-    let Ok(generation) = head::read_generation(&dir.head()) else { return Ok(()) };
-    let mut entries = Vec::new();
-    for version in dir.recorded_versions()? {
-        // An unreadable record may name any part: remove none.
-        let Ok(entry) = record::read(&dir.record(version), version) else { return Ok(()) };
-        entries.push(entry);
-    }
-    // Records beyond the first generation without a page mean that the page was lost: they are all there is to go by.
-    let lost = generation.is_none() && entries.iter().any(|entry| entry.generation > 1);
-    let horizon = if lost { None } else { Some(generation.unwrap_or(0)) };
-    let mut named = Vec::new();
-    for entry in entries {
-        let version = entry.version;
-        match published(entry, horizon) {
-            Some(entry) => named.extend(entry.parts.iter().map(|part| part.digest)),
-            None => remove_quietly(&dir.record(version)),
-        }
-    }
-    for digest in dir.stored_parts()? {
-        if !named.contains(&digest) {
-            remove_quietly(&dir.part(digest));
-        }
-    }
-    Ok(())
 }
 
 /// Returns the time by this machine's clock, in nanoseconds since 1970; 0 if the clock is set before that.

@@ -10,8 +10,8 @@ use hashbrown::HashTable;
 use crate::error::Result;
 use crate::flight::{Flight, Ticket};
 use crate::front::{SHARDS, same_root};
+use crate::opened::{Opened, Pinned};
 use crate::options::OpenOptions;
-use crate::snapshot::{Opened, Pinned};
 
 /// The bundles of a pool, by key, and the counters that only change together with them.
 #[derive(Default)]

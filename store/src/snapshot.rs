@@ -1,11 +1,9 @@
 //! Snapshots: one bundle version, mapped and opened, shared by everyone who leases it.
 
-use std::fs::Metadata;
 use std::num::NonZeroUsize;
 use std::ops::Range;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use barrow_format::{
@@ -19,11 +17,12 @@ use crate::catalog::Located;
 use crate::checks::Checks;
 use crate::error::{ChangedSeries, Error, Result};
 use crate::layout::Layout;
-use crate::mapping::{HeadMap, Mapping};
+use crate::mapping::Mapping;
 use crate::network;
+use crate::opened::FileStamp;
 use crate::options::{OpenMode, OpenOptions, VerifyReads};
 use crate::pins::Pins;
-use crate::verify;
+use crate::version_lock::VersionLock;
 
 /// The names of the float columns that bars have accessors for, in the order of [`Snapshot::standard`].
 pub(crate) const STANDARD: [&str; 5] = ["open", "high", "low", "close", "volume"];
@@ -36,13 +35,13 @@ pub(crate) struct Snapshot {
     path: PathBuf,
     /// Tells this opening from all others of the process.
     id: u64,
-    options: OpenOptions,
+    pub(crate) options: OpenOptions,
     /// What the operating system said of the file when it was opened.
-    stamp: FileStamp,
+    pub(crate) stamp: FileStamp,
     /// Which series were hashed, where each is to be before it is handed out.
-    checks: Option<Checks>,
+    pub(crate) checks: Option<Checks>,
     /// How each column is read.
-    layouts: Box<[Layout]>,
+    pub(crate) layouts: Box<[Layout]>,
     /// Whether some column is not read in place, so that leases need pins.
     decodes: bool,
     /// Where the columns of [`STANDARD`] begin in the file, if they exist, hold f64 and are read in place and
@@ -52,6 +51,8 @@ pub(crate) struct Snapshot {
     time: Option<NonZeroUsize>,
     /// Of each asset; see [`Snapshot::lives`].
     lives: OnceLock<Box<[Life]>>,
+    /// Keeps the version from being pruned; dropped last.
+    _lock: Option<VersionLock>,
 }
 
 impl Snapshot {
@@ -91,41 +92,6 @@ impl Snapshot {
         let snapshot = Self::over(mapping, name, path, options, stamp)?;
         snapshot.verify_opening()?;
         Ok(snapshot)
-    }
-
-    /// Verifies as much as the options ask for before anything is handed out.
-    fn verify_opening(&self) -> Result<()> {
-        if self.options.zero_copy {
-            self.check_mapped()?;
-        }
-        let defects = match (self.options.mode, self.options.verify) {
-            (OpenMode::Read, _) => verify::verify(&self.bundle, 0).bad,
-            (OpenMode::Map, VerifyReads::OnFirstTouch) => self.bundle.verify_sections(),
-            (OpenMode::Map, VerifyReads::Never) => return Ok(()),
-        };
-        let count = defects.len();
-        match defects.into_iter().next() {
-            None => Ok(()),
-            Some(first) => {
-                Err(Error::Damaged { path: self.path.clone(), count, first: Arc::new(first) })
-            }
-        }
-    }
-
-    /// Checks that nothing but slices of a map would be handed out.
-    fn check_mapped(&self) -> Result<()> {
-        let refused = |what: String| Err(Error::NotMapped { path: self.path.clone(), what });
-        if self.options.mode == OpenMode::Read {
-            return refused("the file, which is to be copied".to_owned());
-        }
-        let columns = self.bundle.schema().columns();
-        match self.layouts.iter().position(|layout| !matches!(layout, Layout::Raw { .. })) {
-            None => Ok(()),
-            Some(index) => {
-                let name = columns.get(index).map(|column| column.name.as_str());
-                refused(format!("column `{}`, which is decoded", name.unwrap_or_default()))
-            }
-        }
     }
 
     fn over(
@@ -182,6 +148,7 @@ impl Snapshot {
             standard,
             time,
             lives,
+            _lock: None,
         })
     }
 
@@ -191,6 +158,11 @@ impl Snapshot {
         self.layouts.fill(Layout::Blocks);
         (self.decodes, self.time, self.standard) = (true, None, [None; STANDARD.len()]);
         self
+    }
+
+    /// Returns the snapshot with what keeps its version from being pruned.
+    pub(crate) fn locked(self, lock: Option<VersionLock>) -> Self {
+        Self { _lock: lock, ..self }
     }
 
     #[inline]
@@ -209,54 +181,6 @@ impl Snapshot {
     /// Returns how it was opened.
     pub(crate) fn options(&self) -> OpenOptions {
         self.options
-    }
-
-    /// Checks, with one system call, that the mapped file is as long and as old as it was when it was opened. A file that is
-    /// gone, or another by now, is none that could be cut short under the map.
-    pub(crate) fn check_file(&self) -> Result<()> {
-        if self.options.mode == OpenMode::Read {
-            return Ok(());
-        }
-        let Ok(metadata) = std::fs::metadata(&self.path) else { return Ok(()) };
-        let (now, then) = (FileStamp::of(&metadata), self.stamp);
-        if (now.device, now.inode) != (then.device, then.inode) || now == then {
-            return Ok(());
-        }
-        let path = self.path.clone();
-        let (what, expected, found) = if now.bytes == then.bytes {
-            ("time of last change", format!("{:?}", then.modified), format!("{:?}", now.modified))
-        } else {
-            ("length", then.bytes.to_string(), now.bytes.to_string())
-        };
-        Err(Error::Mismatch { path, what, expected, found })
-    }
-
-    /// Checks that a series that is read in place is what was written, if that is to be checked and was not yet.
-    #[inline]
-    pub(crate) fn check_series(&self, column: usize, ordinal: u32) -> Result<()> {
-        match &self.checks {
-            None => Ok(()),
-            Some(checks) => {
-                let place = usize::try_from(ordinal).unwrap_or(usize::MAX);
-                checks.once(column, place, || self.hash_series(column, ordinal))
-            }
-        }
-    }
-
-    #[cold]
-    fn hash_series(&self, column: usize, ordinal: u32) -> Result<()> {
-        let corrupt = |error| self.corrupt(error);
-        let asset = self.bundle.asset_at(ordinal).map_err(corrupt)?;
-        let expected = self.bundle.series_digest(column, asset).map_err(corrupt)?;
-        let values = self.bundle.series(column, asset).map_err(corrupt)?;
-        let found = Digest::of(values.as_bytes());
-        if found == expected { Ok(()) } else { Err(self.changed(column, asset, expected, found)) }
-    }
-
-    /// Tells whether series are checked before they are handed out.
-    #[inline]
-    pub(crate) fn checks(&self) -> bool {
-        self.checks.is_some()
     }
 
     /// Returns a number that no other opening of this process has.
@@ -392,85 +316,4 @@ impl Snapshot {
             available: columns.map(|column| column.name.clone()).collect(),
         }
     }
-}
-
-/// What a file is recognised by: whoever replaces or rewrites it changes one of these.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct FileStamp {
-    device: u64,
-    inode: u64,
-    bytes: u64,
-    modified: (i64, i64),
-}
-
-impl FileStamp {
-    fn of(metadata: &Metadata) -> Self {
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            bytes: metadata.len(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-        }
-    }
-}
-
-/// How to tell, at each lease, whether a snapshot is still what its name means.
-#[derive(Debug)]
-pub(crate) enum Currency {
-    /// A full version: it means the same for ever.
-    Fixed,
-    /// The newest version, or the one that starts with some digits: as of a generation of `HEAD`. One load to check.
-    Generation { head: HeadMap, generation: u64 },
-    /// A file outside the catalog: as long as the path leads to it. One system call to check.
-    File { path: PathBuf, stamp: FileStamp },
-}
-
-impl Currency {
-    #[inline]
-    pub(crate) fn holds(&self) -> bool {
-        match self {
-            Self::Fixed => true,
-            Self::Generation { head, generation } => head.generation() == *generation,
-            Self::File { path, stamp } => {
-                std::fs::metadata(path).is_ok_and(|now| FileStamp::of(&now) == *stamp)
-            }
-        }
-    }
-}
-
-/// Keeps what is written often away from what is read often: two cache lines, which processors fetch in pairs.
-#[derive(Debug, Default)]
-#[repr(align(128))]
-pub(crate) struct Padded<T>(pub(crate) T);
-
-/// A snapshot as the pool holds it: under one key, current as of some moment.
-#[derive(Debug)]
-pub(crate) struct Opened {
-    pub(crate) snapshot: Arc<Snapshot>,
-    pub(crate) currency: Currency,
-    /// Whether the pool still holds it.
-    pub(crate) held: AtomicBool,
-    /// The pool's clock when it was last used.
-    pub(crate) used: Padded<AtomicU64>,
-}
-
-impl Opened {
-    pub(crate) fn new(snapshot: Arc<Snapshot>, currency: Currency) -> Self {
-        let (held, used) = (AtomicBool::new(false), Padded::default());
-        Self { snapshot, currency, held, used }
-    }
-
-    /// Tells whether a lease may be answered with this.
-    #[inline]
-    pub(crate) fn is_current(&self) -> bool {
-        self.held.load(Ordering::Acquire) && self.currency.holds()
-    }
-}
-
-/// One shard's share of an opened snapshot. Threads of different shards count their leases in different cache lines.
-#[derive(Debug)]
-#[repr(align(128))]
-pub(crate) struct Pinned {
-    pub(crate) snapshot: Arc<Snapshot>,
-    pub(crate) opened: Arc<Opened>,
 }

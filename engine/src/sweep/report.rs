@@ -185,7 +185,7 @@ impl SweepReport {
     }
 
     /// Sorts the ends of all points into the report and finds the best.
-    pub(super) fn collect(&mut self, ends: Vec<End>) -> Result<(), Error> {
+    pub(super) fn collect(&mut self, ends: impl Iterator<Item = End>) -> Result<(), Error> {
         let mut best_value = None;
         for end in ends {
             match end {

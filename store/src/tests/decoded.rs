@@ -11,9 +11,10 @@ use crate::catalog::Catalog;
 use crate::decoded::{Decoded, DecodedCache, DecodedKey};
 use crate::error::Error;
 use crate::lease::Lease;
+use crate::opened::{Currency, Opened, Pinned};
 use crate::options::OpenOptions;
 use crate::reader::Origin;
-use crate::snapshot::{Currency, Opened, Pinned, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::testing::{self, DAY, Listing, publish};
 
 /// Leases a bundle of these listings twice: read in place, and as if nothing could be.

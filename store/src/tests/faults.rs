@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::io::Errno;
 
@@ -10,6 +11,7 @@ use crate::catalog::Catalog;
 use crate::error::{Error, Result};
 use crate::fault::{Fault, Kind, during};
 use crate::pool::BundlePool;
+use crate::prune::{PruneMode, PrunePolicy};
 use crate::publish::Published;
 use crate::testing::{self, Listing, publish_small, tree};
 
@@ -133,4 +135,59 @@ fn writes_that_come_in_pieces_make_the_same_files() {
     assert_eq!(tree(whole.path()), tree(pieces.path()));
     let head = |root: &Path| std::fs::read(root.join("b/HEAD")).unwrap();
     assert_eq!(head(whole.path()), head(pieces.path()));
+}
+
+fn publish_four(catalog: &Catalog) {
+    for seed in 1..5 {
+        publish_small(catalog, "b", seed);
+    }
+}
+
+#[test]
+fn refused_at_any_operation_pruning_and_pinning_leave_versions_that_open() {
+    let policy = PrunePolicy {
+        keep: 1,
+        published_before_ns: None,
+        mode: PruneMode::Remove,
+        wait: Duration::ZERO,
+    };
+    let after = {
+        let dir = testing::dir();
+        let catalog = Catalog::at(dir.path().join("root"));
+        publish_four(&catalog);
+        let oldest = catalog.history("b").unwrap()[3].version;
+        catalog.pin("b", oldest, "kept").unwrap();
+        catalog.prune("b", &policy).unwrap();
+        tree(dir.path())
+    };
+    for (refusal, lasting) in [(Errno::IO, false), (Errno::NOSPC, true), (Errno::ROFS, true)] {
+        for first in 1.. {
+            let dir = testing::dir();
+            let catalog = Catalog::at(dir.path().join("root"));
+            publish_four(&catalog);
+            let oldest = catalog.history("b").unwrap()[3].version;
+            let fault = Fault { kind: Kind::Refuse(refusal), first, lasting };
+            let run = || {
+                let pinned = catalog.pin("b", oldest, "kept");
+                (pinned.is_ok(), pinned.and_then(|()| catalog.prune("b", &policy)).is_ok())
+            };
+            let ((pinned, pruned), operations) = during(fault, run);
+            let context = format!("{refusal:?} at operation {first} of {operations}");
+            let history = catalog.history("b").unwrap();
+            assert!(history.len() >= 2, "{context}");
+            for entry in &history {
+                let spec = format!("b@{}", entry.version);
+                let lease = BundlePool::new(1).lease(&catalog, &spec).unwrap();
+                assert!(lease.verify(1).ok(), "{context}");
+            }
+            assert!(history[history.len() - 1].version == oldest, "{context}: the oldest stays");
+            catalog.pin("b", oldest, "kept").unwrap();
+            catalog.prune("b", &policy).unwrap();
+            assert_eq!(tree(dir.path()), after, "{context}: nothing is left over");
+            if first > operations {
+                assert!(pinned && pruned && operations > 15, "{context}");
+                break;
+            }
+        }
+    }
 }

@@ -11,4 +11,5 @@ mod faults;
 mod options;
 mod panel;
 mod pool;
+mod prune;
 mod verify;
