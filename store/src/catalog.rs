@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::head::{self, Head};
 use crate::lease::Lease;
 use crate::nearest::nearest;
+use crate::options::OpenOptions;
 use crate::pool::BundlePool;
 use crate::publish::{StageOptions, Staging};
 use crate::record::{self, VersionEntry};
@@ -104,6 +105,15 @@ impl Catalog {
     /// As [`BundlePool::lease`].
     pub fn lease(&self, spec: &str) -> Result<Lease> {
         BundlePool::global().lease(self, spec)
+    }
+
+    /// Leases a bundle from the process-wide pool, opened as the options say.
+    ///
+    /// # Errors
+    ///
+    /// As [`BundlePool::lease_with`].
+    pub fn lease_with(&self, spec: &str, options: &OpenOptions) -> Result<Lease> {
+        BundlePool::global().lease_with(self, spec, options)
     }
 
     /// Begins a new version of a bundle, which need not exist yet: takes the bundle's writer lock, sweeps what killed

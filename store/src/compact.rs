@@ -1,14 +1,9 @@
 //! Compaction: a version of many parts written as one file.
 
-use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
-
-use barrow_format::{
-    AssetSpec, BundleSpec, BundleWriter, Compression, Encoding, Provenance, SourceRecord,
-};
+use barrow_format::{AssetSpec, BundleSpec, BundleWriter, Compression, Encoding, Provenance};
 
 use crate::catalog::Catalog;
+use crate::crew;
 use crate::error::{Error, Result};
 use crate::publish::{Published, StageOptions};
 use crate::revision::Base;
@@ -37,10 +32,10 @@ impl Catalog {
         let compression = compression(files)?;
         let writer =
             BundleWriter::compressed(spec, staging.sink(), &compression).map_err(failed)?;
-        let assets = usize::try_from(files.head.asset_count()).unwrap_or(usize::MAX);
-        each(assets, |asset| {
-            let handle = u32::try_from(asset).unwrap_or(u32::MAX);
-            let handle = files.head.asset_at(handle).map_err(Error::corrupt(files.path))?;
+        let assets = (0..files.head.asset_count()).collect();
+        crew::each(assets, |ordinal: u32| {
+            let handle = files.head.asset_at(ordinal).map_err(Error::corrupt(files.path))?;
+            let asset = usize::try_from(ordinal).unwrap_or(usize::MAX);
             for column in 0..files.head.schema().columns().len() {
                 let mut outcome = Ok(());
                 let mut series = writer.series(asset, column).map_err(failed)?;
@@ -76,21 +71,9 @@ fn described(files: Files<'_>) -> Result<BundleSpec> {
         adjustments: files.head.adjustments().map_err(corrupt)?,
         provenance: Provenance {
             tool: files.head.provenance().map_err(corrupt)?.tool,
-            sources: sources(files)?,
+            sources: files.sources()?,
         },
     })
-}
-
-/// Returns the sources of all parts, each once.
-pub(crate) fn sources(files: Files<'_>) -> Result<Vec<SourceRecord>> {
-    let mut sources = Vec::new();
-    for part in 0..=files.parts.count() {
-        let bundle = files.bundle(part)?;
-        sources.extend(bundle.provenance().map_err(Error::corrupt(files.path))?.sources);
-    }
-    sources.sort();
-    sources.dedup();
-    Ok(sources)
 }
 
 /// Returns how each column is to be stored: compressed where some part has it compressed.
@@ -106,30 +89,4 @@ fn compression(files: Files<'_>) -> Result<Vec<Compression>> {
         }
     }
     Ok(compression)
-}
-
-/// Does `work` for each of `count` places, on all processors; returns the first error there is.
-pub(crate) fn each(count: usize, work: impl Fn(usize) -> Result<()> + Sync) -> Result<()> {
-    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(count.max(1));
-    let next = AtomicUsize::new(0);
-    let run = || {
-        loop {
-            let place = next.fetch_add(1, Ordering::Relaxed);
-            if place >= count {
-                return Ok(());
-            }
-            work(place)?;
-        }
-    };
-    thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(run)).collect();
-        let mut outcome = run();
-        for other in others {
-            match other.join() {
-                Ok(other) => outcome = outcome.and(other),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        outcome
-    })
 }

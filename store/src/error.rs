@@ -130,6 +130,26 @@ pub enum Error {
         source: Arc<barrow_format::Error>,
     },
 
+    /// Verification found bytes that are not those that were written.
+    #[error("`{}` is damaged in {count} place(s), the first: {first}", path.display())]
+    Damaged {
+        /// The bundle file.
+        path: PathBuf,
+        /// How many places are damaged.
+        count: usize,
+        /// The first of them, with section, column and asset.
+        first: Arc<barrow_format::Defect>,
+    },
+
+    /// The version cannot be served by slices of a map alone, which the open options demand.
+    #[error("`{}` cannot be served without a copy: {what}", path.display())]
+    NotMapped {
+        /// The bundle file.
+        path: PathBuf,
+        /// What would not be a slice of the map.
+        what: String,
+    },
+
     /// The values of a series are not those that were written.
     #[error(transparent)]
     SeriesDigest(Box<ChangedSeries>),

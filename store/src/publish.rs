@@ -23,6 +23,7 @@ use crate::error::{Error, Result};
 use crate::head::{self, Head};
 use crate::lock::{WriterLock, remove_quietly};
 use crate::mapping::Mapping;
+use crate::options::Paging;
 use crate::record::{self, PartEntry, VersionEntry};
 use crate::returns::{self, Return};
 use crate::sink::FileSink;
@@ -245,7 +246,7 @@ impl Staging {
         let bytes = self.sink.len_bytes()?;
         check("length", written.file_len.to_string(), bytes.to_string())?;
         let path = self.sink.path();
-        let (mapping, _) = Mapping::open(path)?;
+        let (mapping, _) = Mapping::open(path, Paging::default())?;
         let bundle = Bundle::open(mapping).map_err(Error::corrupt(path))?;
         check("version", written.version.to_string(), bundle.version().to_string())?;
         check("digest", written.digest.to_string(), bundle.digest().to_string())?;
@@ -354,7 +355,7 @@ impl Drop for Staging {
 /// Opens a file of a version in constant time, and checks that it is the one that the record names.
 fn open_part(dir: &BundleDir, part: &PartEntry) -> Result<()> {
     let path = dir.part(part.digest);
-    let (mapping, _) = Mapping::open(&path)?;
+    let (mapping, _) = Mapping::open(&path, Paging::default())?;
     let found = Bundle::open(mapping).map_err(Error::corrupt(&path))?.digest();
     if found == part.digest {
         return Ok(());

@@ -12,6 +12,7 @@ use crate::column_buffer::{ColumnBuffer, has_missing};
 use crate::draft::Draft;
 use crate::error::{Error, Result};
 use crate::mapping::Mapping;
+use crate::options::{OpenOptions, Paging};
 use crate::publish::{Published, Staging};
 use crate::revision_problem::RevisionProblem as Problem;
 use crate::segments::{Files, Parts};
@@ -28,9 +29,9 @@ impl Base {
     /// Opens the newest version. The caller holds the writer's lock.
     pub(crate) fn newest(catalog: &Catalog, name: &str) -> Result<Self> {
         let located = catalog.locate(name, catalog.head(name)?.version)?;
-        let (mapping, _) = Mapping::open(&located.path)?;
+        let (mapping, _) = Mapping::open(&located.path, Paging::default())?;
         let head = Bundle::open(mapping).map_err(Error::corrupt(&located.path))?;
-        let parts = Parts::of(&head, &located.path)?;
+        let parts = Parts::of(&head, &located.path, OpenOptions::default())?;
         Ok(Self { head, path: located.path, parts })
     }
 

@@ -6,22 +6,28 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use barrow_format::record::{PartRecord, SegmentRecord};
-use barrow_format::{Asset, Bundle, Digest, Encoding, PhysicalType, Values, ValuesBuf};
+use barrow_format::{
+    Asset, Bundle, Digest, Encoding, PhysicalType, SourceRecord, Values, ValuesBuf,
+};
 use parking_lot::Mutex;
 
 use crate::column_buffer::{ColumnBuffer, NAN_F32, NAN_F64, has_missing};
 use crate::error::{Error, Result};
 use crate::mapping::Mapping;
+use crate::options::{OpenMode, OpenOptions};
 use crate::spec::FILE_SUFFIX;
 
 /// The other parts of a version, in the order of the head's list; none of a version of one part.
 #[derive(Debug, Default)]
 pub(crate) struct Parts {
-    parts: Box<[Part]>,
+    /// Arrow keeps owners of memory across panics. A part is opened once and never changes after, so none sees it half
+    /// done.
+    parts: AssertUnwindSafe<Box<[Part]>>,
 }
 
 #[derive(Debug)]
@@ -42,16 +48,20 @@ struct OpenedPart {
 
 impl Parts {
     /// Maps the parts that the file at `path` refers to, which lie beside it.
-    pub(crate) fn of(head: &Bundle<Mapping>, path: &Path) -> Result<Self> {
+    pub(crate) fn of(head: &Bundle<Mapping>, path: &Path, options: OpenOptions) -> Result<Self> {
         let folder = path.parent().unwrap_or_else(|| Path::new(""));
         let part = |record: &PartRecord| {
             let digest = Digest::from_bytes(record.digest);
             let path = folder.join(format!("{digest}{FILE_SUFFIX}"));
-            let mapped = Mutex::new(Some(Mapping::open(&path).map(|(mapping, _)| mapping)));
+            let mapped = match options.mode {
+                OpenMode::Map => Mapping::open(&path, options.paging),
+                OpenMode::Read => Mapping::read(&path, options.paging),
+            };
+            let mapped = Mutex::new(Some(mapped.map(|(mapping, _)| mapping)));
             Part { path, record: *record, mapped, opened: OnceLock::new() }
         };
         let records = head.parts().map_err(Error::corrupt(path))?;
-        Ok(Self { parts: records.iter().map(part).collect() })
+        Ok(Self { parts: AssertUnwindSafe(records.iter().map(part).collect()) })
     }
 
     /// Returns how many there are.
@@ -191,6 +201,23 @@ impl<'a> Files<'a> {
             return decoded(bundle, place, rows).map(Rows::Decoded).map_err(Error::corrupt(path));
         }
         bundle.local_values(place, rows).map(Rows::Mapped).map_err(Error::corrupt(path))
+    }
+
+    /// Checks that the rows of an asset are there, so that no memory is taken by a number that nothing stands behind.
+    pub(crate) fn check_rows(self, asset: Asset) -> Result<()> {
+        self.segments(asset)?.iter().try_for_each(|segment| self.bundle(segment.part).map(drop))
+    }
+
+    /// Returns the sources of all files, each once.
+    pub(crate) fn sources(self) -> Result<Vec<SourceRecord>> {
+        let mut sources = Vec::new();
+        for part in 0..=self.parts.count() {
+            let bundle = self.bundle(part)?;
+            sources.extend(bundle.provenance().map_err(Error::corrupt(self.path))?.sources);
+        }
+        sources.sort();
+        sources.dedup();
+        Ok(sources)
     }
 
     /// Hands on the rows of a series, oldest first, file by file.
