@@ -19,7 +19,7 @@ pub enum Encoding {
     Raw,
     /// In compressed blocks of at most 4096 rows of one series.
     Blocks,
-    /// Some of them as plain values in this file, the others in other parts.
+    /// As plain values in several parts: the columns of a [segmented](Bundle::is_segmented) file.
     Segments,
 }
 
@@ -39,14 +39,6 @@ impl Encoding {
             BLOCKS => Some(Self::Blocks),
             SEGMENTS => Some(Self::Segments),
             _ => None,
-        }
-    }
-
-    pub(crate) fn number(self) -> u32 {
-        match self {
-            Self::Raw => RAW,
-            Self::Blocks => BLOCKS,
-            Self::Segments => SEGMENTS,
         }
     }
 }
@@ -81,7 +73,7 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     /// # Errors
     ///
     /// [`Error::NoColumn`], [`Error::ForeignAsset`], [`Error::Rows`] when the asset has not so many rows,
-    /// [`Error::Room`] when `out` has another length, [`Error::Record`] or [`Error::Block`] when the file is
+    /// [`Error::Room`] when `out` has another length, [`Error::Segmented`], [`Error::Record`] or [`Error::Block`] when the file is
     /// damaged. `out` then holds anything.
     pub fn read_rows(
         &self,
@@ -92,6 +84,9 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     ) -> Result<(), Error> {
         self.check_owned(asset)?;
         self.column_record(index)?;
+        if self.encoding(index) == Encoding::Segments {
+            return Err(self.segmented_column(index));
+        }
         if rows.start > rows.end || rows.end > asset.rows() {
             let (start, end) = (rows.start, rows.end);
             return Err(Error::Rows { start, end, rows: asset.rows() });
@@ -102,7 +97,7 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         if out.len() != expected {
             return Err(Error::Room { expected, found: out.len() });
         }
-        if self.encoding(index) != Encoding::Blocks {
+        if self.encoding(index) == Encoding::Raw {
             let from = asset.row_range().start + rows.start;
             out.copy_from_slice(self.values(index, from, rows.len())?.as_bytes());
             return Ok(());
@@ -136,6 +131,9 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     /// As [`Bundle::read_rows`].
     pub fn read_series(&self, index: usize, asset: Asset) -> Result<ValuesBuf, Error> {
         self.check_owned(asset)?;
+        if self.encoding(index) == Encoding::Segments {
+            return Err(self.segmented_column(index));
+        }
         // The records of the blocks must be there before memory is taken for what they claim to hold.
         self.zone_records(index, asset)?;
         let mut buf = ValuesBuf::zeroed(self.physical(index), asset.rows());
@@ -148,9 +146,9 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         &self,
         index: usize,
         asset: Asset,
-        take: &mut dyn FnMut(Values<'_>),
+        mut take: impl FnMut(Values<'_>),
     ) -> Result<(), Error> {
-        if self.encoding(index) != Encoding::Blocks {
+        if self.encoding(index) == Encoding::Raw {
             take(self.series(index, asset)?);
             return Ok(());
         }
@@ -181,17 +179,12 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     /// Returns where the first bytes of a series lie, as well as that is known.
     pub(crate) fn series_offset(&self, index: usize, asset: Asset) -> u64 {
         let column = self.column_record(index).map_or(0, |record| record.offset);
-        match self.encoding(index) {
-            Encoding::Raw => {
-                let row = asset.row_range().start as u64;
-                column + row * self.physical(index).width() as u64
-            }
-            Encoding::Blocks => {
-                let zones = self.zone_records(index, asset).unwrap_or_default();
-                zones.first().map_or(column, |zone| zone.offset)
-            }
-            Encoding::Segments => column,
+        if self.encoding(index) == Encoding::Raw {
+            let row = asset.row_range().start as u64;
+            return column + row * self.physical(index).width() as u64;
         }
+        let zones = self.zone_records(index, asset).unwrap_or_default();
+        zones.first().map_or(column, |zone| zone.offset)
     }
 
     /// Returns where the block of a zone lies in the file, after checking that it lies in its column.

@@ -301,7 +301,7 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     }
 
     #[cold]
-    fn segmented_column(&self, index: usize) -> Error {
+    pub(crate) fn segmented_column(&self, index: usize) -> Error {
         let column = self.schema.columns().get(index).map(|column| column.name.clone());
         Error::Segmented { column: column.unwrap_or_default() }
     }

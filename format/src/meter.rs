@@ -52,8 +52,8 @@ impl SeriesSummary {
 /// early.push(Values::F64(&[1.0, 2.0]));
 /// // Sixteen bytes are no whole block of the hash, so both values are in the tail.
 /// assert_eq!(SeriesMeter::tail_rows(PhysicalType::F64, 2), 2);
-/// let tail = Values::F64(&[1.0, 2.0]);
-/// let mut later = SeriesMeter::resume(&early.finish(), 2, tail, 3);
+/// let tail = Values::F64(&[1.0, 2.0]).as_bytes();
+/// let mut later = SeriesMeter::resume(&early.finish(), (PhysicalType::F64, 2), tail, 3);
 /// later.push(Values::F64(&[3.0]));
 /// assert_eq!(later.finish(), whole.finish());
 /// ```
@@ -71,12 +71,12 @@ pub struct SeriesMeter {
 }
 
 impl SeriesMeter {
-    /// Begins a series that will have `planned` values.
+    /// Begins a series that will have `planned` values and is stored as they are.
     pub fn new(planned: u64) -> Self {
         Self::encoded(planned, Encoding::Raw)
     }
 
-    /// Begins a series that will be stored in some encoding.
+    /// Begins a series of `planned` values in some encoding, on which it depends whether short series have a zone.
     pub(crate) fn encoded(planned: u64, encoding: Encoding) -> Self {
         Self {
             planned,
@@ -90,13 +90,19 @@ impl SeriesMeter {
         }
     }
 
-    /// Takes a series of `rows` values up again, which will have `planned` of them. `tail` is its last
-    /// [`tail_rows`](SeriesMeter::tail_rows) values: the only ones that are read again.
-    pub fn resume(summary: &SeriesSummary, rows: u64, tail: Values<'_>, planned: u64) -> Self {
-        let len_bytes = rows * tail.physical().width() as u64;
-        let hasher = SeriesHasher::resume(summary.midstate, len_bytes, tail.as_bytes());
+    /// Takes a series of `rows` values of a type up again, which will have `planned` of them. `tail` is the little-endian
+    /// bytes of its last [`tail_rows`](SeriesMeter::tail_rows) values: the only ones that are read again.
+    pub fn resume(
+        summary: &SeriesSummary,
+        (physical, rows): (PhysicalType, u64),
+        tail: &[u8],
+        planned: u64,
+    ) -> Self {
+        let len_bytes = rows * physical.width() as u64;
+        let hasher = SeriesHasher::resume(summary.midstate, len_bytes, tail);
         let (mut zones, mut zone) = (Vec::new(), Stats::EMPTY);
-        if planned > ZONE_ROWS && rows > 0 {
+        let zoned = planned > ZONE_ROWS;
+        if zoned && rows > 0 {
             // A series that is not longer than a zone has no zones: its own statistics say the same.
             zones.clone_from(&summary.zones);
             if zones.is_empty() {
@@ -107,7 +113,6 @@ impl SeriesMeter {
             }
         }
         let (stats, span) = (summary.stats, summary.span);
-        let zoned = planned > ZONE_ROWS;
         Self { planned, given: rows, hasher, stats, zones, zone, zoned, span }
     }
 
@@ -188,7 +193,7 @@ mod tests {
             for len in lens {
                 let tail = usize::try_from(SeriesMeter::tail_rows(PhysicalType::F32, at as u64)).unwrap();
                 let end = at + len;
-                let mut meter = SeriesMeter::resume(&summary, at as u64, Values::F32(&values[at - tail..at]), end as u64);
+                let mut meter = SeriesMeter::resume(&summary, (PhysicalType::F32, at as u64), Values::F32(&values[at - tail..at]).as_bytes(), end as u64);
                 meter.push(Values::F32(&values[at..end]));
                 summary = meter.finish();
                 at = end;

@@ -1,12 +1,15 @@
 //! The tables behind the data: records of assets, columns, series and zones, made of finished series.
 
 use crate::{
-    Adjustment, BundleSpec, Encoding, Stats, Version,
+    Adjustment, BundleSpec, Compression, Stats, Version,
     blocks::block_checksum,
     frozen::ZONE_ROWS,
     meter::SeriesSummary,
     placement::Placement,
-    record::{AdjustmentRecord, AssetRecord, ColumnRecord, GAP_FREE, SeriesRecord, ZoneRecord},
+    record::{
+        AdjustmentRecord, AssetRecord, BLOCKS, ColumnRecord, GAP_FREE, RAW, SeriesRecord,
+        ZoneRecord,
+    },
     version::VersionBuilder,
 };
 
@@ -90,18 +93,18 @@ impl Tables<'_> {
         (strings, records)
     }
 
-    /// Returns the records of columns, which are encoded as `encodings` says, series and zones.
+    /// Returns the records of columns, series and zones.
     pub(crate) fn columns(
         &self,
-        encodings: &[Encoding],
+        compression: &[Compression],
     ) -> (Vec<ColumnRecord>, Vec<SeriesRecord>, Vec<ZoneRecord>) {
         let Placement { row_starts, column_starts, column_lens, .. } = self.placement;
         let rows = row_starts.last().copied().unwrap_or(0);
         let (mut columns, mut series) = (Vec::new(), Vec::with_capacity(self.series.len()));
         let mut zones = Vec::new();
-        let places = column_starts.iter().zip(column_lens).zip(encodings);
+        let places = column_starts.iter().zip(column_lens).zip(compression);
         let columns_placed = self.spec.schema.columns().iter().zip(places).enumerate();
-        for (index, (column, ((&offset, &len), &encoding))) in columns_placed {
+        for (index, (column, ((&offset, &len), &compression))) in columns_placed {
             let zone_start = zones.len() as u64;
             let mut block_start = offset;
             let mut stats = Stats::EMPTY;
@@ -125,7 +128,7 @@ impl Tables<'_> {
             columns.push(ColumnRecord {
                 offset,
                 len,
-                encoding: encoding.number(),
+                encoding: if compression == Compression::None { RAW } else { BLOCKS },
                 physical: column.physical.tag(),
                 rows,
                 min,

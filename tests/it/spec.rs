@@ -184,7 +184,7 @@ fn numbers_in_the_text_are_the_frozen_ones() {
         format!("room for {} entries", frozen::SECTIONS_MAX),
         format!("each once, at most {}", frozen::PARTS_MAX),
         format!("number of columns, 1 to {}", frozen::COLUMNS_MAX),
-        format!("format {}.{}", frozen::FORMAT_MAJOR, frozen::FORMAT_MINOR),
+        format!("format {}.{}", frozen::FORMAT_MAJOR, frozen::FORMAT_MINOR_ENCODED),
         format!("0x{:X}", frozen::CHECK_MULTIPLIER),
     ] {
         assert!(page.contains(&text), "`{text}` is on the page");

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::ingest::{
-    self, Adjusted, FrequencyOption, IngestOptions, IngestSummary, Mode, Phase, Progress,
-    SourceFormat, StampOption, TimeFormat, parse_delimiter, parse_mapping, parse_size,
+    self, Adjusted, CompressionOption, FrequencyOption, IngestOptions, IngestSummary, Mode, Phase,
+    Progress, SourceFormat, StampOption, TimeFormat, parse_delimiter, parse_mapping, parse_size,
 };
 use crate::invocation::Invocation;
 use crate::numbers::{bytes, count, float, rate, seconds};
@@ -133,6 +133,10 @@ struct RowArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "How the work is done")]
 struct WorkArgs {
+    /// How columns are stored: none (plain arrays, used in place), zstd or auto (each block by the codec
+    /// that makes it smallest); or by column, as in `close=auto,volume=zstd` or `auto,time=none`
+    #[arg(long, value_name = "HOW", default_value = "none")]
+    compression: CompressionOption,
     /// Memory for rows, as in 512MiB or 4GiB; more rows are sorted on disk
     #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = parse_size)]
     memory: u64,
@@ -179,6 +183,7 @@ impl IngestArgs {
             nonpositive_prices: rows.allow_nonpositive_prices,
             splits: rows.splits.clone(),
             dividends: rows.dividends.clone(),
+            compression: work.compression.clone(),
             memory: work.memory,
             threads: work.threads,
             temp_dir: work.temp_dir.clone(),

@@ -40,7 +40,8 @@ pub(crate) fn publish(
 ) -> Result<Published, IngestError> {
     let spec = spec(context, places, draft)?;
     let staging = catalog.stage(name)?;
-    let writer = BundleWriter::new(spec, staging.sink())?;
+    let compression = context.options.compression.of(spec.schema.columns())?;
+    let writer = BundleWriter::compressed(spec, staging.sink(), &compression)?;
     write(&writer)?;
     let written = writer.finish()?;
     if context.progress.interrupted() {

@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use super::compress::CompressionOption;
 use super::time::TimeFormat;
 
 /// How an ingestion is to be done. `Default` recognises everything, in strict mode.
@@ -56,6 +57,8 @@ pub struct IngestOptions {
     pub splits: Option<PathBuf>,
     /// CSV of cash dividends: symbol, ex-date, amount per share.
     pub dividends: Option<PathBuf>,
+    /// Which columns are stored compressed.
+    pub compression: CompressionOption,
     /// Bytes of memory for rows; above it, rows are sorted on disk.
     pub memory: u64,
     /// Worker threads; as many as there are cores when `None`.
@@ -94,6 +97,7 @@ impl Default for IngestOptions {
             nonpositive_prices: false,
             splits: None,
             dividends: None,
+            compression: CompressionOption::default(),
             memory: 1 << 30,
             threads: None,
             temp_dir: None,
