@@ -74,21 +74,29 @@ impl<'a> Batch<'a> {
         self
     }
 
-    /// Runs points whose numbers count from `first`; a point that is `None` is skipped.
-    pub(crate) fn run(&self, first: u64, points: &[Option<Params>]) -> Vec<End> {
+    /// Runs points whose numbers count from `first`; a point that is `None` is skipped. `ended` is
+    /// called after each.
+    pub(crate) fn run(
+        &self,
+        first: u64,
+        points: &[Option<Params>],
+        ended: &dyn Fn(&End),
+    ) -> Vec<End> {
         if self.is_stopped() {
             return points.iter().map(|_| End::NotRun).collect();
         }
         let mut together = self.together(points);
-        let outcomes = (first..).zip(points).zip(&mut together);
-        outcomes
-            .map(|((index, params), outcome)| match (params, outcome.take()) {
+        let run = |((index, params), outcome): ((u64, &Option<Params>), &mut Option<Outcome>)| {
+            let end = match (params, outcome.take()) {
                 (None, _) => End::Skipped,
                 (Some(_), Some(outcome)) => End::Done(Trial::new(index, &outcome)),
                 (Some(_), None) if self.is_stopped() => End::NotRun,
                 (Some(params), None) => self.trial(params, index),
-            })
-            .collect()
+            };
+            ended(&end);
+            end
+        };
+        (first..).zip(points).zip(&mut together).map(run).collect()
     }
 
     fn is_stopped(&self) -> bool {

@@ -106,9 +106,11 @@ impl Sweep<'_> {
             let first = block * block_len;
             let indexes = first..(first + block_len).min(space.len());
             let points = indexes.map(|index| Some(space.point(index)).filter(|p| space.admits(p)));
-            let ends = batch.run(first, &points.collect::<Vec<_>>());
-            ends.iter().for_each(|end| self.report_progress(&tally, space.len(), end));
-            ends
+            batch.run(first, &points.collect::<Vec<_>>(), &|end| {
+                if !matches!(end, End::NotRun) {
+                    self.report_progress(&tally, space.len(), end);
+                }
+            })
         });
         let mut report = SweepReport::new(self, &portal, space, first.as_ref());
         report.collect(ends.into_iter().flatten())?;
