@@ -260,6 +260,24 @@ pub enum Error {
         known: Vec<&'static str>,
     },
 
+    /// A study was made of something else.
+    #[error("the study has `{name}` {found}, this run {expected}")]
+    OtherStudy {
+        /// What differs.
+        name: String,
+        /// Its value in the study.
+        found: String,
+        /// Its value now.
+        expected: String,
+    },
+
+    /// A record of a journal is none that a study has.
+    #[error("a record of the journal is none of a study: its tag is {tag:?}")]
+    BadStudy {
+        /// The record's first byte.
+        tag: Option<u8>,
+    },
+
     /// A trial took longer than it may.
     #[error("took longer than {} s: stopped at the bar of {}", limit.as_secs_f64(), instant(*time))]
     TooSlow {

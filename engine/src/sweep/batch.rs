@@ -99,7 +99,7 @@ impl<'a> Batch<'a> {
         (first..).zip(points).zip(&mut together).map(run).collect()
     }
 
-    fn is_stopped(&self) -> bool {
+    pub(crate) fn is_stopped(&self) -> bool {
         self.cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed))
             || self.refused.load(Ordering::Relaxed)
     }
@@ -156,7 +156,7 @@ impl<'a> Batch<'a> {
 }
 
 /// An error and its causes in one line.
-fn describe(error: &Error) -> String {
+pub(crate) fn describe(error: &Error) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
@@ -167,7 +167,7 @@ fn describe(error: &Error) -> String {
     text
 }
 
-fn message(panic: &(dyn Any + Send)) -> &str {
+pub(crate) fn message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }

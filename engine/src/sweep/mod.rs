@@ -2,12 +2,17 @@
 
 mod batch;
 mod block;
+mod budget;
+mod crew;
 mod driven;
+mod hunt;
 mod report;
 
 pub(crate) use batch::End;
 use batch::{Batch, block_len};
-pub use report::{CacheUse, Failure, SweepReport, Trial};
+pub use crew::{Crew, Ended, Threads};
+pub use hunt::Hunt;
+pub use report::{CacheUse, Failure, Partial, SearchSummary, SweepReport, Trial};
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
