@@ -197,7 +197,7 @@ pub enum Error {
         /// The search.
         search: &'static str,
         /// The setting.
-        name: &'static str,
+        name: String,
         /// What would be right.
         expected: &'static str,
         /// What was given.
