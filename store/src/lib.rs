@@ -119,7 +119,6 @@ pub use pool::{BundlePool, PoolStats};
 pub use presence::Presence;
 pub use prune::{PruneMode, PrunePolicy, Pruned, Spared, SparedReason};
 pub use publish::{Published, StageOptions, Staging};
-pub use publish::{Published, Staging};
 pub use reader::Origin;
 pub use record::{PartEntry, VersionEntry};
 pub use revision::Revision;
