@@ -1,14 +1,14 @@
 //! Reading columns that are stored in blocks: where a block lies is checked before it is used, and its
 //! checksum each time that it is decoded.
 
-use std::{borrow::Cow, ops::Range};
+use std::ops::Range;
 
 use crate::{
     Asset, Bundle, Digest, PhysicalType, SectionKind, Values, ValuesBuf,
     block::{BlockError, decode_block},
     error::Error,
     frozen::ZONE_ROWS,
-    record::{BLOCKS, RAW, ZoneRecord},
+    record::{BLOCKS, RAW, SEGMENTS, ZoneRecord},
 };
 
 /// How the values of a column lie in the file.
@@ -19,14 +19,17 @@ pub enum Encoding {
     Raw,
     /// In compressed blocks of at most 4096 rows of one series.
     Blocks,
+    /// Some of them as plain values in this file, the others in other parts.
+    Segments,
 }
 
 impl Encoding {
-    /// Returns the name: `raw` or `blocks`.
+    /// Returns the name: `raw`, `blocks` or `segments`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Raw => "raw",
             Self::Blocks => "blocks",
+            Self::Segments => "segments",
         }
     }
 
@@ -34,7 +37,16 @@ impl Encoding {
         match number {
             RAW => Some(Self::Raw),
             BLOCKS => Some(Self::Blocks),
+            SEGMENTS => Some(Self::Segments),
             _ => None,
+        }
+    }
+
+    pub(crate) fn number(self) -> u32 {
+        match self {
+            Self::Raw => RAW,
+            Self::Blocks => BLOCKS,
+            Self::Segments => SEGMENTS,
         }
     }
 }
@@ -90,7 +102,7 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         if out.len() != expected {
             return Err(Error::Room { expected, found: out.len() });
         }
-        if self.encoding(index) == Encoding::Raw {
+        if self.encoding(index) != Encoding::Blocks {
             let from = asset.row_range().start + rows.start;
             out.copy_from_slice(self.values(index, from, rows.len())?.as_bytes());
             return Ok(());
@@ -124,6 +136,9 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     /// As [`Bundle::read_rows`].
     pub fn read_series(&self, index: usize, asset: Asset) -> Result<ValuesBuf, Error> {
         self.check_owned(asset)?;
+        if self.encoding(index) == Encoding::Segments {
+            return Err(self.segmented_column(index));
+        }
         // The records of the blocks must be there before memory is taken for what they claim to hold.
         self.zone_records(index, asset)?;
         let mut buf = ValuesBuf::zeroed(self.physical(index), asset.rows());
@@ -136,9 +151,9 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         &self,
         index: usize,
         asset: Asset,
-        mut take: impl FnMut(Values<'_>),
+        take: &mut dyn FnMut(Values<'_>),
     ) -> Result<(), Error> {
-        if self.encoding(index) == Encoding::Raw {
+        if self.encoding(index) != Encoding::Blocks {
             take(self.series(index, asset)?);
             return Ok(());
         }
@@ -151,15 +166,6 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         Ok(())
     }
 
-    /// Returns the timestamps of an asset, borrowed where they are mapped.
-    pub(crate) fn times(&self, asset: Asset) -> Result<Cow<'_, [i64]>, Error> {
-        if self.encoding(0) == Encoding::Raw {
-            return Ok(Cow::Borrowed(self.series(0, asset)?.as_i64().unwrap_or_default()));
-        }
-        let buf = self.read_series(0, asset)?;
-        Ok(Cow::Owned(buf.values().as_i64().unwrap_or_default().to_vec()))
-    }
-
     /// Compares stored zone records with those of the values; where blocks lie is checked elsewhere.
     pub(crate) fn same_zones(
         &self,
@@ -168,7 +174,7 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         expected: &[ZoneRecord],
     ) -> Result<bool, Error> {
         let stored = self.zone_records(index, asset)?;
-        if self.encoding(index) == Encoding::Raw {
+        if self.encoding(index) != Encoding::Blocks {
             return Ok(stored == expected);
         }
         let stats = |zone: &ZoneRecord| (zone.min, zone.max, zone.null_count, zone.rows);
@@ -178,12 +184,17 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     /// Returns where the first bytes of a series lie, as well as that is known.
     pub(crate) fn series_offset(&self, index: usize, asset: Asset) -> u64 {
         let column = self.column_record(index).map_or(0, |record| record.offset);
-        if self.encoding(index) == Encoding::Raw {
-            let row = asset.row_range().start as u64;
-            return column + row * self.physical(index).width() as u64;
+        match self.encoding(index) {
+            Encoding::Raw => {
+                let row = asset.row_range().start as u64;
+                column + row * self.physical(index).width() as u64
+            }
+            Encoding::Blocks => {
+                let zones = self.zone_records(index, asset).unwrap_or_default();
+                zones.first().map_or(column, |zone| zone.offset)
+            }
+            Encoding::Segments => column,
         }
-        let zones = self.zone_records(index, asset).unwrap_or_default();
-        zones.first().map_or(column, |zone| zone.offset)
     }
 
     /// Returns where the block of a zone lies in the file, after checking that it lies in its column.

@@ -10,7 +10,7 @@ use crate::{
     error::Error,
     frozen::{PROVENANCE_MAX, ZONE_ROWS},
     open::{limited, read_schema, read_superblock},
-    record::{AdjustmentRecord, ColumnRecord, RAW, SeriesRecord, ZoneRecord},
+    record::{AdjustmentRecord, ColumnRecord, RAW, SEGMENTS, SeriesRecord, ZoneRecord},
     section::read_directory,
 };
 
@@ -26,8 +26,19 @@ pub struct Bundle<B> {
     pub(crate) assets: u32,
     pub(crate) schema: Schema,
     pub(crate) columns: Vec<ColumnRecord>,
-    pub(crate) sections: [Section; SectionKind::LISTED.len()],
+    pub(crate) sections: Vec<Section>,
+    /// Rows that lie in this file: all of them, but for a segmented file.
+    pub(crate) local_rows: usize,
 }
+
+/// What stands for a section that the file does not have: nothing, at its very beginning.
+const NO_SECTION: Section = Section {
+    kind: SectionKind::Superblock,
+    offset: 0,
+    len: 0,
+    check: 0,
+    digest: Digest::from_bytes([0; 32]),
+};
 
 impl<B: AsRef<[u8]>> Bundle<B> {
     /// Opens a bundle: checks first page, directory, geometry, schema and columns. Takes the same time for
@@ -40,21 +51,32 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         let all = bytes.as_ref();
         let page = read_superblock(all)?;
         let count = usize::try_from(page.section_count).unwrap_or(usize::MAX);
-        let expected = SectionKind::LISTED.len();
-        let listed = page.sections.get(..count.min(page.sections.len())).unwrap_or_default();
-        if count != expected {
-            return Err(Error::SectionCount { expected, found: count });
-        }
+        let listed = page
+            .sections
+            .get(..count)
+            .ok_or(Error::SectionCount { expected: SectionKind::LISTED.len(), found: count })?;
         let sections = read_directory(listed, page.file_len)?;
         let rows = usize::try_from(page.rows).map_err(|_| Error::TooLarge { what: "rows" })?;
         let digest = Digest::from_bytes(page.checksum);
         let version = Version::from_bytes(page.version);
         let (assets, columns) = (page.assets, page.columns);
         let schema = read_schema(all, &sections)?;
-        let mut this =
-            Self { bytes, version, digest, rows, assets, schema, columns: Vec::new(), sections };
+        let (columns_read, local_rows) = (Vec::new(), rows);
+        let mut this = Self {
+            bytes,
+            version,
+            digest,
+            rows,
+            assets,
+            schema,
+            columns: columns_read,
+            sections,
+            local_rows,
+        };
         this.check_counts(columns)?;
+        this.check_parts()?;
         this.columns = this.read_columns()?;
+        this.local_rows = this.count_local_rows();
         Ok(this)
     }
 
@@ -209,9 +231,10 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     }
 
     pub(crate) fn section(&self, kind: SectionKind) -> &Section {
-        // The directory lists every kind in order; the superblock is not listed and never asked for.
+        // The directory lists every kind in order; the superblock is not listed and never asked for, nor are the
+        // sections of a segmented file of another one.
         let index = (kind.number() as usize).saturating_sub(1);
-        self.sections.get(index).unwrap_or(&self.sections[0])
+        self.sections.get(index).unwrap_or(&NO_SECTION)
     }
 
     pub(crate) fn range(&self, range: Range<u64>) -> Option<&[u8]> {
@@ -254,9 +277,21 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         rows: usize,
     ) -> Result<Values<'_>, Error> {
         let record = self.column_record(index)?;
-        if record.encoding != RAW {
-            return Err(self.compressed(index));
+        match record.encoding {
+            RAW => self.stored(index, record, start, rows),
+            SEGMENTS => Err(self.segmented_column(index)),
+            _ => Err(self.compressed(index)),
         }
+    }
+
+    /// Returns `rows` values that lie in the file as they are, from row `start` of this file on.
+    pub(crate) fn stored(
+        &self,
+        index: usize,
+        record: &ColumnRecord,
+        start: usize,
+        rows: usize,
+    ) -> Result<Values<'_>, Error> {
         let physical = self.physical(index);
         let width = physical.width() as u64;
         let first = record.offset + start as u64 * width;
@@ -266,7 +301,13 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     }
 
     #[cold]
-    fn compressed(&self, index: usize) -> Error {
+    pub(crate) fn segmented_column(&self, index: usize) -> Error {
+        let column = self.schema.columns().get(index).map(|column| column.name.clone());
+        Error::Segmented { column: column.unwrap_or_default() }
+    }
+
+    #[cold]
+    pub(crate) fn compressed(&self, index: usize) -> Error {
         let column = self.schema.columns().get(index).map(|column| column.name.clone());
         Error::Compressed { column: column.unwrap_or_default() }
     }

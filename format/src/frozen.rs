@@ -35,6 +35,9 @@ pub const SCHEMA_MAX: u64 = 1 << 20;
 /// Bytes that the provenance section may have.
 pub const PROVENANCE_MAX: u64 = 64 << 20;
 
+/// Other parts that a segmented file may refer to.
+pub const PARTS_MAX: usize = 1024;
+
 /// Name of the first column of every bundle.
 pub const TIME: &str = "time";
 
@@ -55,6 +58,7 @@ mod tests {
         assert_eq!((PAGE, ZONE_ROWS, SECTIONS_MAX), (4096, 4096, 61));
         assert_eq!((COLUMNS_MAX, NAME_MAX), (1024, 255));
         assert_eq!((SCHEMA_MAX, PROVENANCE_MAX), (1_048_576, 67_108_864));
+        assert_eq!(PARTS_MAX, 1024);
         assert_eq!((TIME, &VERSION_DOMAIN), ("time", b"barrow.version.1"));
         assert_eq!(CHECK_MULTIPLIER, 11_400_714_819_323_198_485);
     }

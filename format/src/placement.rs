@@ -24,26 +24,41 @@ pub(crate) struct Placement {
 impl Placement {
     /// Places all raw columns.
     pub(crate) fn of(spec: &BundleSpec, compression: &[Compression]) -> Result<Self, Error> {
-        let mut placement = Self::raw(spec, compression).ok_or(TOO_LARGE)?;
+        Self::checked(Self::raw(spec, compression, None))
+    }
+
+    /// Places the columns of a file that holds only `local_rows` of the rows.
+    pub(crate) fn segmented(spec: &BundleSpec, local_rows: u64) -> Result<Self, Error> {
+        let compression = vec![Compression::None; spec.schema.columns().len()];
+        Self::checked(Self::raw(spec, &compression, Some(local_rows)))
+    }
+
+    fn checked(placed: Option<Self>) -> Result<Self, Error> {
+        let mut placement = placed.ok_or(TOO_LARGE)?;
         placement.check()?;
         placement.row_starts.shrink_to_fit();
         Ok(placement)
     }
 
     /// Returns `None` when a number overflows.
-    fn raw(spec: &BundleSpec, compression: &[Compression]) -> Option<Self> {
+    fn raw(
+        spec: &BundleSpec,
+        compression: &[Compression],
+        local_rows: Option<u64>,
+    ) -> Option<Self> {
         let mut rows = 0u64;
         let mut row_starts = vec![0];
         for asset in &spec.assets {
             rows = rows.checked_add(asset.rows)?;
             row_starts.push(rows);
         }
+        let stored_rows = local_rows.unwrap_or(rows);
         let schema = spec.schema.to_bytes().len() as u64;
         let columns = (spec.schema.columns().len() * SectionKind::Columns.record_len()) as u64;
         let mut next = PAGE.checked_add(page_up(schema)?)?.checked_add(page_up(columns)?)?;
         let (mut column_starts, mut column_lens) = (Vec::new(), Vec::new());
         for (column, &compression) in spec.schema.columns().iter().zip(compression) {
-            let len = rows.checked_mul(column.physical.width() as u64)?;
+            let len = stored_rows.checked_mul(column.physical.width() as u64)?;
             if compression == Compression::None {
                 column_starts.push(next);
                 column_lens.push(len);

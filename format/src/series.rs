@@ -28,7 +28,7 @@ impl<'w, 's, S: Sink> SeriesWriter<'w, 's, S> {
             Compression::None => (None, Encoding::Raw),
             _ => (Some(SeriesEncoder::new(compression, writer.physical(column))), Encoding::Blocks),
         };
-        let meter = SeriesMeter::new(writer.planned_rows(asset), encoding);
+        let meter = SeriesMeter::encoded(writer.planned_rows(asset), encoding);
         Self { writer, asset, column, meter, encoder }
     }
 

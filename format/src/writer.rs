@@ -8,7 +8,7 @@ use std::{
 use zerocopy::{FromZeros, IntoBytes};
 
 use crate::{
-    BundleSpec, Compression, Digest, PhysicalType, SectionKind, Values, Version,
+    BundleSpec, Compression, Digest, Encoding, PhysicalType, SectionKind, Values, Version,
     calendar::CalendarBuilder,
     check::check_bytes,
     error::Error,
@@ -18,7 +18,7 @@ use crate::{
     },
     meter::SeriesSummary,
     placement::{Placement, write},
-    record::{AdjustmentRecord, Superblock},
+    record::{ColumnRecord, SeriesRecord, Superblock, ZoneRecord},
     section::{Section, page_up},
     series::SeriesWriter,
     sink::Sink,
@@ -131,45 +131,22 @@ impl<'s, S: Sink> BundleWriter<'s, S> {
         let calendar = calendar.into_inner().unwrap_or_else(PoisonError::into_inner).finish();
         let series = complete(&spec, series)?;
         let assets = spec.assets.len();
+        let encoding = |&compression: &Compression| match compression {
+            Compression::None => Encoding::Raw,
+            _ => Encoding::Blocks,
+        };
+        let encodings: Vec<Encoding> = compression.iter().map(encoding).collect();
         let mut minor = FORMAT_MINOR;
-        for (column, _) in (0..).zip(&compression).filter(|(_, it)| **it != Compression::None) {
+        for (column, _) in (0..).zip(&encodings).filter(|(_, it)| **it == Encoding::Blocks) {
             let series = series.iter().skip(column * assets).take(assets);
             placement.put_blocks(column, series, sink)?;
             minor = FORMAT_MINOR_ENCODED;
         }
         let tables = Tables { spec: &spec, placement: &placement, series: &series };
 
-        let version = tables.version(&calendar);
-        let slots = symbol::slot_count(spec.assets.len() as u64);
-        let slots = slots.and_then(|slots| usize::try_from(slots).ok());
-        let slots = slots.ok_or(Error::TooLarge { what: "the symbol index" })?;
-        let (strings, assets) = tables.assets(&calendar);
-        let (columns, series_records, zones) = tables.columns(&compression);
-        let symbols = spec.assets.iter().map(|asset| asset.symbol.as_str());
-        let adjustments: Vec<AdjustmentRecord> = spec
-            .adjustments
-            .iter()
-            .map(|adjustment| AdjustmentRecord {
-                asset: adjustment.asset,
-                kind: adjustment.kind.tag(),
-                time: adjustment.time,
-                value: adjustment.value.to_bits(),
-            })
-            .collect();
-
-        let mut out = SectionWriter { sink, next: PAGE, sections: Vec::new() };
-        out.section(SectionKind::Schema, &spec.schema.to_bytes())?;
-        out.section(SectionKind::Columns, columns.as_bytes())?;
-        out.data(placement.data_end);
-        out.section(SectionKind::SymbolIndex, symbol::build(symbols, slots).as_bytes())?;
-        out.section(SectionKind::Strings, &strings)?;
-        out.section(SectionKind::Assets, assets.as_bytes())?;
-        out.section(SectionKind::Calendar, calendar.as_bytes())?;
-        out.section(SectionKind::Series, series_records.as_bytes())?;
-        out.section(SectionKind::Zones, zones.as_bytes())?;
-        out.section(SectionKind::Adjustments, adjustments.as_bytes())?;
-        out.section(SectionKind::Provenance, &spec.provenance.to_bytes())?;
-        out.finish(&spec, placement.row_starts.last().copied().unwrap_or(0), version, minor)
+        let mut out = SectionWriter::new(sink);
+        out.tables(&tables, tables.columns(&encodings), &calendar)?;
+        out.finish(&tables, tables.version(&calendar), minor)
     }
 
     pub(crate) fn planned_rows(&self, asset: usize) -> u64 {
@@ -256,14 +233,44 @@ fn complete(
         .collect()
 }
 
-/// Writes the sections behind the data, one after the other.
-struct SectionWriter<'s, S> {
+/// Writes the sections, one after the other.
+pub(crate) struct SectionWriter<'s, S> {
     sink: &'s S,
     next: u64,
     sections: Vec<Section>,
 }
 
-impl<S: Sink> SectionWriter<'_, S> {
+impl<'s, S: Sink> SectionWriter<'s, S> {
+    pub(crate) fn new(sink: &'s S) -> Self {
+        Self { sink, next: PAGE, sections: Vec::new() }
+    }
+
+    /// Writes the sections that every file has; the data are written already.
+    pub(crate) fn tables(
+        &mut self,
+        tables: &Tables<'_>,
+        (columns, series, zones): (Vec<ColumnRecord>, Vec<SeriesRecord>, Vec<ZoneRecord>),
+        calendar: &[i64],
+    ) -> Result<(), Error> {
+        let spec = tables.spec;
+        let slots = symbol::slot_count(spec.assets.len() as u64);
+        let slots = slots.and_then(|slots| usize::try_from(slots).ok());
+        let slots = slots.ok_or(Error::TooLarge { what: "the symbol index" })?;
+        let symbols = spec.assets.iter().map(|asset| asset.symbol.as_str());
+        let (strings, assets) = tables.assets(calendar);
+        self.section(SectionKind::Schema, &spec.schema.to_bytes())?;
+        self.section(SectionKind::Columns, columns.as_bytes())?;
+        self.data(tables.placement.data_end);
+        self.section(SectionKind::SymbolIndex, symbol::build(symbols, slots).as_bytes())?;
+        self.section(SectionKind::Strings, &strings)?;
+        self.section(SectionKind::Assets, assets.as_bytes())?;
+        self.section(SectionKind::Calendar, calendar.as_bytes())?;
+        self.section(SectionKind::Series, series.as_bytes())?;
+        self.section(SectionKind::Zones, zones.as_bytes())?;
+        self.section(SectionKind::Adjustments, tables.adjustments().as_bytes())?;
+        self.section(SectionKind::Provenance, &spec.provenance.to_bytes())
+    }
+
     fn data(&mut self, end: u64) {
         let digest = Digest::from_bytes([0; 32]);
         let (kind, offset, len) = (SectionKind::Data, self.next, end - self.next);
@@ -271,7 +278,7 @@ impl<S: Sink> SectionWriter<'_, S> {
         self.next = end;
     }
 
-    fn section(&mut self, kind: SectionKind, bytes: &[u8]) -> Result<(), Error> {
+    pub(crate) fn section(&mut self, kind: SectionKind, bytes: &[u8]) -> Result<(), Error> {
         let len = bytes.len() as u64;
         let max = match kind {
             SectionKind::Schema => SCHEMA_MAX,
@@ -296,13 +303,14 @@ impl<S: Sink> SectionWriter<'_, S> {
         Ok(())
     }
 
-    fn finish(
+    pub(crate) fn finish(
         self,
-        spec: &BundleSpec,
-        rows: u64,
+        tables: &Tables<'_>,
         version: Version,
         minor: u16,
     ) -> Result<Written, Error> {
+        let spec = tables.spec;
+        let rows = tables.placement.row_starts.last().copied().unwrap_or(0);
         let mut page = Superblock::new_zeroed();
         page.magic = MAGIC;
         page.major = FORMAT_MAJOR;

@@ -4,9 +4,13 @@ mod blocks;
 mod cli;
 mod contracts;
 mod corruption;
+#[cfg(debug_assertions)]
+mod crash;
+mod disk;
 mod families;
 mod golden;
 mod guides;
+mod leases;
 mod lookahead;
 mod open_constant;
 mod parity;

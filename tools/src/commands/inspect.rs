@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use barrow_format::{Frequency, LogicalType, Schema, Stamp, Stats};
-use barrow_store::Lease;
+use barrow_store::{Asset, Lease};
 use serde::Serialize;
 
 use crate::instant::shown;
@@ -132,16 +132,16 @@ fn answer(lease: &Lease, args: &InspectArgs, cut: bool) -> anyhow::Result<Answer
     } else {
         args.assets.iter().map(|symbol| lease.asset(symbol)).collect::<Result<_, _>>()?
     };
-    let asset_row = |asset| -> anyhow::Result<AssetRow> {
+    let asset_row = |asset: Asset| -> anyhow::Result<AssetRow> {
         let bars = lease.bars(asset);
-        let (first, last) = (bars.time().first(), bars.time().last());
+        let (first, last) = (asset.first_time(), asset.last_time());
         let metadata = lease.metadata(asset)?;
-        let place = |ns: &i64| calendar.partition_point(|bar| bar < ns);
+        let place = |ns: i64| calendar.partition_point(|bar| *bar < ns);
         let spanned = first.zip(last).map_or(0, |(first, last)| place(last) + 1 - place(first));
         Ok(AssetRow {
             symbol: lease.symbol(asset).to_owned(),
-            first: first.map(time),
-            last: last.map(time),
+            first: first.as_ref().map(time),
+            last: last.as_ref().map(time),
             rows: bars.len(),
             gaps: spanned.saturating_sub(bars.len()),
             metadata: (!metadata.is_empty())
