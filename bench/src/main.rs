@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use barrow_bench::report::{HEAD, Row};
 use barrow_bench::storage::Bench;
-use barrow_bench::{command, engine, sets, storage};
+use barrow_bench::{command, compressed, engine, sets, storage};
 use clap::{Parser, Subcommand};
 
 /// Measures Barrow; build and run it with `--release`.
@@ -43,6 +43,8 @@ enum What {
     Write,
     /// Verify every byte of M.
     Verify,
+    /// Sizes, decoding and encoding of compressed bundles.
+    Compressed,
     /// Ingest folders of CSV files with the `barrow` command.
     Ingest,
     /// Backtests and sweeps.
@@ -85,9 +87,13 @@ fn main() -> Result<()> {
 }
 
 fn parts(what: What) -> Vec<What> {
-    use What::{All, Demo, Engine, Exact, Ingest, Open, Pool, Scan, Slices, Verify, Write};
+    use What::{
+        All, Compressed, Demo, Engine, Exact, Ingest, Open, Pool, Scan, Slices, Verify, Write,
+    };
     match what {
-        All => vec![Open, Pool, Slices, Scan, Write, Verify, Ingest, Engine, Exact, Demo],
+        All => {
+            vec![Open, Pool, Slices, Scan, Write, Verify, Compressed, Ingest, Engine, Exact, Demo]
+        }
         one => vec![one],
     }
 }
@@ -100,6 +106,7 @@ fn measure(what: What, cli: &Cli, bench: &Bench) -> Result<Vec<Row>> {
         What::Scan => storage::scan(bench),
         What::Write => storage::write(bench),
         What::Verify => storage::verify(bench),
+        What::Compressed => compressed::compressed(bench),
         What::Ingest => command::ingest(bench, cli.sets.as_deref()),
         What::Engine => engine::runs(bench),
         What::Exact => exact(cli, bench),
