@@ -1,6 +1,6 @@
 //! How a column of an opened file is read: the one place that knows the encodings.
 
-use barrow_format::{Asset, Bundle, Error as FormatError};
+use barrow_format::{Asset, Bundle, Encoding, Error as FormatError};
 
 use crate::error::Result;
 use crate::snapshot::Snapshot;
@@ -14,7 +14,6 @@ pub(crate) enum Layout {
         start: usize,
     },
     /// Compressed blocks, each series decoded at its first touch.
-    #[cfg_attr(not(test), expect(dead_code, reason = "this format version has raw columns only"))]
     Blocks,
 }
 
@@ -24,6 +23,10 @@ impl Layout {
         bundle: &Bundle<B>,
         index: usize,
     ) -> Result<Self, FormatError> {
+        if bundle.encoding(index) == Encoding::Blocks {
+            return Ok(Self::Blocks);
+        }
+        // An encoding that is not read here is refused by this.
         let values = bundle.column(index)?;
         let start = values.as_bytes().as_ptr().addr() - bundle.as_bytes().as_ptr().addr();
         Ok(Self::Raw { start })
@@ -46,9 +49,8 @@ pub(crate) fn read_series(
 ) -> Result<()> {
     match snapshot.layout(column)? {
         Layout::Raw { .. } | Layout::Blocks => {
-            let values = snapshot.bundle().series(column, asset);
-            out.copy_from_slice(values.map_err(|error| snapshot.corrupt(error))?.as_bytes());
-            Ok(())
+            let read = snapshot.bundle().read_rows(column, asset, 0..asset.rows(), out);
+            read.map_err(|error| snapshot.corrupt(error))
         }
     }
 }
