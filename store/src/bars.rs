@@ -169,20 +169,23 @@ impl<'a> Bars<'a> {
                 .slice(self.rows())
                 .expect("a checked asset's rows lie in every column"));
         }
-        let series = self.reader.series(index, self.ordinal)?;
-        let first = self.life.rows().start;
-        let stretch = series.slice(self.start - first..self.end - first);
-        // A stretch is only ever made smaller.
-        Ok(stretch.expect("a stretch lies within its asset's rows"))
+        self.reader.stretch(index, self.ordinal, self.own_rows())
     }
 
-    /// Returns where the values of a column come from.
+    /// Returns where the values of a column in these bars come from.
     ///
     /// # Errors
     ///
     /// [`Error::UnknownColumn`] with the columns there are.
     pub fn origin(self, name: &str) -> Result<Origin> {
-        self.reader.origin(self.reader.snapshot.column_index(name)?)
+        let column = self.reader.snapshot.column_index(name)?;
+        self.reader.stretch_origin(column, self.ordinal, self.own_rows())
+    }
+
+    /// Returns the rows among those of the asset, of which the first is 0.
+    fn own_rows(self) -> Range<usize> {
+        let first = self.life.rows().start;
+        self.start - first..self.end - first
     }
 
     /// Returns the values of a column of floats.

@@ -52,7 +52,7 @@ impl Snapshot {
             self.check_mapped()?;
         }
         let defects = match (self.options.mode, self.options.verify) {
-            (OpenMode::Read, _) => verify::verify(self.bundle(), 0).bad,
+            (OpenMode::Read, _) => verify::verify(self.files(), 0).bad,
             (OpenMode::Map, VerifyReads::OnFirstTouch) => self.bundle().verify_sections(),
             (OpenMode::Map, VerifyReads::Never) => return Ok(()),
         };

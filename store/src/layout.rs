@@ -15,6 +15,8 @@ pub(crate) enum Layout {
     },
     /// Compressed blocks, each series decoded at its first touch.
     Blocks,
+    /// Several files: in place where one of them holds what is asked for, otherwise put together at the first touch.
+    Segments,
 }
 
 impl Layout {
@@ -23,10 +25,11 @@ impl Layout {
         bundle: &Bundle<B>,
         index: usize,
     ) -> Result<Self, FormatError> {
-        if bundle.encoding(index) == Encoding::Blocks {
-            return Ok(Self::Blocks);
+        match bundle.encoding(index) {
+            Encoding::Blocks => return Ok(Self::Blocks),
+            Encoding::Segments => return Ok(Self::Segments),
+            _ => {}
         }
-        // An encoding that is not read here is refused by this.
         let values = bundle.column(index)?;
         let start = values.as_bytes().as_ptr().addr() - bundle.as_bytes().as_ptr().addr();
         Ok(Self::Raw { start })
@@ -36,6 +39,9 @@ impl Layout {
 /// Checks that the file has what an asset's rows in a column are decoded from, so that no memory is taken by a number that
 /// nothing stands behind.
 pub(crate) fn check_rows(snapshot: &Snapshot, column: usize, asset: Asset) -> Result<()> {
+    if snapshot.layout(column)? == Layout::Segments {
+        return snapshot.files().check_rows(asset);
+    }
     let zones = snapshot.bundle().series_zones(column, asset);
     zones.map(drop).map_err(|error| snapshot.corrupt(error))
 }
@@ -47,10 +53,9 @@ pub(crate) fn read_series(
     asset: Asset,
     out: &mut [u8],
 ) -> Result<()> {
-    match snapshot.layout(column)? {
-        Layout::Raw { .. } | Layout::Blocks => {
-            let read = snapshot.bundle().read_rows(column, asset, 0..asset.rows(), out);
-            read.map_err(|error| snapshot.corrupt(error))
-        }
+    if snapshot.layout(column)? == Layout::Segments {
+        return snapshot.files().read(column, asset, out);
     }
+    let read = snapshot.bundle().read_rows(column, asset, 0..asset.rows(), out);
+    read.map_err(|error| snapshot.corrupt(error))
 }

@@ -219,14 +219,16 @@ impl Lease {
         snapshot.bundle().adjustments().map_err(|error| snapshot.corrupt(error))
     }
 
-    /// Returns where the content came from.
+    /// Returns where the content came from: the sources of all files of the version.
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`] when the section is damaged.
+    /// [`Error::Corrupt`] when the section is damaged; [`Error::Io`] or [`Error::Mismatch`] when a file is missing or
+    /// another.
     pub fn provenance(&self) -> Result<Provenance> {
         let snapshot = self.snapshot();
-        snapshot.bundle().provenance().map_err(|error| snapshot.corrupt(error))
+        let own = snapshot.bundle().provenance().map_err(|error| snapshot.corrupt(error))?;
+        Ok(Provenance { sources: snapshot.files().sources()?, ..own })
     }
 
     /// Returns how the version was opened.
@@ -248,7 +250,7 @@ impl Lease {
     /// Reads the whole file and compares every byte with what stands for it: digests, statistics, order, the content
     /// version, padding. With `threads` 0 there is one for each processor. Takes about 0.8 ns a byte and processor.
     pub fn verify(&self, threads: usize) -> Verification {
-        verify::verify(self.snapshot().bundle(), threads)
+        verify::verify(self.snapshot().files(), threads)
     }
 
     #[track_caller]

@@ -117,7 +117,7 @@ impl BundlePool {
     ///
     /// [`UnknownBundle`], [`UnknownVersion`] or [`AmbiguousVersion`] when there is no such thing; [`BundleName`] or
     /// [`VersionSyntax`] when there cannot be; [`Head`], [`VersionRecord`], [`Mismatch`] or [`Corrupt`] when it is
-    /// damaged; [`ManyParts`]; [`Io`]. Errors are not kept: the next lease tries again.
+    /// damaged; [`Io`]. Errors are not kept: the next lease tries again.
     ///
     /// [`UnknownBundle`]: crate::Error::UnknownBundle
     /// [`UnknownVersion`]: crate::Error::UnknownVersion
@@ -128,7 +128,6 @@ impl BundlePool {
     /// [`VersionRecord`]: crate::Error::VersionRecord
     /// [`Mismatch`]: crate::Error::Mismatch
     /// [`Corrupt`]: crate::Error::Corrupt
-    /// [`ManyParts`]: crate::Error::ManyParts
     /// [`Io`]: crate::Error::Io
     #[inline]
     pub fn lease(&self, catalog: &Catalog, spec: &str) -> Result<Lease> {

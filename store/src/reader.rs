@@ -39,8 +39,54 @@ impl<'a> Reader<'a> {
         Ok(match self.snapshot.layout(column)? {
             Layout::Raw { .. } if self.snapshot.options().mode == OpenMode::Read => Origin::Read,
             Layout::Raw { .. } => Origin::Mapped,
-            Layout::Blocks => Origin::Decoded,
+            Layout::Blocks | Layout::Segments => Origin::Decoded,
         })
+    }
+
+    /// Returns where the values of some rows of an asset (its first is 0) in a column come from.
+    pub(crate) fn stretch_origin(
+        self,
+        column: usize,
+        ordinal: u32,
+        rows: Range<usize>,
+    ) -> Result<Origin> {
+        match self.in_one_file(column, ordinal, rows)? {
+            Some(_) if self.snapshot.options().mode == OpenMode::Read => Ok(Origin::Read),
+            Some(_) => Ok(Origin::Mapped),
+            None => self.origin(column),
+        }
+    }
+
+    /// Returns some rows of an asset (its first is 0) in a column that is not read in place as a whole. Where one file holds
+    /// them as they are, they are read in place; otherwise the series is decoded.
+    pub(crate) fn stretch(
+        self,
+        column: usize,
+        ordinal: u32,
+        rows: Range<usize>,
+    ) -> Result<Values<'a>> {
+        if let Some(values) = self.in_one_file(column, ordinal, rows.clone())? {
+            return Ok(values);
+        }
+        let series = self.decoded_series(column, ordinal)?;
+        // A stretch of bars is only ever made smaller.
+        Ok(series.slice(rows).expect("a stretch lies within its asset's rows"))
+    }
+
+    /// Returns rows of a column of segments, if one file holds them and they need not be checked first.
+    fn in_one_file(
+        self,
+        column: usize,
+        ordinal: u32,
+        rows: Range<usize>,
+    ) -> Result<Option<Values<'a>>> {
+        let pinned = || self.pins.is_some_and(|pins| pins.series(column, place(ordinal)).is_some());
+        if self.snapshot.layout(column)? != Layout::Segments || self.snapshot.checks() || pinned() {
+            return Ok(None);
+        }
+        let asset = self.snapshot.bundle().asset_at(ordinal);
+        let asset = asset.map_err(|error| self.snapshot.corrupt(error))?;
+        self.snapshot.files().slice(column, asset, rows)
     }
 
     /// Returns a whole column. One that is not read in place is decoded by all processors.

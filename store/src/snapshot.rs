@@ -22,6 +22,7 @@ use crate::network;
 use crate::opened::FileStamp;
 use crate::options::{OpenMode, OpenOptions, VerifyReads};
 use crate::pins::Pins;
+use crate::segments::{Files, Parts};
 use crate::version_lock::VersionLock;
 
 /// The names of the float columns that bars have accessors for, in the order of [`Snapshot::standard`].
@@ -31,6 +32,8 @@ pub(crate) const STANDARD: [&str; 5] = ["open", "high", "low", "close", "volume"
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     bundle: Bundle<Mapping>,
+    /// The files that hold the rows which the file itself does not.
+    parts: Parts,
     name: String,
     path: PathBuf,
     /// Tells this opening from all others of the process.
@@ -105,6 +108,7 @@ impl Snapshot {
         let bundle = Bundle::open(mapping).map_err(Error::corrupt(path))?;
         // What `calendar` takes for granted.
         bundle.calendar().map_err(Error::corrupt(path))?;
+        let parts = Parts::of(&bundle, path, options)?;
         let columns = 0..bundle.schema().columns().len();
         let layouts: Box<[Layout]> = columns
             .map(|index| Layout::of(&bundle, index))
@@ -137,6 +141,7 @@ impl Snapshot {
         let lives = OnceLock::new();
         Ok(Self {
             bundle,
+            parts,
             name,
             path,
             id,
@@ -160,6 +165,12 @@ impl Snapshot {
     #[inline]
     pub(crate) fn bundle(&self) -> &Bundle<Mapping> {
         &self.bundle
+    }
+
+    /// Returns all files of the version, to read rows from.
+    #[inline]
+    pub(crate) fn files(&self) -> Files<'_> {
+        Files { head: &self.bundle, path: &self.path, parts: &self.parts }
     }
 
     pub(crate) fn name(&self) -> &str {
