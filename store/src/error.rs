@@ -30,6 +30,22 @@ pub enum Error {
         source: Arc<io::Error>,
     },
 
+    /// A file that was to be a journal begins otherwise. It is left as it is.
+    #[error("`{}` is not a journal", path.display())]
+    NotAJournal {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// A record in the midst of a journal does not have its checksum. The journal is left as it is.
+    #[error("the record at byte {at} of journal `{}` is damaged", path.display())]
+    DamagedJournal {
+        /// The file.
+        path: PathBuf,
+        /// Where the record begins.
+        at: u64,
+    },
+
     /// A name that no bundle can have; see [`Catalog`](crate::Catalog) for the rule.
     #[error("`{name}` is not a bundle name: {problem}")]
     BundleName {

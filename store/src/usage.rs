@@ -1,10 +1,13 @@
 //! Usage: what a bundle's versions cost on disk, and what keeps them there.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use barrow_format::{Digest, Version};
 
 use crate::catalog::Catalog;
 use crate::error::Result;
 use crate::record::{PartEntry, VersionEntry};
+use crate::spec::check_name;
 use crate::version_lock::{Exclusive, VersionLock};
 
 /// What a bundle takes up on disk. A part that several versions share counts once.
@@ -45,7 +48,7 @@ impl Catalog {
     pub fn usage(&self, name: &str) -> Result<Usage> {
         let newest = self.head(name)?.version;
         let history = self.history(name)?;
-        let holds = self.holds_of(name, &history)?;
+        let holds = self.holds(name)?;
         let held = |version| holds.binary_search_by_key(&version, |hold| hold.version).is_ok();
         let needed = |entry: &&VersionEntry| entry.version == newest || held(entry.version);
         let (all, needed) = (size(history.iter()), size(history.iter().filter(needed)));
@@ -64,27 +67,23 @@ impl Catalog {
     ///
     /// # Errors
     ///
-    /// As [`Catalog::history`].
+    /// [`Error::BundleName`](crate::Error::BundleName), [`Error::Io`](crate::Error::Io).
     pub fn holds(&self, name: &str) -> Result<Vec<Hold>> {
-        self.holds_of(name, &self.history(name)?)
-    }
-
-    fn holds_of(&self, name: &str, history: &[VersionEntry]) -> Result<Vec<Hold>> {
+        check_name(name)?;
         let dir = self.dir(name);
         let pins = self.pins(name)?;
-        let mut holds: Vec<Hold> = history
-            .iter()
-            .map(|entry| {
-                let lock = VersionLock::exclude(&dir.lease(entry.version));
-                let leased = matches!(lock, Exclusive::Leased);
-                let pin = pins.binary_search_by_key(&entry.version, |pin| pin.version).ok();
-                let pin = pin.and_then(|at| pins.get(at)).map(|pin| pin.note.clone());
-                Hold { version: entry.version, pin, leased }
-            })
-            .filter(|hold| hold.leased || hold.pin.is_some())
-            .collect();
-        holds.sort_unstable_by_key(|hold| hold.version);
-        Ok(holds)
+        let locked = |version: &Version| {
+            matches!(VersionLock::exclude(&dir.lease(*version)), Exclusive::Leased)
+        };
+        let leased: BTreeSet<Version> = dir.lease_files()?.into_iter().filter(locked).collect();
+        let mut notes: BTreeMap<Version, String> =
+            pins.into_iter().map(|pin| (pin.version, pin.note)).collect();
+        let held: BTreeSet<Version> = leased.iter().chain(notes.keys()).copied().collect();
+        let hold = |version| {
+            let (pin, leased) = (notes.remove(&version), leased.contains(&version));
+            Hold { version, pin, leased }
+        };
+        Ok(held.into_iter().map(hold).collect())
     }
 }
 

@@ -2,14 +2,23 @@
 
 use std::cell::RefCell;
 
-use zstd::bulk::{Compressor, Decompressor};
+use zstd::{
+    bulk::{Compressor, Decompressor},
+    zstd_safe::CParameter,
+};
 
 use super::BlockError;
 
 /// Level of all frames: at the lengths of a block, higher ones take far longer and save little.
 const LEVEL: i32 = 1;
 
+/// Shortest repetition that is sought among symbols: most repetitions of noise are chance, and cost more
+/// than the code of the symbols does. The table of places is as small as it can be for the same reason.
+const NOISE_MATCH: u32 = 7;
+const NOISE_HASH_LOG: u32 = 6;
+
 thread_local! {
+    static CODER: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
     static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
     static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
 }
@@ -23,6 +32,23 @@ pub(super) fn compress(bytes: &[u8]) -> Option<Vec<u8>> {
         };
         compressor.compress(bytes).ok().filter(|frame| frame.len() < bytes.len())
     })
+}
+
+/// Compresses symbols whose order is noise as a rule, and repeats in some blocks: whichever way is shorter.
+pub(super) fn compress_symbols(symbols: &[u8]) -> Option<Vec<u8>> {
+    let coded = CODER.with_borrow_mut(|slot| {
+        let coder = match slot {
+            Some(coder) => coder,
+            None => {
+                let mut coder = Compressor::new(LEVEL).ok()?;
+                coder.set_parameter(CParameter::MinMatch(NOISE_MATCH)).ok()?;
+                coder.set_parameter(CParameter::HashLog(NOISE_HASH_LOG)).ok()?;
+                slot.insert(coder)
+            }
+        };
+        coder.compress(symbols).ok().filter(|frame| frame.len() < symbols.len())
+    });
+    [coded, compress(symbols)].into_iter().flatten().min_by_key(Vec::len)
 }
 
 /// Decompresses a frame that must fill `out`. Nothing is allocated by what the frame says.

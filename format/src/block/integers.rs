@@ -12,6 +12,9 @@ use crate::{PhysicalType, frozen::ZONE_ROWS};
 
 /// Highest order of differences.
 const ORDER_MAX: u8 = 2;
+const ORDERS: usize = ORDER_MAX as usize + 1;
+/// Values in the middle of a block by which the order is chosen.
+const SAMPLE: usize = 512;
 /// High bits: all zero, bytes as they are, or bytes in a zstd frame.
 const HIGHS_ZERO: u8 = 0;
 const HIGHS_RAW: u8 = 1;
@@ -31,24 +34,47 @@ pub(super) fn encode(codec: u8, values: &[i64]) -> Vec<u8> {
 /// Appends the integers of at least one value.
 pub(super) fn append(values: &[i64], out: &mut Vec<u8>) {
     let mut sorted = Vec::with_capacity(values.len());
-    let mut residuals = values.to_vec();
-    let mut heads: Vec<i64> = Vec::new();
-    let mut best = (0, Plan::of(&residuals, &mut sorted), residuals.clone(), heads.clone());
-    for order in 1..=ORDER_MAX {
-        let Some(&head) = residuals.first() else { break };
-        heads.push(head);
-        residuals = differences(&residuals);
-        let plan = Plan::of(&residuals, &mut sorted);
-        if plan.cost < best.1.cost {
-            best = (order, plan, residuals.clone(), heads.clone());
-        }
-    }
-    let (order, plan, residuals, heads) = best;
-    out.push(order);
-    for head in heads {
+    let middle = values.len().saturating_sub(SAMPLE) / 2;
+    let sample = values.get(middle..values.len().min(middle + SAMPLE)).unwrap_or_default();
+    let estimates = Differences::of(sample).map(|it| Plan::of(&it.residuals, &mut sorted).cost);
+    let least = estimates.iter().min().copied().unwrap_or(0);
+    // Orders that come close in the sample are compared over all values.
+    let close = estimates.map(|estimate| estimate <= least + least / 16);
+    let planned = Differences::of(values).into_iter().zip(close).filter(|(_, close)| *close);
+    let planned = planned.map(|(it, _)| (Plan::of(&it.residuals, &mut sorted), it));
+    let Some((plan, differences)) = planned.min_by_key(|(plan, _)| plan.cost) else { return };
+    out.push(differences.order);
+    for head in differences.heads {
         put_i64(out, head);
     }
-    append_residuals(&residuals, plan, out);
+    append_residuals(&differences.residuals, plan, out);
+}
+
+/// Differences of one order, and the values and differences of lower order that they begin from.
+struct Differences {
+    order: u8,
+    heads: Vec<i64>,
+    residuals: Vec<i64>,
+}
+
+impl Differences {
+    /// Takes differences of all orders; those of an order that the values are too few for are left out by
+    /// standing for the order below.
+    fn of(values: &[i64]) -> [Self; ORDERS] {
+        let zero = Self { order: 0, heads: Vec::new(), residuals: values.to_vec() };
+        let one = zero.next();
+        let two = one.next();
+        [zero, one, two]
+    }
+
+    fn next(&self) -> Self {
+        let mut heads = self.heads.clone();
+        let Some(&head) = self.residuals.first() else {
+            return Self { order: self.order, heads, residuals: Vec::new() };
+        };
+        heads.push(head);
+        Self { order: self.order + 1, heads, residuals: differences(&self.residuals) }
+    }
 }
 
 fn differences(values: &[i64]) -> Vec<i64> {
@@ -81,7 +107,7 @@ fn append_residuals(residuals: &[i64], plan: Plan, out: &mut Vec<u8>) {
     if highs.iter().all(|&high| high == 0) {
         out.push(HIGHS_ZERO);
         packed(out);
-    } else if let Some(frame) = frame::compress(&highs) {
+    } else if let Some(frame) = frame::compress_symbols(&highs) {
         out.push(HIGHS_FRAME);
         packed(out);
         out.extend_from_slice(&frame);

@@ -73,16 +73,17 @@ impl Plan {
             * (1 + varint::len_i64(top).max(varint::len_i64(base)) as u64);
         let mut best = Self { base, top, step, low_bits: 0, cost: u64::MAX };
         let mut low_bits = u8::try_from(fewest).unwrap_or(BITS_MAX);
+        let mut counts = histogram.as_mut_slice();
         loop {
             let packed = kept.len() as u64 * u64::from(low_bits) * 256;
-            let cost = exceptions + packed + entropy(&histogram);
+            let cost = exceptions + packed + entropy(counts);
             if cost < best.cost {
                 best = Self { low_bits, cost, ..best };
             }
-            if low_bits == BITS_MAX || histogram.iter().skip(1).all(|&count| count == 0) {
+            if low_bits == BITS_MAX || counts.len() == 1 {
                 return best;
             }
-            histogram = halved(&histogram);
+            counts = halved(counts);
             low_bits += 1;
         }
     }
@@ -110,25 +111,30 @@ fn gcd(mut a: u64, mut b: u64) -> u64 {
     a
 }
 
-/// Merges neighbours, as one more low bit does.
-fn halved(histogram: &[u32; 256]) -> [u32; 256] {
-    let mut merged = [0; 256];
-    for (slot, pair) in merged.iter_mut().zip(histogram.as_chunks::<2>().0) {
-        *slot = pair[0] + pair[1];
+/// Merges neighbours in place, as one more low bit does.
+fn halved(counts: &mut [u32]) -> &mut [u32] {
+    let half = counts.len() / 2;
+    for place in 0..half {
+        let pair = counts.get(2 * place..2 * place + 2).map_or(0, |pair| pair.iter().sum());
+        if let Some(slot) = counts.get_mut(place) {
+            *slot = pair;
+        }
     }
-    merged
+    counts.get_mut(..half).unwrap_or_default()
 }
 
 /// Estimates the entropy-coded high bits, with the code's own table, in 256ths of a bit.
-fn entropy(histogram: &[u32; 256]) -> u64 {
-    let total: u32 = histogram.iter().sum();
-    let used = histogram.iter().filter(|&&count| count > 0).count() as u64;
+fn entropy(counts: &[u32]) -> u64 {
+    let (mut total, mut used, mut logs) = (0u32, 0, 0);
+    for &count in counts {
+        total += count;
+        used += u64::from(count > 0);
+        logs += u64::from(count) * u64::from(log2(count));
+    }
     if used < 2 {
         return 0;
     }
-    let all = log2(total);
-    let term = |&count: &u32| u64::from(count) * u64::from(all - log2(count).min(all));
-    let symbols: u64 = histogram.iter().filter(|&&count| count > 0).map(term).sum();
+    let symbols = (u64::from(total) * u64::from(log2(total))).saturating_sub(logs);
     // A frame has about 16 bytes beside its symbols, and a table about 5 bits for each that is used.
     symbols + (16 * 8 + 5 * used) * 256
 }

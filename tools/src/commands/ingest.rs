@@ -4,9 +4,11 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::age::Wait;
 use crate::ingest::{
     self, Adjusted, CompressionOption, FrequencyOption, IngestOptions, IngestSummary, Mode, Phase,
     Progress, SourceFormat, StampOption, TimeFormat, parse_delimiter, parse_mapping, parse_size,
@@ -143,6 +145,9 @@ struct WorkArgs {
     /// Threads [default: one a core]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+    /// Wait for another writer of the bundle, at most this long [default without SECONDS: for ever]
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    wait: Option<Wait>,
     /// Folder for sorting on disk [default: that of the bundles]
     #[arg(long, value_name = "DIR")]
     temp_dir: Option<PathBuf>,
@@ -189,6 +194,7 @@ impl IngestArgs {
             temp_dir: work.temp_dir.clone(),
             rejects: rows.rejects.clone(),
             rejects_max: rows.rejects_max,
+            wait: work.wait.map_or(Duration::ZERO, |wait| wait.most),
         }
     }
 }

@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use super::compress::CompressionOption;
 use super::time::TimeFormat;
@@ -69,6 +70,8 @@ pub struct IngestOptions {
     pub rejects: Option<PathBuf>,
     /// Rows that lenient mode sets aside at most.
     pub rejects_max: u64,
+    /// How long to wait for another writer of the bundle; not at all by default.
+    pub wait: Duration,
 }
 
 impl Default for IngestOptions {
@@ -103,6 +106,7 @@ impl Default for IngestOptions {
             temp_dir: None,
             rejects: None,
             rejects_max: 1_000_000,
+            wait: Duration::ZERO,
         }
     }
 }
