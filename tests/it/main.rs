@@ -1,6 +1,7 @@
 //! Barrow's promises, one module each.
 
 mod cli;
+mod concurrency;
 mod contracts;
 mod corruption;
 #[cfg(debug_assertions)]
