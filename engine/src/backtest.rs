@@ -184,6 +184,10 @@ pub(crate) struct Desk {
     by_asset: ByAsset,
     returns: Vec<f64>,
     spare: Spare,
+    /// Of the last run.
+    pub(crate) trades: Trades,
+    /// Of the last run.
+    pub(crate) bars_held: u64,
     /// When the run began and how long it may take.
     pub(crate) time_max: Option<(Instant, Duration)>,
 }
@@ -234,6 +238,7 @@ impl Desk {
             curve::add_asset(&mut self.equity, &period, fills.clone(), &asset.place, close);
             add_trades(fills, &mut trades);
         }
+        (self.trades, self.bars_held) = (trades, bars_held);
         let track = Track {
             equity: &self.equity,
             bars_per_year: portal.bars_per_year(),

@@ -197,7 +197,7 @@ pub enum Error {
         /// The search.
         search: &'static str,
         /// The setting.
-        name: &'static str,
+        name: String,
         /// What would be right.
         expected: &'static str,
         /// What was given.
@@ -258,6 +258,24 @@ pub enum Error {
         nearest: Option<&'static str>,
         /// All metrics.
         known: Vec<&'static str>,
+    },
+
+    /// A study was made of something else.
+    #[error("the study has `{name}` {found}, this run {expected}")]
+    OtherStudy {
+        /// What differs.
+        name: String,
+        /// Its value in the study.
+        found: String,
+        /// Its value now.
+        expected: String,
+    },
+
+    /// A record of a journal is none that a study has.
+    #[error("a record of the journal is none of a study: its tag is {tag:?}")]
+    BadStudy {
+        /// The record's first byte.
+        tag: Option<u8>,
     },
 
     /// A trial took longer than it may.

@@ -74,6 +74,7 @@ mod signal;
 pub mod strategies;
 mod strategy;
 mod stream;
+mod study;
 mod sweep;
 mod time;
 pub mod validation;
@@ -95,6 +96,10 @@ pub use setup::{Field, Series, Setup, Signal};
 pub use signal::Change;
 pub use strategy::{Driver, Strategy};
 pub use stream::Stream;
-pub use sweep::{CacheUse, Factory, Failure, Progress, Sweep, SweepReport, Trial};
+pub use study::{Identity, Study};
+pub use sweep::{
+    CacheUse, Crew, Ended, Factory, Failure, Hunt, Partial, Progress, SearchSummary, Sweep,
+    SweepReport, Threads, Trial,
+};
 pub use time::{TimeStyle, Timestamp};
 pub use workers::Workers;

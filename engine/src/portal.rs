@@ -184,6 +184,10 @@ impl<'l> Portal<'l> {
         self.assets.iter().map(|asset| asset.symbol)
     }
 
+    pub(crate) fn cache_of(&self) -> &'l SeriesCache {
+        self.cache
+    }
+
     pub(crate) fn period(&self) -> Range<u32> {
         self.period.clone()
     }

@@ -19,7 +19,7 @@ pub enum Encoding {
     Raw,
     /// In compressed blocks of at most 4096 rows of one series.
     Blocks,
-    /// As plain values in several parts: the columns of a [segmented](Bundle::is_segmented) file.
+    /// Some of them as plain values in this file, the others in other parts.
     Segments,
 }
 
@@ -39,6 +39,14 @@ impl Encoding {
             BLOCKS => Some(Self::Blocks),
             SEGMENTS => Some(Self::Segments),
             _ => None,
+        }
+    }
+
+    pub(crate) fn number(self) -> u32 {
+        match self {
+            Self::Raw => RAW,
+            Self::Blocks => BLOCKS,
+            Self::Segments => SEGMENTS,
         }
     }
 }
@@ -73,7 +81,7 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     /// # Errors
     ///
     /// [`Error::NoColumn`], [`Error::ForeignAsset`], [`Error::Rows`] when the asset has not so many rows,
-    /// [`Error::Room`] when `out` has another length, [`Error::Segmented`], [`Error::Record`] or [`Error::Block`] when the file is
+    /// [`Error::Room`] when `out` has another length, [`Error::Record`] or [`Error::Block`] when the file is
     /// damaged. `out` then holds anything.
     pub fn read_rows(
         &self,
@@ -84,9 +92,6 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     ) -> Result<(), Error> {
         self.check_owned(asset)?;
         self.column_record(index)?;
-        if self.encoding(index) == Encoding::Segments {
-            return Err(self.segmented_column(index));
-        }
         if rows.start > rows.end || rows.end > asset.rows() {
             let (start, end) = (rows.start, rows.end);
             return Err(Error::Rows { start, end, rows: asset.rows() });
@@ -97,7 +102,7 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         if out.len() != expected {
             return Err(Error::Room { expected, found: out.len() });
         }
-        if self.encoding(index) == Encoding::Raw {
+        if self.encoding(index) != Encoding::Blocks {
             let from = asset.row_range().start + rows.start;
             out.copy_from_slice(self.values(index, from, rows.len())?.as_bytes());
             return Ok(());
@@ -146,9 +151,9 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         &self,
         index: usize,
         asset: Asset,
-        mut take: impl FnMut(Values<'_>),
+        take: &mut dyn FnMut(Values<'_>),
     ) -> Result<(), Error> {
-        if self.encoding(index) == Encoding::Raw {
+        if self.encoding(index) != Encoding::Blocks {
             take(self.series(index, asset)?);
             return Ok(());
         }
@@ -179,12 +184,17 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     /// Returns where the first bytes of a series lie, as well as that is known.
     pub(crate) fn series_offset(&self, index: usize, asset: Asset) -> u64 {
         let column = self.column_record(index).map_or(0, |record| record.offset);
-        if self.encoding(index) == Encoding::Raw {
-            let row = asset.row_range().start as u64;
-            return column + row * self.physical(index).width() as u64;
+        match self.encoding(index) {
+            Encoding::Raw => {
+                let row = asset.row_range().start as u64;
+                column + row * self.physical(index).width() as u64
+            }
+            Encoding::Blocks => {
+                let zones = self.zone_records(index, asset).unwrap_or_default();
+                zones.first().map_or(column, |zone| zone.offset)
+            }
+            Encoding::Segments => column,
         }
-        let zones = self.zone_records(index, asset).unwrap_or_default();
-        zones.first().map_or(column, |zone| zone.offset)
     }
 
     /// Returns where the block of a zone lies in the file, after checking that it lies in its column.

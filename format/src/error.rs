@@ -140,35 +140,6 @@ pub enum Error {
         /// Its encoding.
         encoding: u32,
     },
-    /// The rows of a segmented file lie in other files too, which bytes alone cannot open.
-    #[error("column `{column}` lies in several parts: only a store that finds them can read it")]
-    Segmented {
-        /// The column.
-        column: String,
-    },
-    /// Rows were asked for that do not lie in this file.
-    #[error(
-        "rows {start} to {end} of column `{column}` do not lie in this file, which holds {rows}"
-    )]
-    NoRows {
-        /// The column.
-        column: String,
-        /// First row asked for.
-        start: usize,
-        /// Row behind the last.
-        end: usize,
-        /// Rows that lie in the file.
-        rows: usize,
-    },
-    /// Another part that a segmented file refers to cannot be read.
-    #[error("part `{digest}` cannot be read", digest = digest.short())]
-    Part {
-        /// Digest of the part.
-        digest: Digest,
-        /// Why.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
     /// Values of a compressed column were asked for in place.
     #[error("column `{column}` is compressed: its values can be read, but not borrowed")]
     Compressed {
@@ -209,6 +180,35 @@ pub enum Error {
         expected: usize,
         /// Bytes that were given.
         found: usize,
+    },
+    /// The rows of a segmented file lie in other files too, which bytes alone cannot open.
+    #[error("column `{column}` lies in several parts: only a store that finds them can read it")]
+    Segmented {
+        /// The column.
+        column: String,
+    },
+    /// Rows were asked for that do not lie in this file.
+    #[error(
+        "rows {start} to {end} of column `{column}` do not lie in this file, which holds {rows}"
+    )]
+    NoRows {
+        /// The column.
+        column: String,
+        /// First row asked for.
+        start: usize,
+        /// Row behind the last.
+        end: usize,
+        /// Rows that lie in the file.
+        rows: usize,
+    },
+    /// Another part that a segmented file refers to cannot be read.
+    #[error("part `{digest}` cannot be read", digest = digest.short())]
+    Part {
+        /// Digest of the part.
+        digest: Digest,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// There is no asset of that number.
     #[error("there is no asset {ordinal}: the bundle has {assets}")]

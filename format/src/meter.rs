@@ -71,12 +71,12 @@ pub struct SeriesMeter {
 }
 
 impl SeriesMeter {
-    /// Begins a series that will have `planned` values and is stored as they are.
+    /// Begins a series that will have `planned` values.
     pub fn new(planned: u64) -> Self {
         Self::encoded(planned, Encoding::Raw)
     }
 
-    /// Begins a series of `planned` values in some encoding, on which it depends whether short series have a zone.
+    /// Begins a series that will be stored in some encoding.
     pub(crate) fn encoded(planned: u64, encoding: Encoding) -> Self {
         Self {
             planned,
@@ -101,8 +101,7 @@ impl SeriesMeter {
         let len_bytes = rows * physical.width() as u64;
         let hasher = SeriesHasher::resume(summary.midstate, len_bytes, tail);
         let (mut zones, mut zone) = (Vec::new(), Stats::EMPTY);
-        let zoned = planned > ZONE_ROWS;
-        if zoned && rows > 0 {
+        if planned > ZONE_ROWS && rows > 0 {
             // A series that is not longer than a zone has no zones: its own statistics say the same.
             zones.clone_from(&summary.zones);
             if zones.is_empty() {
@@ -113,6 +112,7 @@ impl SeriesMeter {
             }
         }
         let (stats, span) = (summary.stats, summary.span);
+        let zoned = planned > ZONE_ROWS;
         Self { planned, given: rows, hasher, stats, zones, zone, zoned, span }
     }
 

@@ -49,7 +49,8 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         let data = self.section(SectionKind::Data);
         let mut next = data.offset;
         let rows = self.rows as u64;
-        // The first column of a segmented file is of eight bytes a value; the others must agree with it.
+        let segmented = self.is_segmented();
+        // The first column is of eight bytes a value; the others must agree with it.
         let local_rows = columns.first().map_or(0, |time| time.len / 8);
         let all = || columns.iter().zip(self.schema.columns()).enumerate();
         if let Some((_, (record, column))) =
@@ -62,16 +63,15 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         for (index, (record, column)) in of(RAW).chain(of(BLOCKS)).chain(of(SEGMENTS)) {
             let width = column.physical.width() as u64;
             let raw_len = rows.checked_mul(width);
-            let segmented = record.encoding == SEGMENTS;
             let fits = match record.encoding {
-                RAW => raw_len == Some(record.len),
-                SEGMENTS => local_rows.checked_mul(width) == Some(record.len),
+                RAW => !segmented && raw_len == Some(record.len),
+                SEGMENTS => segmented && local_rows.checked_mul(width) == Some(record.len),
                 // A block is longer than its values by its codec's number at most.
-                _ => raw_len.is_some_and(|len| record.len <= len.saturating_add(rows)),
+                _ => {
+                    !segmented && raw_len.is_some_and(|len| record.len <= len.saturating_add(rows))
+                }
             };
-            let same = segmented == self.is_segmented()
-                && record.physical == column.physical.tag()
-                && record.rows == rows;
+            let same = record.physical == column.physical.tag() && record.rows == rows;
             let end = record.offset.checked_add(record.len).and_then(page_up);
             match end {
                 Some(end) if fits && same && record.offset == next => next = end,

@@ -27,10 +27,10 @@ impl Placement {
         Self::checked(Self::raw(spec, compression, None))
     }
 
-    /// Places the columns of a segmented file, which holds `local_rows` of the rows.
-    pub(crate) fn of_segments(spec: &BundleSpec, local_rows: u64) -> Result<Self, Error> {
-        let raw = vec![Compression::None; spec.schema.columns().len()];
-        Self::checked(Self::raw(spec, &raw, Some(local_rows)))
+    /// Places the columns of a file that holds only `local_rows` of the rows.
+    pub(crate) fn segmented(spec: &BundleSpec, local_rows: u64) -> Result<Self, Error> {
+        let compression = vec![Compression::None; spec.schema.columns().len()];
+        Self::checked(Self::raw(spec, &compression, Some(local_rows)))
     }
 
     fn checked(placed: Option<Self>) -> Result<Self, Error> {
@@ -52,13 +52,13 @@ impl Placement {
             rows = rows.checked_add(asset.rows)?;
             row_starts.push(rows);
         }
-        let held = local_rows.unwrap_or(rows);
+        let stored_rows = local_rows.unwrap_or(rows);
         let schema = spec.schema.to_bytes().len() as u64;
         let columns = (spec.schema.columns().len() * SectionKind::Columns.record_len()) as u64;
         let mut next = PAGE.checked_add(page_up(schema)?)?.checked_add(page_up(columns)?)?;
         let (mut column_starts, mut column_lens) = (Vec::new(), Vec::new());
         for (column, &compression) in spec.schema.columns().iter().zip(compression) {
-            let len = held.checked_mul(column.physical.width() as u64)?;
+            let len = stored_rows.checked_mul(column.physical.width() as u64)?;
             if compression == Compression::None {
                 column_starts.push(next);
                 column_lens.push(len);

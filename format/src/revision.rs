@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use zerocopy::IntoBytes;
 
 use crate::{
-    BundleSpec, Compression, Digest, Error, SectionKind, SeriesSummary, Sink, Values, Written,
+    BundleSpec, Digest, Encoding, Error, SectionKind, SeriesSummary, Sink, Values, Written,
     frozen::{FORMAT_MINOR_ENCODED, PARTS_MAX},
     placement::{Placement, write},
-    record::{PartRecord, SEGMENTS, SegmentRecord},
+    record::{PartRecord, SegmentRecord},
     segment::{layout_fault, part_fault},
     tables::Tables,
     writer::SectionWriter,
@@ -63,7 +63,7 @@ impl<'s, S: Sink> RevisionWriter<'s, S> {
         let rows: Vec<u64> = bundle.assets.iter().map(|asset| asset.rows).collect();
         let local_rows = layout_fault(&segments, &parts, &rows);
         let local_rows = local_rows.map_err(fault(SectionKind::Segments))?;
-        let placement = Placement::of_segments(&bundle, local_rows)?;
+        let placement = Placement::segmented(&bundle, local_rows)?;
         let written = bundle.schema.columns().iter().map(|_| AtomicU64::new(0)).collect();
         let spec = RevisionSpec { bundle, parts, segments };
         Ok(Self { spec, sink, placement, local_rows, written })
@@ -123,16 +123,12 @@ impl<'s, S: Sink> RevisionWriter<'s, S> {
             }
         }
         let tables = Tables { spec, placement: &self.placement, series };
-        let raw = vec![Compression::None; spec.schema.columns().len()];
-        let mut columns = tables.columns(&raw);
-        for record in &mut columns.0 {
-            record.encoding = SEGMENTS;
-        }
+        let columns = tables.columns(&vec![Encoding::Segments; spec.schema.columns().len()]);
         let mut out = SectionWriter::new(self.sink);
         out.tables(&tables, columns, calendar)?;
         out.section(SectionKind::Parts, self.spec.parts.as_bytes())?;
         out.section(SectionKind::Segments, self.spec.segments.as_bytes())?;
-        out.finish(&tables, calendar, FORMAT_MINOR_ENCODED)
+        out.finish(&tables, tables.version(calendar), FORMAT_MINOR_ENCODED)
     }
 
     fn wrong_rows(&self, column: usize, found: u64) -> Error {

@@ -73,7 +73,7 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     ///
     /// # Errors
     ///
-    /// [`Error::NoColumn`], [`Error::NoRows`], [`Error::Compressed`],
+    /// [`Error::NoColumn`], [`Error::NoRows`], [`Error::Encoding`] when the column does not lie in the file as it is,
     /// [`Error::Alignment`].
     pub fn local_values(&self, index: usize, rows: Range<usize>) -> Result<Values<'_>, Error> {
         let record = self.column_record(index)?;

@@ -1,15 +1,12 @@
 //! The tables behind the data: records of assets, columns, series and zones, made of finished series.
 
 use crate::{
-    Adjustment, BundleSpec, Compression, Stats, Version,
+    Adjustment, BundleSpec, Encoding, Stats, Version,
     blocks::block_checksum,
     frozen::ZONE_ROWS,
     meter::SeriesSummary,
     placement::Placement,
-    record::{
-        AdjustmentRecord, AssetRecord, BLOCKS, ColumnRecord, GAP_FREE, RAW, SeriesRecord,
-        ZoneRecord,
-    },
+    record::{AdjustmentRecord, AssetRecord, ColumnRecord, GAP_FREE, SeriesRecord, ZoneRecord},
     version::VersionBuilder,
 };
 
@@ -93,18 +90,18 @@ impl Tables<'_> {
         (strings, records)
     }
 
-    /// Returns the records of columns, series and zones.
+    /// Returns the records of columns, which are encoded as `encodings` says, series and zones.
     pub(crate) fn columns(
         &self,
-        compression: &[Compression],
+        encodings: &[Encoding],
     ) -> (Vec<ColumnRecord>, Vec<SeriesRecord>, Vec<ZoneRecord>) {
         let Placement { row_starts, column_starts, column_lens, .. } = self.placement;
         let rows = row_starts.last().copied().unwrap_or(0);
         let (mut columns, mut series) = (Vec::new(), Vec::with_capacity(self.series.len()));
         let mut zones = Vec::new();
-        let places = column_starts.iter().zip(column_lens).zip(compression);
+        let places = column_starts.iter().zip(column_lens).zip(encodings);
         let columns_placed = self.spec.schema.columns().iter().zip(places).enumerate();
-        for (index, (column, ((&offset, &len), &compression))) in columns_placed {
+        for (index, (column, ((&offset, &len), &encoding))) in columns_placed {
             let zone_start = zones.len() as u64;
             let mut block_start = offset;
             let mut stats = Stats::EMPTY;
@@ -128,7 +125,7 @@ impl Tables<'_> {
             columns.push(ColumnRecord {
                 offset,
                 len,
-                encoding: if compression == Compression::None { RAW } else { BLOCKS },
+                encoding: encoding.number(),
                 physical: column.physical.tag(),
                 rows,
                 min,

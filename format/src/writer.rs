@@ -8,7 +8,7 @@ use std::{
 use zerocopy::{FromZeros, IntoBytes};
 
 use crate::{
-    BundleSpec, Compression, Digest, PhysicalType, SectionKind, Values, Version,
+    BundleSpec, Compression, Digest, Encoding, PhysicalType, SectionKind, Values, Version,
     calendar::CalendarBuilder,
     check::check_bytes,
     error::Error,
@@ -131,8 +131,13 @@ impl<'s, S: Sink> BundleWriter<'s, S> {
         let calendar = calendar.into_inner().unwrap_or_else(PoisonError::into_inner).finish();
         let series = complete(&spec, series)?;
         let assets = spec.assets.len();
+        let encoding = |&compression: &Compression| match compression {
+            Compression::None => Encoding::Raw,
+            _ => Encoding::Blocks,
+        };
+        let encodings: Vec<Encoding> = compression.iter().map(encoding).collect();
         let mut minor = FORMAT_MINOR;
-        for (column, _) in (0..).zip(&compression).filter(|(_, it)| **it != Compression::None) {
+        for (column, _) in (0..).zip(&encodings).filter(|(_, it)| **it == Encoding::Blocks) {
             let series = series.iter().skip(column * assets).take(assets);
             placement.put_blocks(column, series, sink)?;
             minor = FORMAT_MINOR_ENCODED;
@@ -140,8 +145,8 @@ impl<'s, S: Sink> BundleWriter<'s, S> {
         let tables = Tables { spec: &spec, placement: &placement, series: &series };
 
         let mut out = SectionWriter::new(sink);
-        out.tables(&tables, tables.columns(&compression), &calendar)?;
-        out.finish(&tables, &calendar, minor)
+        out.tables(&tables, tables.columns(&encodings), &calendar)?;
+        out.finish(&tables, tables.version(&calendar), minor)
     }
 
     pub(crate) fn planned_rows(&self, asset: usize) -> u64 {
@@ -301,10 +306,10 @@ impl<'s, S: Sink> SectionWriter<'s, S> {
     pub(crate) fn finish(
         self,
         tables: &Tables<'_>,
-        calendar: &[i64],
+        version: Version,
         minor: u16,
     ) -> Result<Written, Error> {
-        let (spec, version) = (tables.spec, tables.version(calendar));
+        let spec = tables.spec;
         let rows = tables.placement.row_starts.last().copied().unwrap_or(0);
         let mut page = Superblock::new_zeroed();
         page.magic = MAGIC;

@@ -162,26 +162,30 @@ impl<'a> Bars<'a> {
     #[expect(clippy::missing_panics_doc, reason = "it cannot: see the comments inside")]
     pub fn column_at(self, index: usize) -> Result<Values<'a>> {
         if self.reader.snapshot.reads_in_place(index) {
+            self.reader.snapshot.check_series(index, self.ordinal)?;
             let whole = self.reader.snapshot.mapped_column(index)?;
             // Every column has the bundle's number of rows, which bounds those of each asset: both checked at opening.
             return Ok(whole
                 .slice(self.rows())
                 .expect("a checked asset's rows lie in every column"));
         }
-        let series = self.reader.series(index, self.ordinal)?;
-        let first = self.life.rows().start;
-        let stretch = series.slice(self.start - first..self.end - first);
-        // A stretch is only ever made smaller.
-        Ok(stretch.expect("a stretch lies within its asset's rows"))
+        self.reader.stretch(index, self.ordinal, self.own_rows())
     }
 
-    /// Returns where the values of a column come from.
+    /// Returns where the values of a column in these bars come from.
     ///
     /// # Errors
     ///
     /// [`Error::UnknownColumn`] with the columns there are.
     pub fn origin(self, name: &str) -> Result<Origin> {
-        self.reader.origin(self.reader.snapshot.column_index(name)?)
+        let column = self.reader.snapshot.column_index(name)?;
+        self.reader.stretch_origin(column, self.ordinal, self.own_rows())
+    }
+
+    /// Returns the rows among those of the asset, of which the first is 0.
+    fn own_rows(self) -> Range<usize> {
+        let first = self.life.rows().start;
+        self.start - first..self.end - first
     }
 
     /// Returns the values of a column of floats.
@@ -313,23 +317,23 @@ impl Life {
         self.row_with_gaps(reader, ordinal, place)
     }
 
-    /// Returns the row at a place of the calendar, if the asset traded then.
+    /// Returns the place in the asset's life of a place of the calendar, if it lies in it.
     #[inline]
+    pub(crate) fn place_of(self, at: usize) -> Option<usize> {
+        at.checked_sub(self.session_start).filter(|&place| place < self.sessions)
+    }
+
+    /// Returns the row, counted from the asset's first, of the session at `place` of its life, if it traded then.
     pub(crate) fn row_at(
         self,
         reader: Reader<'_>,
         ordinal: u32,
-        at: usize,
+        place: usize,
     ) -> Result<Option<usize>> {
-        let place = at.checked_sub(self.session_start).filter(|&place| place < self.sessions);
-        let Some(place) = place else { return Ok(None) };
-        if self.is_gap_free() {
-            return Ok(Some(self.row_start + place));
-        }
-        let row = self.row_with_gaps(reader, ordinal, place)?;
+        let row = self.row_of(reader, ordinal, place)? - self.row_start;
         let times = reader.times(ordinal, self.rows())?;
-        let session = reader.snapshot.calendar()[at];
-        Ok(times.get(row - self.row_start).is_some_and(|&time| time == session).then_some(row))
+        let session = reader.snapshot.calendar()[self.session_start + place];
+        Ok(times.get(row).is_some_and(|&time| time == session).then_some(row))
     }
 
     /// Of the sessions before `place`, at least all but the missing ones have a row: that bounds the search, and gaps

@@ -1,6 +1,6 @@
 //! How a column of an opened file is read: the one place that knows the encodings.
 
-use barrow_format::{Asset, Bundle, Error as FormatError};
+use barrow_format::{Asset, Bundle, Encoding, Error as FormatError};
 
 use crate::error::Result;
 use crate::snapshot::Snapshot;
@@ -14,8 +14,9 @@ pub(crate) enum Layout {
         start: usize,
     },
     /// Compressed blocks, each series decoded at its first touch.
-    #[cfg_attr(not(test), expect(dead_code, reason = "this format version has raw columns only"))]
     Blocks,
+    /// Several files: in place where one of them holds what is asked for, otherwise put together at the first touch.
+    Segments,
 }
 
 impl Layout {
@@ -24,6 +25,11 @@ impl Layout {
         bundle: &Bundle<B>,
         index: usize,
     ) -> Result<Self, FormatError> {
+        match bundle.encoding(index) {
+            Encoding::Blocks => return Ok(Self::Blocks),
+            Encoding::Segments => return Ok(Self::Segments),
+            _ => {}
+        }
         let values = bundle.column(index)?;
         let start = values.as_bytes().as_ptr().addr() - bundle.as_bytes().as_ptr().addr();
         Ok(Self::Raw { start })
@@ -33,6 +39,9 @@ impl Layout {
 /// Checks that the file has what an asset's rows in a column are decoded from, so that no memory is taken by a number that
 /// nothing stands behind.
 pub(crate) fn check_rows(snapshot: &Snapshot, column: usize, asset: Asset) -> Result<()> {
+    if snapshot.layout(column)? == Layout::Segments {
+        return snapshot.files().check_rows(asset);
+    }
     let zones = snapshot.bundle().series_zones(column, asset);
     zones.map(drop).map_err(|error| snapshot.corrupt(error))
 }
@@ -44,11 +53,9 @@ pub(crate) fn read_series(
     asset: Asset,
     out: &mut [u8],
 ) -> Result<()> {
-    match snapshot.layout(column)? {
-        Layout::Raw { .. } | Layout::Blocks => {
-            let values = snapshot.bundle().series(column, asset);
-            out.copy_from_slice(values.map_err(|error| snapshot.corrupt(error))?.as_bytes());
-            Ok(())
-        }
+    if snapshot.layout(column)? == Layout::Segments {
+        return snapshot.files().read(column, asset, out);
     }
+    let read = snapshot.bundle().read_rows(column, asset, 0..asset.rows(), out);
+    read.map_err(|error| snapshot.corrupt(error))
 }

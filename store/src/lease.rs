@@ -9,9 +9,11 @@ use barrow_format::{Adjustment, Asset, Provenance, Schema, Values, Verification,
 use crate::bars::Bars;
 use crate::error::{Error, Result};
 use crate::nearest::nearest;
+use crate::opened::Pinned;
+use crate::options::OpenOptions;
 use crate::pins::Pins;
 use crate::reader::{Origin, Reader};
-use crate::snapshot::{Pinned, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::verify;
 
 /// One bundle version, pinned: it is mapped for as long as a lease of it (or an Arrow array made from one) lives.
@@ -80,7 +82,8 @@ impl Lease {
         u64::try_from(self.snapshot().bundle().as_bytes().len()).unwrap_or(u64::MAX)
     }
 
-    /// Returns the bundle as the format crate sees it: statistics, digests, sections.
+    /// Returns the bundle as the format crate sees it: statistics, digests, sections. What is read through it is not
+    /// decoded, nor checked as [`OpenOptions::verify`] says.
     pub fn bundle(&self) -> &barrow_format::Bundle<impl AsRef<[u8]> + use<>> {
         self.snapshot().bundle()
     }
@@ -216,20 +219,38 @@ impl Lease {
         snapshot.bundle().adjustments().map_err(|error| snapshot.corrupt(error))
     }
 
-    /// Returns where the content came from.
+    /// Returns where the content came from: the sources of all files of the version.
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`] when the section is damaged.
+    /// [`Error::Corrupt`] when the section is damaged; [`Error::Io`] or [`Error::Mismatch`] when a file is missing or
+    /// another.
     pub fn provenance(&self) -> Result<Provenance> {
         let snapshot = self.snapshot();
-        snapshot.bundle().provenance().map_err(|error| snapshot.corrupt(error))
+        let own = snapshot.bundle().provenance().map_err(|error| snapshot.corrupt(error))?;
+        Ok(Provenance { sources: snapshot.files().sources()?, ..own })
+    }
+
+    /// Returns how the version was opened.
+    pub fn options(&self) -> OpenOptions {
+        self.snapshot().options()
+    }
+
+    /// Checks that the mapped file still has the length and the time of last change that it had when it was opened. One
+    /// system call. Nobody changes a published file; where a stranger might, this before a long walk turns what would
+    /// be a `SIGBUS` or wrong bars into an error, unless it happens during the walk.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Mismatch`].
+    pub fn check_file(&self) -> Result<()> {
+        self.snapshot().check_file()
     }
 
     /// Reads the whole file and compares every byte with what stands for it: digests, statistics, order, the content
     /// version, padding. With `threads` 0 there is one for each processor. Takes about 0.8 ns a byte and processor.
     pub fn verify(&self, threads: usize) -> Verification {
-        verify::verify(self.snapshot().bundle(), threads)
+        verify::verify(self.snapshot().files(), threads)
     }
 
     #[track_caller]

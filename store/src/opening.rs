@@ -10,7 +10,9 @@ use crate::catalog::Catalog;
 use crate::error::{Error, Result};
 use crate::head;
 use crate::mapping::HeadMap;
-use crate::snapshot::{Currency, Opened, Snapshot};
+use crate::opened::{Currency, Opened};
+use crate::options::OpenOptions;
+use crate::snapshot::Snapshot;
 use crate::spec::Spec;
 use crate::version_lock::{READER_PATIENCE, Shared, VersionLock};
 
@@ -20,14 +22,15 @@ use crate::version_lock::{READER_PATIENCE, Shared, VersionLock};
 pub(crate) fn open(
     root: Option<&Arc<Path>>,
     text: &OsStr,
+    options: OpenOptions,
     known: impl Fn(&Path) -> Option<Arc<Snapshot>>,
 ) -> Result<Opened> {
-    let Some(root) = root else { return open_file(Path::new(text)) };
+    let Some(root) = root else { return open_file(Path::new(text), options) };
     let catalog = Catalog::at(root);
     match Spec::parse(&text.to_string_lossy())? {
-        Spec::File(path) => open_file(path),
-        Spec::Newest(name) => open_newest(&catalog, name, known),
-        Spec::Pinned { name, prefix } => open_pinned(&catalog, name, prefix, known),
+        Spec::File(path) => open_file(path, options),
+        Spec::Newest(name) => open_newest(&catalog, name, options, known),
+        Spec::Pinned { name, prefix } => open_pinned(&catalog, name, prefix, options, known),
     }
 }
 
@@ -35,6 +38,7 @@ pub(crate) fn open(
 pub(crate) fn open_newest(
     catalog: &Catalog,
     name: &str,
+    options: OpenOptions,
     known: impl Fn(&Path) -> Option<Arc<Snapshot>>,
 ) -> Result<Opened> {
     let path = catalog.dir(name).head();
@@ -42,7 +46,7 @@ pub(crate) fn open_newest(
         let head = HeadMap::open(&path)?.ok_or_else(|| catalog.unknown(name))?;
         let newest = head.read().map_err(head::damaged(&path))?;
         let generation = newest.generation;
-        match open_version(catalog, name, newest.version, &known) {
+        match open_version(catalog, name, newest.version, options, &known) {
             Ok(snapshot) => {
                 return Ok(Opened::new(snapshot, Currency::Generation { head, generation }));
             }
@@ -59,6 +63,7 @@ fn open_pinned(
     catalog: &Catalog,
     name: &str,
     prefix: &str,
+    options: OpenOptions,
     known: impl Fn(&Path) -> Option<Arc<Snapshot>>,
 ) -> Result<Opened> {
     // The generation is read before the versions are listed: one published in between must not go unnoticed. A damaged
@@ -66,7 +71,7 @@ fn open_pinned(
     let head = HeadMap::open(&catalog.dir(name).head()).ok().flatten();
     let generation = head.as_ref().map_or(0, HeadMap::generation);
     let version = catalog.version(name, prefix)?;
-    let snapshot = open_version(catalog, name, version, &known)?;
+    let snapshot = open_version(catalog, name, version, options, &known)?;
     let currency = match head {
         Some(head) if prefix.len() < 64 => Currency::Generation { head, generation },
         _ => Currency::Fixed,
@@ -79,6 +84,7 @@ fn open_version(
     catalog: &Catalog,
     name: &str,
     version: Version,
+    options: OpenOptions,
     known: &impl Fn(&Path) -> Option<Arc<Snapshot>>,
 ) -> Result<Arc<Snapshot>> {
     let located = catalog.locate(name, version)?;
@@ -93,11 +99,11 @@ fn open_version(
             return Err(Error::UnknownVersion { bundle, prefix });
         }
     };
-    Ok(Arc::new(Snapshot::open_part(name, &located)?.locked(lock)))
+    Ok(Arc::new(Snapshot::open_part(name, &located, options)?.locked(lock)))
 }
 
-fn open_file(path: &Path) -> Result<Opened> {
-    let (snapshot, stamp) = Snapshot::open_file(path)?;
+fn open_file(path: &Path, options: OpenOptions) -> Result<Opened> {
+    let (snapshot, stamp) = Snapshot::open_file(path, options)?;
     let currency = Currency::File { path: path.to_owned(), stamp };
     Ok(Opened::new(Arc::new(snapshot), currency))
 }

@@ -127,9 +127,13 @@ impl Lease {
         let lives = self.snapshot().lives()?;
         let source = self.source(column, typed, lives, &(at..at + 1))?;
         for ((ordinal, &life), value) in (0..).zip(lives).zip(values) {
-            *value = match life.row_at(reader, ordinal, at)? {
-                Some(row) => source.series(ordinal, life)?[row - life.rows().start].into(),
+            *value = match life.place_of(at) {
                 None => f64::NAN,
+                Some(place) if life.is_gap_free() => source.value(ordinal, life, place)?.into(),
+                Some(place) => match life.row_at(reader, ordinal, place)? {
+                    Some(row) => source.value(ordinal, life, row)?.into(),
+                    None => f64::NAN,
+                },
             };
         }
         Ok(())
@@ -193,7 +197,7 @@ impl Lease {
     }
 
     /// Returns where to take a column's values from, for the assets that live in a stretch of the calendar.
-    fn source<'l, T>(
+    fn source<'l, T: Copy>(
         &'l self,
         column: usize,
         typed: Typed<'l, T>,
@@ -209,7 +213,7 @@ impl Lease {
         reader.touch(column, living().map(|(ordinal, _)| ordinal))?;
         let with_gaps = living().filter(|(_, life)| !life.is_gap_free());
         reader.touch(0, with_gaps.map(|(ordinal, _)| ordinal))?;
-        if self.snapshot().reads_in_place(column) {
+        if self.snapshot().reads_in_place(column) && !self.snapshot().checks() {
             return Ok(Source::Whole(typed(reader.column(column)?).unwrap_or_default()));
         }
         Ok(Source::Each { reader, column, typed })
@@ -229,7 +233,16 @@ enum Source<'l, T> {
     Each { reader: Reader<'l>, column: usize, typed: Typed<'l, T> },
 }
 
-impl<'l, T> Source<'l, T> {
+impl<'l, T: Copy> Source<'l, T> {
+    /// Returns the value of an asset at one of its rows, counted from its first.
+    #[inline]
+    fn value(&self, ordinal: u32, life: Life, row: usize) -> Result<T> {
+        match self {
+            Self::Whole(values) => Ok(values[life.rows().start + row]),
+            Self::Each { .. } => Ok(self.series(ordinal, life)?[row]),
+        }
+    }
+
     /// Returns the series of an asset.
     #[inline]
     fn series(&self, ordinal: u32, life: Life) -> Result<&'l [T]> {

@@ -13,16 +13,19 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use barrow_format::{Bundle, Version, Written};
+use barrow_format::{Bundle, Digest, Version, Written};
 
 use crate::bundle_dir::{BundleDir, ensure_dir, sync_dir};
 use crate::catalog::Catalog;
+use crate::change::{Change, ChangeKind};
 use crate::disk;
 use crate::error::{Error, Result};
 use crate::head::{self, Head};
 use crate::lock::{WriterLock, remove_quietly};
 use crate::mapping::Mapping;
+use crate::options::Paging;
 use crate::record::{self, PartEntry, VersionEntry};
+use crate::returns::{self, Return};
 use crate::sink::FileSink;
 use crate::sweep::{ensure_lease, sweep};
 
@@ -93,6 +96,8 @@ pub struct Published {
     pub bytes: u64,
     /// Whether the content was the newest version already, so that nothing was published.
     pub unchanged: bool,
+    /// What changed; of unchanged content, nothing.
+    pub change: Change,
 }
 
 impl Staging {
@@ -126,7 +131,7 @@ impl Staging {
     /// Makes what was written to the sink the bundle's newest version.
     ///
     /// Content that is the newest version already is not published again, whatever its provenance says. Content of an
-    /// older version makes that version the newest again; its record stays as it was. Costs the time that the device takes
+    /// older version makes that version the newest again; its record stays as it was, and the timeline tells of it. Costs the time that the device takes
     /// to store the part; the bytes are not read again.
     ///
     /// # Errors
@@ -135,15 +140,63 @@ impl Staging {
     /// [`Error::Head`] when the bundle's page is beyond repair, [`Error::Io`]. After an error, the version that was the
     /// newest still is; unless it was the last flush that failed, after which readers see the new version already, but
     /// whether it survives a loss of power is not known. Publishing the same content again is right in either case.
-    pub fn publish(mut self, written: Written) -> Result<Published> {
-        let published = self.advance(written)?;
+    pub fn publish(self, written: Written) -> Result<Published> {
+        let kind = ChangeKind::Ingest;
+        let (rows_added, assets_added) = (written.rows, written.assets);
+        self.publish_change(written, Change { rows_added, assets_added, ..Change::of(kind) })
+    }
+
+    /// Publishes as [`Staging::publish`] does, and writes down what changed.
+    pub(crate) fn publish_change(mut self, written: Written, change: Change) -> Result<Published> {
+        let new = self.examine(written, change)?;
+        let published = self.advance(new)?;
         self.done = true;
         Ok(published)
     }
 
-    fn advance(&self, written: Written) -> Result<Published> {
-        let new = self.examine(written)?;
+    /// Publishes nothing, since nothing would change.
+    pub(crate) fn unchanged(mut self) -> Result<Published> {
+        let Head { version, .. } = self.catalog.head(&self.name)?;
+        let published = self.advance(self.catalog.entry(&self.name, version)?)?;
+        self.done = true;
+        Ok(published)
+    }
+
+    /// Makes a version that was published before the newest again.
+    pub(crate) fn bring_back(mut self, version: Version) -> Result<Published> {
+        let entry = self.catalog.entry(&self.name, version)?;
+        for part in &entry.parts {
+            open_part(&self.dir, part)?;
+        }
+        let change = Some(Change::of(ChangeKind::Restore));
+        let published = self.advance(VersionEntry { published_ns: now_ns(), change, ..entry })?;
+        self.done = true;
+        Ok(published)
+    }
+
+    /// Puts what was written in the place of the files that the newest version lies in now. The content is the same.
+    pub(crate) fn replace(mut self, written: Written) -> Result<Published> {
+        let old = self.catalog.entry(&self.name, self.catalog.head(&self.name)?.version)?;
+        let change = old.change.unwrap_or(Change::of(ChangeKind::Ingest));
+        let new = self.examine(written, change)?;
+        if new.version != old.version {
+            let (expected, found) = (old.version.to_string(), new.version.to_string());
+            let bundle = self.name.clone();
+            return Err(Error::Staging { bundle, what: "version", expected, found });
+        }
+        let generation = self.next_generation(self.before()?)?;
+        let (version, parent) = (new.version, old.parent);
+        let bytes = self.install(new)?;
+        head::advance(&self.dir.head(), Head { generation, version })?;
+        self.done = true;
+        // The files of before are no version's any more; who has them mapped keeps them.
+        sweep(&self.dir)?;
+        Ok(Published { version, parent, generation, bytes, unchanged: false, change })
+    }
+
+    fn advance(&self, new: VersionEntry) -> Result<Published> {
         let before = self.before()?;
+        let change = new.change.unwrap_or(Change::of(ChangeKind::Ingest));
         let parent = before.and_then(|(_, version)| version);
         let sound = self.sound_entry(new.version);
         if let (Some((generation, Some(newest))), Some(entry)) = (before, &sound)
@@ -153,14 +206,19 @@ impl Staging {
             head::settle(&self.dir.head())?;
             let parent = entry.parent;
             let bytes = entry.bytes();
-            return Ok(Published { version: newest, parent, generation, bytes, unchanged: true });
+            let (unchanged, change) = (true, Change::of(change.kind));
+            return Ok(Published { version: newest, parent, generation, bytes, unchanged, change });
         }
         let generation = self.next_generation(before)?;
         let version = new.version;
+        let published_ns = new.published_ns.max(self.latest_ns(before)?);
         let bytes = if let Some(entry) = sound {
+            returns::write(
+                &self.dir,
+                &Return { version, parent, generation, published_ns, change },
+            )?;
             entry.bytes()
         } else {
-            let published_ns = new.published_ns.max(self.latest_ns(parent));
             self.install(VersionEntry { parent, generation, published_ns, ..new })?
         };
         let head = Head { generation, version };
@@ -174,11 +232,11 @@ impl Staging {
                 sync_dir(above)?;
             }
         }
-        Ok(Published { version, parent, generation, bytes, unchanged: false })
+        Ok(Published { version, parent, generation, bytes, unchanged: false, change })
     }
 
     /// Opens what was written, in constant time, and compares it with what the caller says was written.
-    fn examine(&self, written: Written) -> Result<VersionEntry> {
+    fn examine(&self, written: Written, change: Change) -> Result<VersionEntry> {
         let check = |what, expected: String, found: String| {
             if expected == found {
                 return Ok(());
@@ -188,20 +246,28 @@ impl Staging {
         let bytes = self.sink.len_bytes()?;
         check("length", written.file_len.to_string(), bytes.to_string())?;
         let path = self.sink.path();
-        let (mapping, _) = Mapping::open(path)?;
+        let (mapping, _) = Mapping::open(path, Paging::default())?;
         let bundle = Bundle::open(mapping).map_err(Error::corrupt(path))?;
         check("version", written.version.to_string(), bundle.version().to_string())?;
         check("digest", written.digest.to_string(), bundle.digest().to_string())?;
-        let rows = u64::try_from(bundle.rows()).unwrap_or(u64::MAX);
+        let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        let (rows, local_rows) = (number(bundle.rows()), number(bundle.local_rows()));
+        let mut parts = vec![PartEntry { digest: bundle.digest(), bytes, rows: local_rows }];
+        let others = bundle.parts().map_err(Error::corrupt(path))?.iter();
+        parts.extend(others.map(|part| {
+            let digest = Digest::from_bytes(part.digest);
+            PartEntry { digest, bytes: part.bytes, rows: part.rows }
+        }));
         Ok(VersionEntry {
             version: bundle.version(),
             parent: None,
             generation: 0,
             published_ns: now_ns(),
-            parts: vec![PartEntry { digest: bundle.digest(), bytes, rows }],
+            parts,
             tool: bundle.provenance().map_err(Error::corrupt(path))?.tool,
             rows,
             assets: u64::from(bundle.asset_count()),
+            change: Some(change),
         })
     }
 
@@ -216,19 +282,17 @@ impl Staging {
     /// Returns the record of a version that is published already, if it and its parts can still be used.
     fn sound_entry(&self, version: Version) -> Option<VersionEntry> {
         let entry = self.catalog.entry(&self.name, version).ok()?;
-        let whole = entry.parts.iter().all(|part| {
-            let opened = Mapping::open(&self.dir.part(part.digest)).ok();
-            let bundle = opened.and_then(|(mapping, _)| Bundle::open(mapping).ok());
-            bundle.is_some_and(|bundle| bundle.digest() == part.digest)
-        });
+        let whole = entry.parts.iter().all(|part| open_part(&self.dir, part).is_ok());
         whole.then_some(entry)
     }
 
     /// Returns when the newest version was published. A clock that went back since must not make the next one look older:
     /// times never fall along the history.
-    fn latest_ns(&self, newest: Option<Version>) -> i64 {
-        let entry = newest.and_then(|version| self.catalog.entry(&self.name, version).ok());
-        entry.map_or(i64::MIN, |entry| entry.published_ns)
+    fn latest_ns(&self, newest: Option<(u64, Option<Version>)>) -> Result<i64> {
+        let Some((generation, version)) = newest else { return Ok(i64::MIN) };
+        let back = returns::at(&self.dir, generation)?.map(|back| back.published_ns);
+        let entry = version.and_then(|version| self.catalog.entry(&self.name, version).ok());
+        Ok(back.max(entry.map(|entry| entry.published_ns)).unwrap_or(i64::MIN))
     }
 
     /// Returns the generation of this publication: one more than the page's. Without a page it is the first, unless
@@ -257,8 +321,9 @@ impl Staging {
         self.sink.seal()?;
         ensure_dir(&self.dir.parts())?;
         ensure_dir(&self.dir.versions())?;
-        for part in &entry.parts {
-            let path = self.dir.part(part.digest);
+        // The others are there: the version before refers to them, and nobody else removes anything meanwhile.
+        if let Some(head) = entry.parts.first() {
+            let path = self.dir.part(head.digest);
             disk::rename(self.sink.path(), &path).map_err(Error::io("rename", self.sink.path()))?;
         }
         sync_dir(&self.dir.parts())?;
@@ -285,6 +350,18 @@ impl Drop for Staging {
             let _ = disk::remove_dir(root);
         }
     }
+}
+
+/// Opens a file of a version in constant time, and checks that it is the one that the record names.
+fn open_part(dir: &BundleDir, part: &PartEntry) -> Result<()> {
+    let path = dir.part(part.digest);
+    let (mapping, _) = Mapping::open(&path, Paging::default())?;
+    let found = Bundle::open(mapping).map_err(Error::corrupt(&path))?.digest();
+    if found == part.digest {
+        return Ok(());
+    }
+    let (expected, found) = (part.digest.to_string(), found.to_string());
+    Err(Error::Mismatch { path, what: "digest", expected, found })
 }
 
 /// Creates the bundle's directory and takes its lock.

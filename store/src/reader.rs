@@ -9,6 +9,7 @@ use crate::crew;
 use crate::decoded::{Decoded, DecodedCache, DecodedKey};
 use crate::error::Result;
 use crate::layout::{self, Layout};
+use crate::options::OpenMode;
 use crate::pins::Pins;
 use crate::snapshot::Snapshot;
 
@@ -18,6 +19,8 @@ use crate::snapshot::Snapshot;
 pub enum Origin {
     /// Slices of the mapped file: nothing was copied.
     Mapped,
+    /// Slices of the copy of the file that [`OpenMode::Read`](crate::OpenMode::Read) made.
+    Read,
     /// Slices of memory into which the column's series are decoded at their first touch, and which the leases of this
     /// process share.
     Decoded,
@@ -26,7 +29,7 @@ pub enum Origin {
 /// What a lease reads with: the opened version, and the pins for what it decodes. Cheap to copy.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reader<'a> {
-    pub(crate) snapshot: &'a Arc<Snapshot>,
+    pub(crate) snapshot: &'a Snapshot,
     pub(crate) pins: Option<&'a Pins>,
 }
 
@@ -34,14 +37,64 @@ impl<'a> Reader<'a> {
     /// Returns where the values of a column come from.
     pub(crate) fn origin(self, column: usize) -> Result<Origin> {
         Ok(match self.snapshot.layout(column)? {
+            Layout::Raw { .. } if self.snapshot.options().mode == OpenMode::Read => Origin::Read,
             Layout::Raw { .. } => Origin::Mapped,
-            Layout::Blocks => Origin::Decoded,
+            Layout::Blocks | Layout::Segments => Origin::Decoded,
         })
+    }
+
+    /// Returns where the values of some rows of an asset (its first is 0) in a column come from.
+    pub(crate) fn stretch_origin(
+        self,
+        column: usize,
+        ordinal: u32,
+        rows: Range<usize>,
+    ) -> Result<Origin> {
+        match self.in_one_file(column, ordinal, rows)? {
+            Some(_) if self.snapshot.options().mode == OpenMode::Read => Ok(Origin::Read),
+            Some(_) => Ok(Origin::Mapped),
+            None => self.origin(column),
+        }
+    }
+
+    /// Returns some rows of an asset (its first is 0) in a column that is not read in place as a whole. Where one file holds
+    /// them as they are, they are read in place; otherwise the series is decoded.
+    pub(crate) fn stretch(
+        self,
+        column: usize,
+        ordinal: u32,
+        rows: Range<usize>,
+    ) -> Result<Values<'a>> {
+        if let Some(values) = self.in_one_file(column, ordinal, rows.clone())? {
+            return Ok(values);
+        }
+        let series = self.decoded_series(column, ordinal)?;
+        // A stretch of bars is only ever made smaller.
+        Ok(series.slice(rows).expect("a stretch lies within its asset's rows"))
+    }
+
+    /// Returns rows of a column of segments, if one file holds them and they need not be checked first.
+    fn in_one_file(
+        self,
+        column: usize,
+        ordinal: u32,
+        rows: Range<usize>,
+    ) -> Result<Option<Values<'a>>> {
+        let pinned = || self.pins.is_some_and(|pins| pins.series(column, place(ordinal)).is_some());
+        if self.snapshot.layout(column)? != Layout::Segments || self.snapshot.checks() || pinned() {
+            return Ok(None);
+        }
+        let asset = self.snapshot.bundle().asset_at(ordinal);
+        let asset = asset.map_err(|error| self.snapshot.corrupt(error))?;
+        self.snapshot.files().slice(column, asset, rows)
     }
 
     /// Returns a whole column. One that is not read in place is decoded by all processors.
     pub(crate) fn column(self, column: usize) -> Result<Values<'a>> {
         if let Layout::Raw { .. } = self.snapshot.layout(column)? {
+            if self.snapshot.checks() {
+                self.touch(column, 0..self.snapshot.bundle().asset_count())?;
+            }
             return self.snapshot.mapped_column(column);
         }
         Ok(self.decoded_column(column)?.values())
@@ -50,6 +103,7 @@ impl<'a> Reader<'a> {
     /// Returns the whole series of an asset in a column.
     pub(crate) fn series(self, column: usize, ordinal: u32) -> Result<Values<'a>> {
         if let Layout::Raw { .. } = self.snapshot.layout(column)? {
+            self.snapshot.check_series(column, ordinal)?;
             let bundle = self.snapshot.bundle();
             let series = bundle.asset_at(ordinal).and_then(|asset| bundle.series(column, asset));
             return series.map_err(|error| self.snapshot.corrupt(error));
@@ -71,10 +125,15 @@ impl<'a> Reader<'a> {
         Ok(self.series(0, ordinal)?.as_i64().unwrap_or_default())
     }
 
-    /// Decodes the series of some assets in a column on all processors, so that reading them next finds them pinned.
+    /// Decodes, or checks, the series of some assets in a column on all processors, so that reading them next finds that
+    /// done.
     pub(crate) fn touch(self, column: usize, ordinals: impl Iterator<Item = u32>) -> Result<()> {
         if let Layout::Raw { .. } = self.snapshot.layout(column)? {
-            return Ok(());
+            if !self.snapshot.checks() {
+                return Ok(());
+            }
+            let check = |ordinal| self.snapshot.check_series(column, ordinal);
+            return crew::each(ordinals.collect(), check);
         }
         let pins = self.expect_pins();
         let missing = |ordinal: &u32| pins.series(column, place(*ordinal)).is_none();

@@ -14,8 +14,9 @@
 //! }
 //! ```
 //!
-//! `generation` is the one that first made the version the newest. `parts` are in row order; each names the file
-//! `parts/<digest>.barrow`. Unknown members are ignored; another `format` is an error.
+//! `generation` is the one that first made the version the newest. The first of `parts` is the file that is opened; the
+//! others are those that it refers to, with the rows that lie in each. Each names the file `parts/<digest>.barrow`.
+//! `change` tells what that publication changed. Unknown members are ignored; another `format` is an error.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -24,6 +25,7 @@ use std::path::Path;
 use barrow_format::{Digest, Version};
 use serde::{Deserialize, Serialize};
 
+use crate::change::Change;
 use crate::disk;
 use crate::error::{Error, Result};
 
@@ -43,7 +45,7 @@ pub struct VersionEntry {
     pub generation: u64,
     /// When that was, in nanoseconds since 1970-01-01 00:00 UTC, by the clock of the publishing machine.
     pub published_ns: i64,
-    /// The files it lies in, in row order.
+    /// The files it lies in: first the one that is opened, then those that it refers to.
     pub parts: Vec<PartEntry>,
     /// The program that wrote them, e.g. `barrow 0.1.0`.
     pub tool: String,
@@ -51,6 +53,8 @@ pub struct VersionEntry {
     pub rows: u64,
     /// Number of assets.
     pub assets: u64,
+    /// What its first publication changed; `None` in records of before there were revisions.
+    pub change: Option<Change>,
 }
 
 impl VersionEntry {
@@ -81,6 +85,8 @@ struct Record {
     tool: String,
     rows: u64,
     assets: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    change: Option<Change>,
     parts: Vec<PartRecord>,
 }
 
@@ -142,6 +148,7 @@ fn parse(text: &str) -> Result<VersionEntry, String> {
         tool: record.tool,
         rows: record.rows,
         assets: record.assets,
+        change: record.change,
     })
 }
 
@@ -160,6 +167,7 @@ fn render(entry: &VersionEntry) -> String {
         tool: entry.tool.clone(),
         rows: entry.rows,
         assets: entry.assets,
+        change: entry.change,
         parts: entry.parts.iter().map(part).collect(),
     };
     serde_json::to_string_pretty(&record).expect("strings and integers are always JSON")
@@ -168,6 +176,7 @@ fn render(entry: &VersionEntry) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::change::ChangeKind;
     use crate::testing;
 
     fn entry() -> VersionEntry {
@@ -185,6 +194,7 @@ mod tests {
             tool: "barrow \"0.1.0\"".to_owned(),
             rows: 3,
             assets: 2,
+            change: Some(Change { rows_added: 2, ..Change::of(ChangeKind::Append) }),
         }
     }
 
@@ -196,7 +206,7 @@ mod tests {
         assert_eq!(read(&path, entry().version).unwrap(), entry());
         assert!(!temporary.exists());
         assert!(std::fs::metadata(&path).unwrap().permissions().readonly());
-        let first = VersionEntry { parent: None, parts: Vec::new(), ..entry() };
+        let first = VersionEntry { parent: None, parts: Vec::new(), change: None, ..entry() };
         assert_eq!(parse(&render(&first)).unwrap(), first);
         assert_eq!(entry().bytes(), 98304);
     }
@@ -210,6 +220,8 @@ mod tests {
         };
         check("", "EOF");
         check("[]", "invalid");
+        let later = parse(&text.replace("\"append\"", "\"a later kind\"")).unwrap();
+        assert_eq!(later.change.unwrap().kind, ChangeKind::Other);
         check(&text.replace("version/1", "version/2"), "this build reads `barrow-version/1`");
         check(&text.replace(&"ab".repeat(32), "ab"), "`ab` is not a version");
         check(&text.replace(&"01".repeat(32), "xy"), "`xy` is not a digest");

@@ -1,10 +1,9 @@
 //! Snapshots: one bundle version, mapped and opened, shared by everyone who leases it.
 
-use std::fs::Metadata;
+use std::num::NonZeroUsize;
 use std::ops::Range;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use barrow_format::{
@@ -15,10 +14,15 @@ use zerocopy::{FromBytes, Immutable};
 use crate::bars::Life;
 use crate::bundle_dir::stem;
 use crate::catalog::Located;
+use crate::checks::Checks;
 use crate::error::{ChangedSeries, Error, Result};
 use crate::layout::Layout;
-use crate::mapping::{HeadMap, Mapping};
+use crate::mapping::Mapping;
+use crate::network;
+use crate::opened::FileStamp;
+use crate::options::{OpenMode, OpenOptions, VerifyReads};
 use crate::pins::Pins;
+use crate::segments::{Files, Parts};
 use crate::version_lock::VersionLock;
 
 /// The names of the float columns that bars have accessors for, in the order of [`Snapshot::standard`].
@@ -28,18 +32,26 @@ pub(crate) const STANDARD: [&str; 5] = ["open", "high", "low", "close", "volume"
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     bundle: Bundle<Mapping>,
+    /// The files that hold the rows which the file itself does not.
+    parts: Parts,
     name: String,
     path: PathBuf,
     /// Tells this opening from all others of the process.
     id: u64,
+    pub(crate) options: OpenOptions,
+    /// What the operating system said of the file when it was opened.
+    pub(crate) stamp: FileStamp,
+    /// Which series were hashed, where each is to be before it is handed out.
+    pub(crate) checks: Option<Checks>,
     /// How each column is read.
-    layouts: Box<[Layout]>,
+    pub(crate) layouts: Box<[Layout]>,
     /// Whether some column is not read in place, so that leases need pins.
     decodes: bool,
-    /// Where the columns of [`STANDARD`] begin in the file, if they exist, hold f64 and are read in place.
-    standard: [Option<usize>; STANDARD.len()],
-    /// Where the timestamps begin in the file, if they are read in place.
-    time: Option<usize>,
+    /// Where the columns of [`STANDARD`] begin in the file, if they exist, hold f64 and are read in place and
+    /// unchecked.
+    standard: [Option<NonZeroUsize>; STANDARD.len()],
+    /// Where the timestamps begin in the file, if they are read in place and unchecked.
+    time: Option<NonZeroUsize>,
     /// Of each asset; see [`Snapshot::lives`].
     lives: OnceLock<Box<[Life]>>,
     /// Keeps the version from being pruned; dropped last.
@@ -48,18 +60,16 @@ pub(crate) struct Snapshot {
 
 impl Snapshot {
     /// Opens a version's part and checks that it is the one the catalog names.
-    pub(crate) fn open_part(name: &str, located: &Located) -> Result<Self> {
-        let (mapping, _) = Mapping::open(&located.path)?;
-        let found = u64::try_from(mapping.as_ref().len()).unwrap_or(u64::MAX);
+    pub(crate) fn open_part(name: &str, located: &Located, options: OpenOptions) -> Result<Self> {
         let check = |what, expected: String, found: String| {
             if expected == found {
                 return Ok(());
             }
             Err(Error::Mismatch { path: located.path.clone(), what, expected, found })
         };
+        let snapshot = Self::open_at(name.to_owned(), &located.path, options)?;
         // A truncated file says so itself when it is opened; this names the file that grew or was replaced.
-        let snapshot = Self::over(mapping, name.to_owned(), &located.path)?;
-        check("length", located.bytes.to_string(), found.to_string())?;
+        check("length", located.bytes.to_string(), snapshot.stamp.bytes.to_string())?;
         let bundle = &snapshot.bundle;
         check("version", located.version.to_string(), bundle.version().to_string())?;
         check("digest", located.digest.to_string(), bundle.digest().to_string())?;
@@ -67,27 +77,57 @@ impl Snapshot {
     }
 
     /// Opens a bundle file that no catalog knows of; also returns what to recognise the file by.
-    pub(crate) fn open_file(path: &Path) -> Result<(Self, FileStamp)> {
-        let (mapping, metadata) = Mapping::open(path)?;
-        Ok((Self::over(mapping, stem(path), path)?, FileStamp::of(&metadata)))
+    pub(crate) fn open_file(path: &Path, options: OpenOptions) -> Result<(Self, FileStamp)> {
+        let snapshot = Self::open_at(stem(path), path, options)?;
+        let stamp = snapshot.stamp;
+        Ok((snapshot, stamp))
     }
 
-    fn over(mapping: Mapping, name: String, path: &Path) -> Result<Self> {
+    fn open_at(name: String, path: &Path, options: OpenOptions) -> Result<Self> {
+        let (mapping, metadata) = match options.mode {
+            OpenMode::Map => Mapping::open(path, options.paging)?,
+            OpenMode::Read => Mapping::read(path, options.paging)?,
+        };
+        let stamp = FileStamp::of(&metadata);
+        if options.mode == OpenMode::Map {
+            network::warn_once(stamp.device, path);
+        }
+        let snapshot = Self::over(mapping, name, path, options, stamp)?;
+        snapshot.verify_opening()?;
+        Ok(snapshot)
+    }
+
+    fn over(
+        mapping: Mapping,
+        name: String,
+        path: &Path,
+        options: OpenOptions,
+        stamp: FileStamp,
+    ) -> Result<Self> {
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
         let bundle = Bundle::open(mapping).map_err(Error::corrupt(path))?;
         // What `calendar` takes for granted.
         bundle.calendar().map_err(Error::corrupt(path))?;
+        let parts = Parts::of(&bundle, path, options)?;
         let columns = 0..bundle.schema().columns().len();
         let layouts: Box<[Layout]> = columns
             .map(|index| Layout::of(&bundle, index))
             .collect::<Result<_, _>>()
             .map_err(Error::corrupt(path))?;
-        // What `time` and `floats` take for granted: all columns of a schema that opened can be read, and a part's columns
-        // have as many rows as the part.
+        let assets = usize::try_from(bundle.asset_count()).unwrap_or(usize::MAX);
+        // What is copied is verified as a whole before anyone reads it.
+        let checked = options.verify == VerifyReads::OnFirstTouch && options.mode != OpenMode::Read;
+        let checks = checked.then(|| Checks::new(layouts.len(), assets));
+        // What `mapped_time` and `mapped_floats` take for granted: all columns of a schema that opened can be read, and a
+        // part's columns have as many rows as the part.
         let start = |index: usize, physical| {
+            if checked {
+                return None;
+            }
             let column = bundle.schema().columns().get(index)?;
             match layouts.get(index)? {
-                Layout::Raw { start } if column.physical == physical => Some(*start),
+                // Page 0 is the superblock, so nothing begins at byte 0.
+                Layout::Raw { start } if column.physical == physical => NonZeroUsize::new(*start),
                 _ => None,
             }
         };
@@ -99,8 +139,22 @@ impl Snapshot {
         let decodes = layouts.iter().any(|layout| !matches!(layout, Layout::Raw { .. }));
         let (id, path) = (NEXT_ID.fetch_add(1, Ordering::Relaxed), path.to_owned());
         let lives = OnceLock::new();
-        let _lock = None;
-        Ok(Self { bundle, name, path, id, layouts, decodes, standard, time, lives, _lock })
+        Ok(Self {
+            bundle,
+            parts,
+            name,
+            path,
+            id,
+            options,
+            stamp,
+            checks,
+            layouts,
+            decodes,
+            standard,
+            time,
+            lives,
+            _lock: None,
+        })
     }
 
     /// Returns the snapshot as it were if no column could be read in place.
@@ -121,12 +175,23 @@ impl Snapshot {
         &self.bundle
     }
 
+    /// Returns all files of the version, to read rows from.
+    #[inline]
+    pub(crate) fn files(&self) -> Files<'_> {
+        Files { head: &self.bundle, path: &self.path, parts: &self.parts }
+    }
+
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Returns how it was opened.
+    pub(crate) fn options(&self) -> OpenOptions {
+        self.options
     }
 
     /// Returns a number that no other opening of this process has.
@@ -178,7 +243,7 @@ impl Snapshot {
     /// Returns the timestamps of some rows, if they are read in place.
     #[inline]
     pub(crate) fn mapped_time(&self, rows: Range<usize>) -> Option<&[i64]> {
-        Some(self.numbers(self.time?, rows))
+        Some(self.numbers(self.time?.get(), rows))
     }
 
     /// Returns all distinct timestamps, ascending.
@@ -204,7 +269,7 @@ impl Snapshot {
     #[inline]
     pub(crate) fn mapped_floats(&self, place: usize, rows: Range<usize>) -> Option<&[f64]> {
         let start = (*self.standard.get(place)?)?;
-        Some(self.numbers(start, rows))
+        Some(self.numbers(start.get(), rows))
     }
 
     /// Returns some rows of a column of eight-byte numbers that begins at byte `start`.
@@ -262,85 +327,4 @@ impl Snapshot {
             available: columns.map(|column| column.name.clone()).collect(),
         }
     }
-}
-
-/// What a file is recognised by: whoever replaces or rewrites it changes one of these.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct FileStamp {
-    device: u64,
-    inode: u64,
-    bytes: u64,
-    modified: (i64, i64),
-}
-
-impl FileStamp {
-    fn of(metadata: &Metadata) -> Self {
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            bytes: metadata.len(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-        }
-    }
-}
-
-/// How to tell, at each lease, whether a snapshot is still what its name means.
-#[derive(Debug)]
-pub(crate) enum Currency {
-    /// A full version: it means the same for ever.
-    Fixed,
-    /// The newest version, or the one that starts with some digits: as of a generation of `HEAD`. One load to check.
-    Generation { head: HeadMap, generation: u64 },
-    /// A file outside the catalog: as long as the path leads to it. One system call to check.
-    File { path: PathBuf, stamp: FileStamp },
-}
-
-impl Currency {
-    #[inline]
-    pub(crate) fn holds(&self) -> bool {
-        match self {
-            Self::Fixed => true,
-            Self::Generation { head, generation } => head.generation() == *generation,
-            Self::File { path, stamp } => {
-                std::fs::metadata(path).is_ok_and(|now| FileStamp::of(&now) == *stamp)
-            }
-        }
-    }
-}
-
-/// Keeps what is written often away from what is read often: two cache lines, which processors fetch in pairs.
-#[derive(Debug, Default)]
-#[repr(align(128))]
-pub(crate) struct Padded<T>(pub(crate) T);
-
-/// A snapshot as the pool holds it: under one key, current as of some moment.
-#[derive(Debug)]
-pub(crate) struct Opened {
-    pub(crate) snapshot: Arc<Snapshot>,
-    pub(crate) currency: Currency,
-    /// Whether the pool still holds it.
-    pub(crate) held: AtomicBool,
-    /// The pool's clock when it was last used.
-    pub(crate) used: Padded<AtomicU64>,
-}
-
-impl Opened {
-    pub(crate) fn new(snapshot: Arc<Snapshot>, currency: Currency) -> Self {
-        let (held, used) = (AtomicBool::new(false), Padded::default());
-        Self { snapshot, currency, held, used }
-    }
-
-    /// Tells whether a lease may be answered with this.
-    #[inline]
-    pub(crate) fn is_current(&self) -> bool {
-        self.held.load(Ordering::Acquire) && self.currency.holds()
-    }
-}
-
-/// One shard's share of an opened snapshot. Threads of different shards count their leases in different cache lines.
-#[derive(Debug)]
-#[repr(align(128))]
-pub(crate) struct Pinned {
-    pub(crate) snapshot: Arc<Snapshot>,
-    pub(crate) opened: Arc<Opened>,
 }

@@ -185,6 +185,7 @@ fn numbers_in_the_text_are_the_frozen_ones() {
         format!("each once, at most {}", frozen::PARTS_MAX),
         format!("number of columns, 1 to {}", frozen::COLUMNS_MAX),
         format!("format {}.{}", frozen::FORMAT_MAJOR, frozen::FORMAT_MINOR_ENCODED),
+        format!("| {}.{} | 0.1.0 | first |", frozen::FORMAT_MAJOR, frozen::FORMAT_MINOR),
         format!("0x{:X}", frozen::CHECK_MULTIPLIER),
     ] {
         assert!(page.contains(&text), "`{text}` is on the page");

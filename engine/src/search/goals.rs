@@ -34,15 +34,16 @@ impl Goals {
         &self.directions
     }
 
-    /// Returns what an outcome is worth: smaller is better throughout. Failed and pruned trials, and
-    /// values that are not finite, are worth nothing.
+    /// Returns what an outcome is worth: smaller is better throughout. Failed trials, and those with a
+    /// value that is not finite, are worth nothing.
     ///
     /// # Errors
     /// The number of values, when it is not that of the objectives.
     pub(super) fn score(&self, outcome: &Outcome) -> Result<Score, usize> {
-        let (values, violation) = match outcome {
-            Outcome::Done { values, violation } => (values, *violation),
-            Outcome::Pruned { values, .. } => (values, 0.0),
+        let (values, violation, reached) = match outcome {
+            Outcome::Done { values, violation } => (values, *violation, 1.0),
+            // One that claims to have reached the end is still behind those that did.
+            Outcome::Pruned { values, reached } => (values, 0.0, reached.min(1.0 - f64::EPSILON)),
             Outcome::Failed => return Ok(Score::failed(self.directions.len())),
         };
         if values.len() != self.directions.len() {
@@ -57,7 +58,7 @@ impl Goals {
         };
         let losses = values.iter().zip(&self.directions).map(loss).collect();
         let violation = if violation.is_nan() { f64::INFINITY } else { violation.max(0.0) };
-        Ok(Score { violation, losses })
+        Ok(Score { violation, reached, losses })
     }
 }
 
@@ -66,13 +67,15 @@ impl Goals {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Score {
     pub(super) violation: f64,
+    /// 1, or the part of the run after which it was pruned: more comes first.
+    pub(super) reached: f64,
     /// Infinite where it failed.
     pub(super) losses: Vec<f64>,
 }
 
 impl Score {
     pub(super) fn failed(objectives: usize) -> Score {
-        Score { violation: f64::INFINITY, losses: vec![f64::INFINITY; objectives] }
+        Score { violation: f64::INFINITY, reached: 0.0, losses: vec![f64::INFINITY; objectives] }
     }
 
     pub(super) fn is_failed(&self) -> bool {
@@ -84,15 +87,21 @@ impl Score {
         self.losses.first().copied().unwrap_or(f64::INFINITY)
     }
 
-    /// The order by limits, then by the first objective.
+    /// The order by limits, by what was reached, then by the first objective.
     pub(super) fn order(&self, other: &Score) -> Ordering {
-        self.violation.total_cmp(&other.violation).then(self.loss().total_cmp(&other.loss()))
+        let limits = self.violation.total_cmp(&other.violation);
+        let reached = other.reached.total_cmp(&self.reached);
+        // Adding 0 makes -0 and 0 equal.
+        limits.then(reached).then((self.loss() + 0.0).total_cmp(&(other.loss() + 0.0)))
     }
 
     /// Tells whether this is better in one objective and worse in none, limits first.
     pub(super) fn dominates(&self, other: &Score) -> bool {
         if self.violation != other.violation {
             return self.violation < other.violation;
+        }
+        if self.reached != other.reached {
+            return self.reached > other.reached;
         }
         let mut pairs = self.losses.iter().zip(&other.losses);
         let mut better = false;
@@ -178,6 +187,8 @@ mod tests {
         let outcomes = [
             done(&[2.0], 0.0),
             done(&[1.0], 0.0),
+            Outcome::Pruned { values: vec![9.0], reached: 0.5 },
+            Outcome::Pruned { values: vec![99.0], reached: 0.1 },
             done(&[9.0], 0.1),
             done(&[5.0], 0.2),
             done(&[f64::INFINITY], 0.0),

@@ -1,78 +1,23 @@
-//! Which search, with which settings.
+//! Everything that decides a search.
 
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
-use barrow_store::nearest;
-
+use super::asha::Asha;
 use super::ask::Search;
+use super::bracketed::{Bracketed, Cycle, Ladder};
+use super::brackets::budgets;
+use super::cma::Cma;
+use super::genetic::Genetic;
 use super::goals::Goals;
+use super::guard::Guard;
+use super::ledger::{Adaptive, Ledger, Proposer};
+use super::method::{Budgets, Guarding, Method};
+use super::model::Model;
+use super::scale::whole;
 use super::sequence::{Sequence, SequenceSearch};
 use super::space::Space;
+use super::tpe::Tpe;
 use crate::Error;
-
-/// A method of search and its settings.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum Method {
-    /// Every point of a grid, in its order.
-    Grid,
-    /// Uniform draws.
-    Random,
-    /// The Sobol sequence with Owen's scrambling.
-    Sobol,
-    /// The Halton sequence with permuted digits.
-    Halton,
-    /// A Latin hypercube of as many points as the plan has trials.
-    LatinHypercube,
-}
-
-/// The names of the methods, in the order in which they are listed to users.
-const NAMES: [&str; 5] = ["grid", "random", "sobol", "halton", "lhs"];
-
-impl Method {
-    /// Returns the name that [`Method::from_str`] reads.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Method::Grid => "grid",
-            Method::Random => "random",
-            Method::Sobol => "sobol",
-            Method::Halton => "halton",
-            Method::LatinHypercube => "lhs",
-        }
-    }
-
-    /// Returns the names of all methods, in the order in which they are listed to users.
-    pub fn names() -> &'static [&'static str] {
-        &NAMES
-    }
-}
-
-impl fmt::Display for Method {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Method {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Method, Error> {
-        match text {
-            "grid" => Ok(Method::Grid),
-            "random" => Ok(Method::Random),
-            "sobol" => Ok(Method::Sobol),
-            "halton" => Ok(Method::Halton),
-            "lhs" => Ok(Method::LatinHypercube),
-            _ => Err(Error::UnknownSearch {
-                name: text.to_owned(),
-                nearest: nearest(text, NAMES.iter().copied()),
-                known: NAMES.to_vec(),
-            }),
-        }
-    }
-}
 
 /// Everything that decides which trials a search proposes, but the space and the outcomes.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,36 +45,90 @@ impl SearchPlan {
     ///
     /// # Errors
     /// [`Error::NoGrid`] or [`Error::SpaceTooLarge`] for a grid over such a space,
-    /// [`Error::BadSearch`] for a setting out of its range.
+    /// [`Error::BadSearch`] for a setting out of its range, several objectives where the method takes
+    /// one, a Latin hypercube without a number of trials, and CMA-ES over a space without a number.
     pub fn start(&self, space: Arc<Space>) -> Result<Box<dyn Search>, Error> {
-        let seed = self.seed;
-        let sequence = match &self.method {
-            Method::Grid => Sequence::grid(space)?,
-            Method::Random => Sequence::random(space, seed),
-            Method::Sobol => Sequence::sobol(space, seed),
-            Method::Halton => Sequence::halton(space, seed),
-            Method::LatinHypercube => {
-                let count = self.trials_max.ok_or(Error::BadSearch {
-                    search: "lhs",
-                    name: "trials",
-                    expected: "given: the number of points",
-                    found: "none".to_owned(),
-                })?;
-                Sequence::latin_hypercube(space, seed, count)?
-            }
+        let name = self.method.name();
+        let bad = |setting: &str, expected: &'static str, found: &str| Error::BadSearch {
+            search: name,
+            name: setting.to_owned(),
+            expected,
+            found: found.to_owned(),
         };
-        Ok(Box::new(SequenceSearch::new(sequence, self.goals.clone(), self.trials_end())))
+        let objectives = self.goals.directions().len();
+        if objectives > 1 && !self.method.takes_several_objectives() {
+            return Err(bad("objectives", "one (`nsga2` takes several)", &objectives.to_string()));
+        }
+        if let Some(Budgets { min, eta, .. }) = self.method.budgets()
+            && (*eta < 2 || !(*min > 0.0 && *min <= 1.0))
+        {
+            return Err(bad(
+                "budgets",
+                "above 0, at most 1, a ratio of at least 2",
+                &min.to_string(),
+            ));
+        }
+        match &self.method {
+            Method::Grid => Ok(self.sequence(Sequence::grid(space)?)),
+            Method::Random => Ok(self.sequence(Sequence::random(space, self.seed))),
+            Method::Sobol => Ok(self.sequence(Sequence::sobol(space, self.seed))),
+            Method::Halton => Ok(self.sequence(Sequence::halton(space, self.seed))),
+            Method::LatinHypercube => {
+                let count = self.trials_end();
+                let count = count.ok_or_else(|| bad("trials", "given: how many points", "none"))?;
+                Ok(self.sequence(Sequence::latin_hypercube(space, self.seed, count)?))
+            }
+            Method::Tpe(settings) => {
+                let tpe = Tpe::new(*settings, &space);
+                Ok(self.adaptive(space, tpe))
+            }
+            Method::CmaEs(settings) => {
+                let expected = "a space with a number that is always active";
+                let cma = Cma::new(*settings, &space);
+                let cma = cma.ok_or_else(|| bad("space", expected, "none"))?;
+                Ok(self.adaptive(space, cma))
+            }
+            Method::Nsga2(settings) => Ok(self.adaptive(space, Genetic::new(*settings))),
+            Method::Asha(Budgets { min, eta, .. }) => {
+                Ok(self.adaptive(space, Asha::new(budgets(*min, 1.0, *eta), *eta)))
+            }
+            Method::Halving(plan) => {
+                Ok(self.adaptive(space, bracketed(plan, Cycle::Halving, None)))
+            }
+            Method::Hyperband(plan) => {
+                Ok(self.adaptive(space, bracketed(plan, Cycle::Hyperband, None)))
+            }
+            Method::Bohb(plan, settings) => {
+                let rungs = budgets(plan.min, 1.0, plan.eta).len();
+                let model = Model::new(*settings, space.dims().len(), rungs);
+                Ok(self.adaptive(space, bracketed(plan, Cycle::Hyperband, Some(model))))
+            }
+        }
+    }
+
+    fn sequence(&self, sequence: Sequence) -> Box<dyn Search> {
+        Box::new(SequenceSearch::new(sequence, self.goals.clone(), self.trials_end()))
+    }
+
+    fn adaptive<P: Proposer + 'static>(&self, space: Arc<Space>, proposer: P) -> Box<dyn Search> {
+        let ledger = Ledger::new(space, self.seed, self.goals.clone());
+        Box::new(Adaptive::new(ledger.until(self.trials_max, self.cost_max), proposer))
     }
 
     /// Without budgets a trial costs one whole run.
     fn trials_end(&self) -> Option<u64> {
-        let by_cost = self.cost_max.map(|cost| {
-            let whole = libm::ceil(cost.clamp(0.0, 9e15));
-            super::scale::whole(whole).unsigned_abs()
-        });
+        let by_cost = self.cost_max.map(|cost| whole(libm::ceil(cost.clamp(0.0, 9e15))));
+        let by_cost = by_cost.map(i64::unsigned_abs);
         match (self.trials_max, by_cost) {
             (Some(trials), Some(cost)) => Some(trials.min(cost)),
             (trials, cost) => trials.or(cost),
         }
     }
+}
+
+fn bracketed(plan: &Budgets, cycle: Cycle, model: Option<Model>) -> Bracketed {
+    let budgets = budgets(plan.min, 1.0, plan.eta);
+    let guard = (plan.guard == Guarding::On).then(|| Guard::new(budgets.len()));
+    let ladder = Ladder { budgets, eta: plan.eta, allocation: plan.allocation, cycle };
+    Bracketed::new(ladder, model, guard)
 }

@@ -7,6 +7,9 @@ use crate::params::Value;
 /// one and rounding never leaves the range (ConfigSpace 0.7).
 const HALF_CELL: f64 = 0.499_99;
 
+/// More cells than this are not told apart.
+const CELLS_MAX: u64 = 1000;
+
 impl Axis {
     /// Returns the number of levels of a list without order.
     pub(super) fn levels(&self) -> Option<usize> {
@@ -73,6 +76,28 @@ impl Axis {
                 if *order == Order::Levels { Some(place) } else { self.cell(place) }
             }
         }
+    }
+
+    /// Returns the edges of the cells of whole numbers and ordered lists, from 0 to 1; none for a
+    /// continuous axis, for levels, and beyond [`CELLS_MAX`] cells, which are as good as continuous.
+    pub(super) fn edges(&self) -> Vec<f64> {
+        let Some(count) = self.count().filter(|count| *count <= CELLS_MAX) else {
+            return Vec::new();
+        };
+        let edge = |place: u64| match self.domain() {
+            Domain::Int { low, high, scale: Scale::Log, .. } => {
+                let ends = (exact(*low) - HALF_CELL, exact(*high) + HALF_CELL);
+                share(exact(*low) + exact_count(place) - 0.5, ends, Scale::Log)
+            }
+            _ => {
+                let last = exact_count(count) - 1.0;
+                share(exact_count(place) - 0.5, (-HALF_CELL, last + HALF_CELL), Scale::Linear)
+            }
+        };
+        if self.levels().is_some() {
+            return Vec::new();
+        }
+        std::iter::once(0.0).chain((1..count).map(edge)).chain([1.0]).collect()
     }
 
     /// The middle of a cell.

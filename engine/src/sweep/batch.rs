@@ -74,24 +74,32 @@ impl<'a> Batch<'a> {
         self
     }
 
-    /// Runs points whose numbers count from `first`; a point that is `None` is skipped.
-    pub(crate) fn run(&self, first: u64, points: &[Option<Params>]) -> Vec<End> {
+    /// Runs points whose numbers count from `first`; a point that is `None` is skipped. `ended` is
+    /// called after each.
+    pub(crate) fn run(
+        &self,
+        first: u64,
+        points: &[Option<Params>],
+        ended: &dyn Fn(&End),
+    ) -> Vec<End> {
         if self.is_stopped() {
             return points.iter().map(|_| End::NotRun).collect();
         }
         let mut together = self.together(points);
-        let outcomes = (first..).zip(points).zip(&mut together);
-        outcomes
-            .map(|((index, params), outcome)| match (params, outcome.take()) {
+        let run = |((index, params), outcome): ((u64, &Option<Params>), &mut Option<Outcome>)| {
+            let end = match (params, outcome.take()) {
                 (None, _) => End::Skipped,
                 (Some(_), Some(outcome)) => End::Done(Trial::new(index, &outcome)),
                 (Some(_), None) if self.is_stopped() => End::NotRun,
                 (Some(params), None) => self.trial(params, index),
-            })
-            .collect()
+            };
+            ended(&end);
+            end
+        };
+        (first..).zip(points).zip(&mut together).map(run).collect()
     }
 
-    fn is_stopped(&self) -> bool {
+    pub(crate) fn is_stopped(&self) -> bool {
         self.cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed))
             || self.refused.load(Ordering::Relaxed)
     }
@@ -148,7 +156,7 @@ impl<'a> Batch<'a> {
 }
 
 /// An error and its causes in one line.
-fn describe(error: &Error) -> String {
+pub(crate) fn describe(error: &Error) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
@@ -159,7 +167,7 @@ fn describe(error: &Error) -> String {
     text
 }
 
-fn message(panic: &(dyn Any + Send)) -> &str {
+pub(crate) fn message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }

@@ -2,12 +2,17 @@
 
 mod batch;
 mod block;
+mod budget;
+mod crew;
 mod driven;
+mod hunt;
 mod report;
 
 pub(crate) use batch::End;
 use batch::{Batch, block_len};
-pub use report::{CacheUse, Failure, SweepReport, Trial};
+pub use crew::{Crew, Ended, Threads};
+pub use hunt::Hunt;
+pub use report::{CacheUse, Failure, Partial, SearchSummary, SweepReport, Trial};
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -106,9 +111,11 @@ impl Sweep<'_> {
             let first = block * block_len;
             let indexes = first..(first + block_len).min(space.len());
             let points = indexes.map(|index| Some(space.point(index)).filter(|p| space.admits(p)));
-            let ends = batch.run(first, &points.collect::<Vec<_>>());
-            ends.iter().for_each(|end| self.report_progress(&tally, space.len(), end));
-            ends
+            batch.run(first, &points.collect::<Vec<_>>(), &|end| {
+                if !matches!(end, End::NotRun) {
+                    self.report_progress(&tally, space.len(), end);
+                }
+            })
         });
         let mut report = SweepReport::new(self, &portal, space, first.as_ref());
         report.collect(ends.into_iter().flatten())?;

@@ -20,4 +20,6 @@ mod rules;
 #[cfg(test)]
 mod scope;
 #[cfg(test)]
+mod studies;
+#[cfg(test)]
 mod validation;

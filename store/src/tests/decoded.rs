@@ -11,8 +11,10 @@ use crate::catalog::Catalog;
 use crate::decoded::{Decoded, DecodedCache, DecodedKey};
 use crate::error::Error;
 use crate::lease::Lease;
+use crate::opened::{Currency, Opened, Pinned};
+use crate::options::OpenOptions;
 use crate::reader::Origin;
-use crate::snapshot::{Currency, Opened, Pinned, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::testing::{self, DAY, Listing, publish};
 
 /// Leases a bundle of these listings twice: read in place, and as if nothing could be.
@@ -20,7 +22,10 @@ fn both(listings: &[Listing], seed: u32) -> (Lease, Lease) {
     let dir = testing::dir();
     let catalog = Catalog::at(dir.path());
     let version = publish(&catalog, "b", listings, seed).version;
-    let open = || Snapshot::open_part("b", &catalog.locate("b", version).unwrap()).unwrap();
+    let open = || {
+        Snapshot::open_part("b", &catalog.locate("b", version).unwrap(), OpenOptions::default())
+            .unwrap()
+    };
     (lease(open()), lease(open().decoding()))
 }
 
@@ -168,14 +173,14 @@ fn a_damaged_series_is_an_error_and_a_panic_with_its_text() {
         publish(&catalog, "b", &[Listing::new("A", [1, 3, 4]), Listing::new("B", 0..9)], 73);
     let located = catalog.locate("b", version.version).unwrap();
     let mut bytes = std::fs::read(&located.path).unwrap();
-    let whole = Snapshot::open_part("b", &located).unwrap();
+    let whole = Snapshot::open_part("b", &located, OpenOptions::default()).unwrap();
     for index in 0..whole.bundle().schema().columns().len() {
         let start = whole.mapped_column(index).unwrap().as_bytes().as_ptr().addr();
         bytes[start - whole.bundle().as_bytes().as_ptr().addr()] ^= 1;
     }
     let path = dir.path().join("damaged.barrow");
     std::fs::write(&path, bytes).unwrap();
-    let damaged = lease(Snapshot::open_file(&path).unwrap().0.decoding());
+    let damaged = lease(Snapshot::open_file(&path, OpenOptions::default()).unwrap().0.decoding());
     let bars = damaged.bars(damaged.asset("A").unwrap());
     let text = |error: Error| {
         assert!(matches!(error, Error::SeriesDigest(_)), "{error:?}");
