@@ -2,6 +2,7 @@
 
 mod blocks;
 mod cli;
+mod concurrency;
 mod contracts;
 mod corruption;
 #[cfg(debug_assertions)]
