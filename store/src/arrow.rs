@@ -9,7 +9,9 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use arrow_array::types::Int64Type;
-use arrow_array::{ArrayRef, PrimitiveArray, RecordBatch, RunArray, StringArray, make_array};
+use arrow_array::{
+    ArrayRef, PrimitiveArray, RecordBatch, RecordBatchOptions, RunArray, StringArray, make_array,
+};
 use arrow_buffer::Buffer;
 use arrow_data::ArrayData;
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -57,6 +59,21 @@ impl Lease {
         self.batch(self.bars(asset).rows())
     }
 
+    /// Returns some columns of the bars of one asset, by their places in the schema, as a record batch, oldest first.
+    /// Zero-copy; the other columns are not touched.
+    ///
+    /// # Errors
+    ///
+    /// As [`Lease::record_batch`].
+    ///
+    /// # Panics
+    ///
+    /// If the asset is of another bundle version or there is no column of a place.
+    #[track_caller]
+    pub fn asset_columns(&self, asset: Asset, columns: &[usize]) -> Result<RecordBatch> {
+        self.batch_of(self.bars(asset).rows(), columns)
+    }
+
     /// Returns the whole bundle as one record batch with a first column `symbol`, run-end encoded (run ends of i64 over
     /// strings): one run for each asset with bars. The symbols are copied, the bars are not.
     ///
@@ -85,15 +102,24 @@ impl Lease {
     }
 
     fn batch(&self, rows: Range<usize>) -> Result<RecordBatch> {
+        let all: Vec<usize> = (0..self.schema().columns().len()).collect();
+        self.batch_of(rows, &all)
+    }
+
+    fn batch_of(&self, rows: Range<usize>, columns: &[usize]) -> Result<RecordBatch> {
         let snapshot = self.snapshot();
-        let columns = self.schema().columns().iter().enumerate();
-        let arrays = columns.map(|(index, column)| {
+        let arrays = columns.iter().map(|&index| {
+            let column = &self.schema().columns()[index];
             let whole = snapshot.column_at(index)?;
             let values = whole.slice(rows.clone()).unwrap_or(whole);
             array(snapshot, data_type(column), values).map_err(|error| self.refused(error))
         });
         let arrays = arrays.collect::<Result<Vec<_>>>()?;
-        RecordBatch::try_new(self.arrow_schema(), arrays).map_err(|error| self.refused(error))
+        let schema = self.arrow_schema().project(columns).map_err(|error| self.refused(error))?;
+        // A batch without columns still has its rows.
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+        RecordBatch::try_new_with_options(Arc::new(schema), arrays, &options)
+            .map_err(|error| self.refused(error))
     }
 
     fn arrow_metadata(&self) -> BTreeMap<String, String> {

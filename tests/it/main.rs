@@ -3,6 +3,7 @@
 mod cli;
 mod contracts;
 mod corruption;
+mod exports;
 mod families;
 mod golden;
 mod guides;
