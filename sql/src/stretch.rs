@@ -49,7 +49,7 @@ impl Chosen {
                 continue;
             }
             let whole = lease.bars(asset).rows();
-            let rows = lease.bars(asset).between(from..=to).rows();
+            let rows = lease.bars(asset).within(from..=to)?.rows();
             let within = rows.start - whole.start..rows.end - whole.start;
             let before = chosen.stretches.len();
             chosen.skip(lease, asset, within, pushed)?;

@@ -3,10 +3,14 @@
 mod cli;
 mod contracts;
 mod corruption;
+#[cfg(debug_assertions)]
+mod crash;
+mod disk;
 mod exports;
 mod families;
 mod golden;
 mod guides;
+mod leases;
 mod lookahead;
 mod open_constant;
 mod parity;

@@ -16,6 +16,7 @@ mod blocks;
 mod build;
 mod check;
 mod columns;
+mod compress;
 mod context;
 mod csv;
 mod direct;
@@ -59,6 +60,7 @@ use summary::Outcome;
 #[cfg(test)]
 mod tests;
 
+pub use compress::CompressionOption;
 pub use error::{IngestError, Problem};
 pub use options::{
     Adjusted, FrequencyOption, IngestOptions, Mode, SourceFormat, StampOption, parse_delimiter,
@@ -109,7 +111,7 @@ impl Ingestion<'_> {
     fn run(&self, sources: &[PathBuf]) -> Result<IngestSummary, IngestError> {
         let begun = Instant::now();
         if let Some(export) = Export::recognise(sources, self.options, self.progress)? {
-            return export.publish(self.catalog, self.name, self.progress);
+            return export.publish(self.catalog, self.name, self.options, self.progress);
         }
         let found = source::find(sources, self.options)?;
         let actions = actions::of_files(self.options)?;

@@ -21,6 +21,7 @@ use barrow_store::{Catalog, Published};
 use hashbrown::HashMap;
 
 use self::rows::{Buffer, Missing, Piece, Wanted, Writing};
+use super::build::stage;
 use super::error::IngestError;
 use super::hashing::hash_file_quietly;
 use super::options::IngestOptions;
@@ -129,6 +130,7 @@ impl Export {
         self,
         catalog: &Catalog,
         name: &str,
+        options: &IngestOptions,
         progress: &dyn Progress,
     ) -> Result<IngestSummary, IngestError> {
         let begun = Instant::now();
@@ -142,7 +144,8 @@ impl Export {
         let rows: u64 = counts.iter().flat_map(|count| &count.symbols).map(|(_, rows)| rows).sum();
         let spec = self.spec(&counts)?;
         let (assets, adjustments) = (spec.assets.len(), spec.adjustments.len());
-        let staging = catalog.stage(name)?;
+        let compression = options.compression.of(self.schema.columns())?;
+        let staging = stage(options, progress, catalog, name)?;
         let places: BTreeMap<String, usize> = spec
             .assets
             .iter()
@@ -156,7 +159,7 @@ impl Export {
             .filter(|(_, asset)| asset.rows == 0)
             .map(|(place, _)| place)
             .collect();
-        let writer = BundleWriter::new(spec, staging.sink())?;
+        let writer = BundleWriter::compressed(spec, staging.sink(), &compression)?;
         self.write(&writer, &places, &empty, rows, progress)?;
         let written = writer.finish()?;
         if progress.interrupted() {
