@@ -8,6 +8,7 @@ mod corruption;
 #[cfg(debug_assertions)]
 mod crash;
 mod disk;
+mod exports;
 mod families;
 mod golden;
 mod guides;
