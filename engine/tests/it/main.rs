@@ -17,3 +17,5 @@ mod reference;
 mod rules;
 #[cfg(test)]
 mod scope;
+#[cfg(test)]
+mod searches;
