@@ -260,6 +260,44 @@ pub enum Error {
         known: Vec<&'static str>,
     },
 
+    /// A study was made of something else.
+    #[error("the study has `{name}` {found}, this run {expected}")]
+    OtherStudy {
+        /// What differs.
+        name: String,
+        /// Its value in the study.
+        found: String,
+        /// Its value now.
+        expected: String,
+    },
+
+    /// A record of a journal is none that a study has.
+    #[error("a record of the journal is none of a study: its tag is {tag:?}")]
+    BadStudy {
+        /// The record's first byte.
+        tag: Option<u8>,
+    },
+
+    /// A trial took longer than it may.
+    #[error("took longer than {} s: stopped at the bar of {}", limit.as_secs_f64(), instant(*time))]
+    TooSlow {
+        /// The most time it may take.
+        limit: std::time::Duration,
+        /// How far it came: time of the bar, ns since the epoch, UTC.
+        time: i64,
+    },
+
+    /// A statistic is not defined for what it was given.
+    #[error("{statistic} needs {needs}, found {found}")]
+    Statistic {
+        /// What was to be computed.
+        statistic: &'static str,
+        /// What it takes.
+        needs: &'static str,
+        /// What was given.
+        found: String,
+    },
+
     /// The threads of a worker pool could not be started.
     #[error("could not start {threads} worker threads")]
     Workers {

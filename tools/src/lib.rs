@@ -10,6 +10,7 @@
 
 #![forbid(unsafe_code)]
 
+mod age;
 mod cli;
 mod commands;
 pub mod filter;

@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 #[cfg(test)]
+mod blocks;
+#[cfg(test)]
 mod bundles;
 #[cfg(test)]
 mod determinism;
@@ -19,3 +21,6 @@ mod rules;
 mod scope;
 #[cfg(test)]
 mod searches;
+mod studies;
+#[cfg(test)]
+mod validation;

@@ -85,7 +85,7 @@ pub(crate) fn run(args: &ExportArgs, invocation: &Invocation) -> anyhow::Result<
     let lease = invocation.catalog().lease(&args.bundle)?;
     let selection = args.selection.select(&lease)?;
     let started = Instant::now();
-    let bar = printer.bar(selection.rows_in_span(), "rows");
+    let bar = printer.bar(selection.rows_in_span()?, "rows");
     let written = match format {
         ExportFormat::CsvDir => write_folder(&selection, args, invocation, &bar),
         ExportFormat::Csv => write_file(&selection, &args.out, Format::Csv, invocation, &bar),
