@@ -21,6 +21,7 @@ mod rules;
 mod scope;
 #[cfg(test)]
 mod searches;
+#[cfg(test)]
 mod studies;
 #[cfg(test)]
 mod validation;
