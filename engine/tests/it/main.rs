@@ -23,3 +23,5 @@ mod scope;
 mod studies;
 #[cfg(test)]
 mod validation;
+#[cfg(test)]
+mod walk_forward;
