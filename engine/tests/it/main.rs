@@ -25,3 +25,5 @@ mod searches;
 mod studies;
 #[cfg(test)]
 mod validation;
+#[cfg(test)]
+mod walk_forward;
