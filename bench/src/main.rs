@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use barrow_bench::report::{HEAD, Row};
 use barrow_bench::storage::Bench;
-use barrow_bench::{command, compressed, engine, sets, storage};
+use barrow_bench::{command, compressed, engine, search, sets, storage};
 use clap::{Parser, Subcommand};
 
 /// Measures Barrow; build and run it with `--release`.
@@ -51,6 +51,8 @@ enum What {
     Engine,
     /// Fills against integer arithmetic.
     Exact,
+    /// What searches find at equal cost, beside the reference implementations.
+    Search,
     /// The demo's time and memory.
     Demo,
     /// Write the CSV folders of S, M and L.
@@ -88,12 +90,13 @@ fn main() -> Result<()> {
 
 fn parts(what: What) -> Vec<What> {
     use What::{
-        All, Compressed, Demo, Engine, Exact, Ingest, Open, Pool, Scan, Slices, Verify, Write,
+        All, Compressed, Demo, Engine, Exact, Ingest, Open, Pool, Scan, Search, Slices, Verify,
+        Write,
     };
+    let all =
+        [Open, Pool, Slices, Scan, Write, Verify, Compressed, Ingest, Engine, Exact, Search, Demo];
     match what {
-        All => {
-            vec![Open, Pool, Slices, Scan, Write, Verify, Compressed, Ingest, Engine, Exact, Demo]
-        }
+        All => all.to_vec(),
         one => vec![one],
     }
 }
@@ -110,6 +113,7 @@ fn measure(what: What, cli: &Cli, bench: &Bench) -> Result<Vec<Row>> {
         What::Ingest => command::ingest(bench, cli.sets.as_deref()),
         What::Engine => engine::runs(bench),
         What::Exact => exact(cli, bench),
+        What::Search => search::rows(),
         What::Demo => command::demo(bench),
         What::Csv => {
             for set in [sets::S, sets::M, sets::L] {

@@ -2,11 +2,13 @@
 
 mod blocks;
 mod cli;
+mod concurrency;
 mod contracts;
 mod corruption;
 #[cfg(debug_assertions)]
 mod crash;
 mod disk;
+mod exports;
 mod families;
 mod golden;
 mod guides;
