@@ -2,6 +2,7 @@
 
 mod blocks;
 mod cli;
+mod compression;
 mod concurrency;
 mod contracts;
 mod corruption;
