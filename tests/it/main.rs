@@ -11,6 +11,7 @@ mod golden;
 mod guides;
 mod leases;
 mod lookahead;
+mod mounts;
 mod open_constant;
 mod parity;
 mod pool;

@@ -21,6 +21,7 @@ mod interrupt;
 mod invocation;
 mod metrics;
 mod numbers;
+mod opening;
 mod output;
 mod printer;
 pub mod report;
