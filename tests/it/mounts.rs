@@ -82,27 +82,30 @@ fn date_of(count: u32) -> String {
 fn processes_that_ask_at_once_get_one_mount_built_once() {
     let place = Place::new(20, 500);
     let expected = place.rows("raw", &[]);
+    let together = |args: &[&str]| -> (usize, Vec<Vec<u8>>) {
+        let children: Vec<Child> = (0..8).map(|_| place.start(args)).collect();
+        let (mut built, mut answers) = (0, Vec::new());
+        for child in children {
+            let said = child.wait_with_output().expect("it ends");
+            assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+            built += String::from_utf8_lossy(&said.stderr).matches("mounting").count();
+            answers.push(said.stdout);
+        }
+        (built, answers)
+    };
+    let (built, _) = together(&["-vv", "mount", "packed"]);
+    assert_eq!(built, 1, "one builds, the others find it");
     let query = ["-vv", "query", "packed", "--mount", "--format", "csv"];
-    let children: Vec<Child> = (0..8).map(|_| place.start(&query)).collect();
-    let mut built = 0;
-    for child in children {
-        let said = child.wait_with_output().expect("it ends");
-        assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
-        assert!(said.stdout == expected, "a mounted bundle reads as the raw one");
-        built += String::from_utf8_lossy(&said.stderr).matches("mounting").count();
-    }
-    // Each may come after the one before has gone, and taken the mount along; nobody builds what is there.
-    assert!((1..=8).contains(&built), "{built} builds");
-    assert_eq!(place.left(), [PathBuf::new(); 0], "it went with the last one");
+    let (built, answers) = together(&query);
+    assert_eq!(built, 0, "it is there");
+    assert!(answers.iter().all(|rows| *rows == expected), "a mount reads as the raw bundle");
 
-    let kept = place.run(&["mount", "packed"]);
-    assert!(kept.status.success(), "{}", String::from_utf8_lossy(&kept.stderr));
-    let children: Vec<Child> = (0..8).map(|_| place.start(&query)).collect();
-    for child in children {
-        let said = child.wait_with_output().expect("it ends");
-        assert!(said.stdout == expected);
-        assert!(!String::from_utf8_lossy(&said.stderr).contains("mounting"), "it is there");
-    }
+    assert!(place.run(&["unmount", "packed"]).status.success());
+    // Each may come after the ones before have gone, and taken the mount along.
+    let (built, answers) = together(&query);
+    assert!((1..=8).contains(&built), "{built} builds");
+    assert!(answers.iter().all(|rows| *rows == expected));
+    assert_eq!(place.left(), [PathBuf::new(); 0], "it went with the last one");
 }
 
 #[test]
