@@ -13,4 +13,5 @@ mod options;
 mod panel;
 mod pool;
 mod prune;
+mod revision;
 mod verify;
