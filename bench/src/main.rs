@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use barrow_bench::report::{HEAD, Row};
 use barrow_bench::storage::Bench;
-use barrow_bench::{command, compressed, engine, search, sets, storage};
+use barrow_bench::{command, compressed, engine, reading, search, sets, storage};
 use clap::{Parser, Subcommand};
 
 /// Measures Barrow; build and run it with `--release`.
@@ -39,6 +39,10 @@ enum What {
     Slices,
     /// Scan two columns.
     Scan,
+    /// One asset of a compressed bundle, at first touch and cached; a whole column.
+    Decode,
+    /// Memory of eight processes that scan M, raw and mounted.
+    Memory,
     /// Write M from arrays.
     Write,
     /// Verify every byte of M.
@@ -71,6 +75,10 @@ fn main() -> Result<()> {
         println!("{}", storage::open_once(&path)?);
         return Ok(());
     }
+    if std::env::args_os().nth(1).is_some_and(|first| first == "scan-once") {
+        let text = |place| std::env::args().nth(place).context("an argument");
+        return reading::scan_once(&PathBuf::from(text(2)?), &text(3)?, &text(4)?);
+    }
     let cli = Cli::parse();
     let bench = Bench { work: cli.work.clone(), runs: cli.runs };
     std::fs::create_dir_all(&bench.work)?;
@@ -90,13 +98,14 @@ fn main() -> Result<()> {
 
 fn parts(what: What) -> Vec<What> {
     use What::{
-        All, Compressed, Demo, Engine, Exact, Ingest, Open, Pool, Scan, Search, Slices, Verify,
-        Write,
+        All, Compressed, Decode, Demo, Engine, Exact, Ingest, Memory, Open, Pool, Scan, Search,
+        Slices, Verify, Write,
     };
-    let all =
-        [Open, Pool, Slices, Scan, Write, Verify, Compressed, Ingest, Engine, Exact, Search, Demo];
     match what {
-        All => all.to_vec(),
+        All => vec![
+            Open, Pool, Slices, Scan, Decode, Memory, Write, Verify, Compressed, Ingest, Engine,
+            Exact, Search, Demo,
+        ],
         one => vec![one],
     }
 }
@@ -107,6 +116,12 @@ fn measure(what: What, cli: &Cli, bench: &Bench) -> Result<Vec<Row>> {
         What::Pool => storage::pool(bench),
         What::Slices => storage::slices(bench),
         What::Scan => storage::scan(bench),
+        What::Decode => {
+            let mut rows = reading::touch(bench)?;
+            rows.extend(reading::column(bench)?);
+            Ok(rows)
+        }
+        What::Memory => reading::memory(bench),
         What::Write => storage::write(bench),
         What::Verify => storage::verify(bench),
         What::Compressed => compressed::compressed(bench),

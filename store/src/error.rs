@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use barrow_format::{Digest, PhysicalType, Version};
 
+use crate::mounts::MountError;
+
 use crate::instant::Instant;
 use crate::revision_problem::RevisionProblem;
 
@@ -156,6 +158,10 @@ pub enum Error {
         /// The first of them, with section, column and asset.
         first: Arc<barrow_format::Defect>,
     },
+
+    /// The version could not be mounted.
+    #[error(transparent)]
+    Mount(Box<MountError>),
 
     /// The version cannot be served by slices of a map alone, which the open options demand.
     #[error("`{}` cannot be served without a copy: {what}", path.display())]

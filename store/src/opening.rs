@@ -105,11 +105,11 @@ fn open_version(
             return Err(Error::UnknownVersion { bundle, prefix });
         }
     };
-    Ok(Arc::new(Snapshot::open_part(name, &located, options)?.locked(lock)))
+    Ok(Arc::new(Snapshot::open_part(name, &located, options)?.mounted()?.locked(lock)))
 }
 
 fn open_file(path: &Path, options: OpenOptions) -> Result<Opened> {
     let (snapshot, stamp) = Snapshot::open_file(path, options)?;
     let currency = Currency::File { path: path.to_owned(), stamp };
-    Ok(Opened::new(Arc::new(snapshot), currency))
+    Ok(Opened::new(Arc::new(snapshot.mounted()?), currency))
 }

@@ -14,6 +14,7 @@ mod golden;
 mod guides;
 mod leases;
 mod lookahead;
+mod mounts;
 mod open_constant;
 mod parity;
 mod pool;

@@ -9,7 +9,7 @@ use std::io;
 
 use barrow_engine::Error as EngineError;
 use barrow_format::Error as FormatError;
-use barrow_store::Error as StoreError;
+use barrow_store::{Error as StoreError, MountError};
 use clap::error::ErrorKind;
 
 use crate::filter::{FilterError, Problem};
@@ -180,6 +180,22 @@ fn store_hint(error: &StoreError, invocation: &Invocation) -> Option<String> {
         }
         StoreError::AmbiguousVersion { bundle, .. } => {
             format!("give more digits; `barrow history {bundle}` lists the versions")
+        }
+        StoreError::Damaged { .. } | StoreError::SeriesDigest(_) => {
+            "take the file from a copy, or ingest its sources again; `barrow verify` lists all damage"
+                .to_owned()
+        }
+        StoreError::NotMapped { .. } => {
+            "`--mount` maps a decoded copy; or do without `zero_copy`".to_owned()
+        }
+        StoreError::Mount(problem) => match **problem {
+            MountError::Room { .. } => {
+                "`barrow unmount NAME` makes room; BARROW_MOUNT_BYTES allows more".to_owned()
+            }
+            _ => "BARROW_MOUNTS names another folder".to_owned(),
+        },
+        StoreError::Io { verb: "lock in memory", .. } => {
+            "`ulimit -l` is how much memory may be locked; do without `--paging lock`".to_owned()
         }
         StoreError::Locked { .. } => {
             "`--wait` waits until the other writer is done; readers need not wait".to_owned()

@@ -22,6 +22,7 @@ mod invocation;
 mod manifest;
 mod metrics;
 mod numbers;
+mod opening;
 mod output;
 mod printer;
 pub mod report;

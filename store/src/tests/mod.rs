@@ -8,6 +8,7 @@ mod crash;
 #[cfg(debug_assertions)]
 mod decoded;
 mod faults;
+mod mounts;
 mod options;
 mod panel;
 mod pool;

@@ -83,7 +83,7 @@ struct Tally {
 pub(crate) fn run(args: &ExportArgs, invocation: &Invocation) -> anyhow::Result<ExitStatus> {
     let printer = invocation.printer;
     let format = chosen(args)?;
-    let lease = invocation.catalog().lease(&args.bundle)?;
+    let lease = invocation.lease(&args.bundle)?;
     let selection = args.selection.select(&lease)?;
     let started = Instant::now();
     let bar = printer.bar(selection.rows_in_span()?, "rows");

@@ -11,6 +11,7 @@ pub(crate) mod history;
 pub(crate) mod ingest;
 pub(crate) mod inspect;
 pub(crate) mod list;
+pub(crate) mod mount;
 pub(crate) mod pin;
 pub(crate) mod prune;
 pub(crate) mod query;

@@ -70,7 +70,7 @@ pub(crate) fn run(args: &SweepArgs, invocation: &Invocation) -> anyhow::Result<E
     let backtest = args.setting.backtest()?;
     let objective: Objective = args.objective.parse()?;
     let space = Space::parse(args.params.iter().map(String::as_str))?;
-    let lease = invocation.catalog().lease(&args.bundle)?;
+    let lease = invocation.lease(&args.bundle)?;
     let cache = SeriesCache::default();
     let bar = printer.bar(space.len(), "trials");
     let search = Search {
