@@ -17,3 +17,4 @@ pub mod report;
 pub mod sets;
 pub mod stopwatch;
 pub mod storage;
+pub mod versions;

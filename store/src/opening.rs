@@ -93,7 +93,7 @@ fn open_version(
     options: OpenOptions,
     known: &impl Fn(&Path) -> Option<Arc<Snapshot>>,
 ) -> Result<Arc<Snapshot>> {
-    let located = catalog.locate(name, version)?;
+    let mut located = catalog.locate(name, version)?;
     if let Some(snapshot) = known(&located.path) {
         return Ok(snapshot);
     }
@@ -105,7 +105,18 @@ fn open_version(
             return Err(Error::UnknownVersion { bundle, prefix });
         }
     };
-    Ok(Arc::new(Snapshot::open_part(name, &located, options)?.locked(lock)))
+    loop {
+        let error = match Snapshot::open_part(name, &located, options) {
+            Ok(snapshot) => return Ok(Arc::new(snapshot.locked(lock))),
+            Err(error) => error,
+        };
+        // The version may have been written anew as one file after its record was read.
+        let now = catalog.locate(name, version)?;
+        if now.path == located.path {
+            return Err(error);
+        }
+        located = now;
+    }
 }
 
 fn open_file(path: &Path, options: OpenOptions) -> Result<Opened> {
