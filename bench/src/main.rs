@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use barrow_bench::report::{HEAD, Row};
 use barrow_bench::storage::Bench;
-use barrow_bench::{command, engine, sets, storage, versions};
+use barrow_bench::{command, engine, search, sets, storage, versions};
 use clap::{Parser, Subcommand};
 
 /// Measures Barrow; build and run it with `--release`.
@@ -51,6 +51,8 @@ enum What {
     Exact,
     /// History and pruning of a thousand versions.
     Versions,
+    /// What searches find at equal cost, beside the reference implementations.
+    Search,
     /// The demo's time and memory.
     Demo,
     /// Write the CSV folders of S, M and L.
@@ -88,10 +90,12 @@ fn main() -> Result<()> {
 
 fn parts(what: What) -> Vec<What> {
     use What::{
-        All, Demo, Engine, Exact, Ingest, Open, Pool, Scan, Slices, Verify, Versions, Write,
+        All, Demo, Engine, Exact, Ingest, Open, Pool, Scan, Search, Slices, Verify, Versions, Write,
     };
     match what {
-        All => vec![Open, Pool, Slices, Scan, Write, Verify, Versions, Ingest, Engine, Exact, Demo],
+        All => vec![
+            Open, Pool, Slices, Scan, Write, Verify, Versions, Ingest, Engine, Exact, Search, Demo,
+        ],
         one => vec![one],
     }
 }
@@ -108,6 +112,7 @@ fn measure(what: What, cli: &Cli, bench: &Bench) -> Result<Vec<Row>> {
         What::Engine => engine::runs(bench),
         What::Exact => exact(cli, bench),
         What::Versions => versions::all(bench),
+        What::Search => search::rows(),
         What::Demo => command::demo(bench),
         What::Csv => {
             for set in [sets::S, sets::M, sets::L] {

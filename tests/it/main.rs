@@ -1,5 +1,6 @@
 //! Barrow's promises, one module each.
 
+mod blocks;
 mod cli;
 mod concurrency;
 mod contracts;
@@ -7,6 +8,7 @@ mod corruption;
 #[cfg(debug_assertions)]
 mod crash;
 mod disk;
+mod exports;
 mod families;
 mod golden;
 mod guides;
