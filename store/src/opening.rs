@@ -30,7 +30,14 @@ pub(crate) fn open(
     match Spec::parse(&text.to_string_lossy())? {
         Spec::File(path) => open_file(path, options),
         Spec::Newest(name) => open_newest(&catalog, name, options, known),
-        Spec::Pinned { name, prefix } => open_pinned(&catalog, name, prefix, options, known),
+        Spec::Pinned { name, prefix } => {
+            let fixed = prefix.len() == 64;
+            open_older(&catalog, name, fixed, options, known, || catalog.version(name, prefix))
+        }
+        Spec::AsOf { name, moment } => {
+            let find = || catalog.version_at(name, moment);
+            open_older(&catalog, name, false, options, known, find)
+        }
     }
 }
 
@@ -57,23 +64,24 @@ pub(crate) fn open_newest(
     }
 }
 
-/// Opens the one version that starts with some digits. All digits mean the same for ever, fewer only until the next
-/// publication.
-fn open_pinned(
+/// Opens the version that `find` finds. All digits of a version mean the same for ever, which is told by `fixed`; fewer, or
+/// a moment, only until the next publication.
+fn open_older(
     catalog: &Catalog,
     name: &str,
-    prefix: &str,
+    fixed: bool,
     options: OpenOptions,
     known: impl Fn(&Path) -> Option<Arc<Snapshot>>,
+    find: impl Fn() -> Result<Version>,
 ) -> Result<Opened> {
     // The generation is read before the versions are listed: one published in between must not go unnoticed. A damaged
     // page does not keep anyone from opening a version.
     let head = HeadMap::open(&catalog.dir(name).head()).ok().flatten();
     let generation = head.as_ref().map_or(0, HeadMap::generation);
-    let version = catalog.version(name, prefix)?;
+    let version = find()?;
     let snapshot = open_version(catalog, name, version, options, &known)?;
     let currency = match head {
-        Some(head) if prefix.len() < 64 => Currency::Generation { head, generation },
+        Some(head) if !fixed => Currency::Generation { head, generation },
         _ => Currency::Fixed,
     };
     Ok(Opened::new(snapshot, currency))
@@ -99,7 +107,16 @@ fn open_version(
             return Err(Error::UnknownVersion { bundle, prefix });
         }
     };
-    Ok(Arc::new(Snapshot::open_part(name, &located, options)?.locked(lock)))
+    match Snapshot::open_part(name, &located, options) {
+        Ok(snapshot) => Ok(Arc::new(snapshot.locked(lock))),
+        // It was compacted meanwhile, and lies in another file now.
+        Err(error) => match catalog.locate(name, version) {
+            Ok(now) if now.path != located.path => {
+                Ok(Arc::new(Snapshot::open_part(name, &now, options)?.locked(lock)))
+            }
+            _ => Err(error),
+        },
+    }
 }
 
 fn open_file(path: &Path, options: OpenOptions) -> Result<Opened> {
