@@ -21,3 +21,4 @@ pub mod search;
 pub mod sets;
 pub mod stopwatch;
 pub mod storage;
+pub mod versions;

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use barrow_bench::report::{HEAD, Row};
 use barrow_bench::storage::Bench;
-use barrow_bench::{command, compressed, engine, reading, search, sets, storage};
+use barrow_bench::{
+    command, compressed, engine, reading, search, sets, storage, versions,
+};
 use clap::{Parser, Subcommand};
 
 /// Measures Barrow; build and run it with `--release`.
@@ -55,6 +57,8 @@ enum What {
     Engine,
     /// Fills against integer arithmetic.
     Exact,
+    /// History and pruning of a thousand versions.
+    Versions,
     /// What searches find at equal cost, beside the reference implementations.
     Search,
     /// The demo's time and memory.
@@ -99,12 +103,12 @@ fn main() -> Result<()> {
 fn parts(what: What) -> Vec<What> {
     use What::{
         All, Compressed, Decode, Demo, Engine, Exact, Ingest, Memory, Open, Pool, Scan, Search,
-        Slices, Verify, Write,
+        Slices, Verify, Versions, Write,
     };
     match what {
         All => vec![
-            Open, Pool, Slices, Scan, Decode, Memory, Write, Verify, Compressed, Ingest, Engine,
-            Exact, Search, Demo,
+            Open, Pool, Slices, Scan, Decode, Memory, Write, Verify, Compressed, Versions, Ingest,
+            Engine, Exact, Search, Demo,
         ],
         one => vec![one],
     }
@@ -128,6 +132,7 @@ fn measure(what: What, cli: &Cli, bench: &Bench) -> Result<Vec<Row>> {
         What::Ingest => command::ingest(bench, cli.sets.as_deref()),
         What::Engine => engine::runs(bench),
         What::Exact => exact(cli, bench),
+        What::Versions => versions::all(bench),
         What::Search => search::rows(),
         What::Demo => command::demo(bench),
         What::Csv => {

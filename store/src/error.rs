@@ -228,6 +228,16 @@ pub enum Error {
         first: Instant,
     },
 
+    /// The version that was the newest at the moment asked for has been pruned, or may have been: the versions that are
+    /// left of about that time do not follow on each other.
+    #[error("the version that bundle `{bundle}` had at {moment} was pruned")]
+    Pruned {
+        /// The bundle's name.
+        bundle: String,
+        /// The moment.
+        moment: Instant,
+    },
+
     /// A part could not be written.
     #[error("cannot write a part of bundle `{bundle}`")]
     Write {

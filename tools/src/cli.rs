@@ -9,8 +9,8 @@ use barrow_store::BundlePool;
 use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    backtest, completions, demo, export, history, ingest, inspect, list, mount, pin, prune, query,
-    sweep, verify,
+    backtest, compact, completions, demo, diff, export, history, ingest, inspect, list, mount, pin,
+    prune, query, restore, sweep, verify,
 };
 use crate::hint;
 use crate::invocation::{Invocation, default_root};
@@ -26,7 +26,7 @@ use crate::status::ExitStatus;
 #[command(name = "barrow", version, propagate_version = false, max_term_width = 100)]
 #[command(
     after_help = "Exit status: 0 done; 1 the answer is no (verification failed, no such bundle or \
-symbol); 2 usage or failure.\nA bundle is written NAME, NAME@VERSION (a unique prefix of its hash), or as the path of a .barrow file."
+symbol); 2 usage or failure.\nA bundle is written NAME, NAME@VERSION (a unique prefix of its hash), NAME@2026-11-25 (as of a date, or a time as in 2026-11-25T12:00, UTC), or as the path of a .barrow file."
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -61,6 +61,9 @@ enum Command {
     Ls(list::ListArgs),
     Inspect(inspect::InspectArgs),
     History(history::HistoryArgs),
+    Diff(diff::DiffArgs),
+    Restore(restore::RestoreArgs),
+    Compact(compact::CompactArgs),
     Prune(prune::PruneArgs),
     Pin(pin::PinArgs),
     Unpin(pin::UnpinArgs),
@@ -120,6 +123,9 @@ fn dispatch(command: &Command, invocation: &Invocation) -> anyhow::Result<ExitSt
         Command::Ls(args) => list::run(args, invocation),
         Command::Inspect(args) => inspect::run(args, invocation),
         Command::History(args) => history::run(args, invocation),
+        Command::Diff(args) => diff::run(args, invocation),
+        Command::Restore(args) => restore::run(args, invocation),
+        Command::Compact(args) => compact::run(args, invocation),
         Command::Prune(args) => prune::run(args, invocation),
         Command::Pin(args) => pin::run(args, invocation),
         Command::Unpin(args) => pin::run_unpin(args, invocation),

@@ -9,7 +9,7 @@ use std::io;
 
 use barrow_engine::Error as EngineError;
 use barrow_format::Error as FormatError;
-use barrow_store::{Error as StoreError, MountError};
+use barrow_store::{Error as StoreError, MountError, RevisionProblem};
 use clap::error::ErrorKind;
 
 use crate::filter::{FilterError, Problem};
@@ -178,6 +178,10 @@ fn store_hint(error: &StoreError, invocation: &Invocation) -> Option<String> {
             };
             format!("`barrow history {bundle}` lists the versions")
         }
+        StoreError::NothingYet { bundle, .. } | StoreError::Pruned { bundle, .. } => {
+            format!("`barrow history {bundle}` lists when versions were published, in UTC")
+        }
+        StoreError::Revision { bundle, problem } => return revision_hint(bundle, problem),
         StoreError::AmbiguousVersion { bundle, .. } => {
             format!("give more digits; `barrow history {bundle}` lists the versions")
         }
@@ -246,6 +250,26 @@ fn io_hint(error: &io::Error) -> Option<String> {
         },
     };
     Some(advice.to_owned())
+}
+
+fn revision_hint(bundle: &str, problem: &RevisionProblem) -> Option<String> {
+    Some(match problem {
+        RevisionProblem::BarDiffers { .. } | RevisionProblem::BarBetween { .. } => {
+            "`--correct` in the place of `--append` replaces bars by asset and time".to_owned()
+        }
+        RevisionProblem::AdjustmentDiffers { .. } => {
+            "`--correct` in the place of `--append` replaces splits and dividends".to_owned()
+        }
+        RevisionProblem::Meaning { what, .. } => format!(
+            "`barrow inspect {bundle}` shows the {what}; the flag that names another must go, or \
+             the sources belong into a bundle of their own"
+        ),
+        RevisionProblem::ColumnType { .. } | RevisionProblem::NoMissing { .. } => format!(
+            "`barrow inspect {bundle}` lists the columns; leave one of the source out with `--drop \
+             COLUMN`, or name it with `--map`"
+        ),
+        _ => return None,
+    })
 }
 
 fn engine_hint(error: &EngineError) -> Option<String> {

@@ -4,8 +4,10 @@
 //! [`crate::hint`] words them for the terminal.
 
 pub(crate) mod backtest;
+pub(crate) mod compact;
 pub(crate) mod completions;
 pub(crate) mod demo;
+pub(crate) mod diff;
 pub(crate) mod export;
 pub(crate) mod history;
 pub(crate) mod ingest;
@@ -15,5 +17,6 @@ pub(crate) mod mount;
 pub(crate) mod pin;
 pub(crate) mod prune;
 pub(crate) mod query;
+pub(crate) mod restore;
 pub(crate) mod sweep;
 pub(crate) mod verify;

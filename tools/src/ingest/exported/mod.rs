@@ -28,7 +28,7 @@ use super::options::IngestOptions;
 use super::progress::{Phase, Progress};
 use super::settle::Fault;
 use super::source::{self, Found, Kind, Source, io_error};
-use super::summary::IngestSummary;
+use super::summary::{ChangeSummary, IngestSummary};
 use crate::manifest::{self, Manifest};
 
 /// An export, recognised.
@@ -184,6 +184,7 @@ impl Export {
             version: published.version.to_string(),
             parent: published.parent.map(|parent| parent.to_string()),
             unchanged: published.unchanged,
+            change: ChangeSummary::of(published.change),
             assets: assets as u64,
             rows,
             rejected: 0,
