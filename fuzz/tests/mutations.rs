@@ -87,3 +87,8 @@ fn roundtrip() {
 fn ingest_csv() {
     run("ingest_csv", 1_500, barrow_fuzz::ingest_csv);
 }
+
+#[test]
+fn decode_block() {
+    run("decode_block", 20_000, barrow_fuzz::decode_block);
+}

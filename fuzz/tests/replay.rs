@@ -37,3 +37,8 @@ fn roundtrip() {
 fn ingest_csv() {
     replay("ingest_csv", barrow_fuzz::ingest_csv);
 }
+
+#[test]
+fn decode_block() {
+    replay("decode_block", barrow_fuzz::decode_block);
+}

@@ -68,7 +68,8 @@ impl Catalog {
         let then = timeline.iter().find(|publication| publication.published_ns <= moment.0);
         then.map(|publication| publication.version.version).ok_or_else(|| {
             let first = timeline.last().map_or(0, |publication| publication.published_ns);
-            Error::NothingYet { bundle: name.to_owned(), moment, first: Instant(first) }
+            let (moment, first) = (moment.second(), Instant(first).second());
+            Error::NothingYet { bundle: name.to_owned(), moment, first }
         })
     }
 

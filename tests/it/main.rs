@@ -1,11 +1,14 @@
 //! Barrow's promises, one module each.
 
+mod blocks;
 mod cli;
+mod concurrency;
 mod contracts;
 mod corruption;
 #[cfg(debug_assertions)]
 mod crash;
 mod disk;
+mod exports;
 mod families;
 mod golden;
 mod guides;
@@ -15,6 +18,7 @@ mod open_constant;
 mod parity;
 mod pool;
 mod roundtrip;
+mod segments;
 mod spec;
 mod tidy;
 mod version;

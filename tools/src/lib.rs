@@ -19,6 +19,7 @@ pub mod ingest;
 mod instant;
 mod interrupt;
 mod invocation;
+mod manifest;
 mod metrics;
 mod numbers;
 mod output;

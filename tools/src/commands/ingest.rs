@@ -22,7 +22,8 @@ use crate::status::ExitStatus;
 /// Read vendor files into a bundle and publish one new version, or nothing
 ///
 /// Layouts are recognised from the content: CSV with an asset a file, with a symbol column or with one
-/// column an asset, Yahoo's and LEAN's files, Parquet, and gzip and zip of text. Every row is checked.
+/// column an asset, Yahoo's and LEAN's files, Parquet, Arrow, and gzip and zip of text. Every row is
+/// checked.
 /// Prices are stored as given, never adjusted.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -62,7 +63,7 @@ struct PurposeArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "What the sources are [default: recognised from their content]")]
 struct LayoutArgs {
-    /// Layout: csv, long, wide, lean or parquet
+    /// Layout: csv, long, wide, lean, parquet or arrow
     #[arg(long, value_name = "LAYOUT")]
     format: Option<SourceFormat>,
     /// Column that tells the asset

@@ -5,12 +5,13 @@
 //! to overrule it.
 //!
 //! The way of a row: `source` finds files, `recognise` makes a `layout`, a `job` reads a piece of
-//! a file with `csv` or `parquet` into a `columns::Chunk`, `settle` checks it, `memory` (or
+//! a file with `csv` or `typed` (`parquet`, `arrow`) into a `columns::Chunk`, `settle` checks it, `memory` (or
 //! `external`, when memory does not suffice) arranges rows by asset and time, `build` publishes.
 
 mod actions;
 mod archive;
 mod arrange;
+mod arrow;
 mod blocks;
 mod build;
 mod check;
@@ -20,6 +21,7 @@ mod context;
 mod csv;
 mod direct;
 mod error;
+mod exported;
 mod external;
 mod frequency;
 mod hashing;
@@ -40,6 +42,7 @@ mod settle;
 mod source;
 mod summary;
 mod time;
+mod typed;
 mod wide;
 
 use std::path::PathBuf;
@@ -48,6 +51,7 @@ use std::time::Instant;
 use barrow_store::{Catalog, Lease};
 
 use context::Context;
+use exported::Export;
 use external::Sorted;
 use memory::Table;
 use read::{Ended, Places};
@@ -126,6 +130,9 @@ struct Ingestion<'a> {
 impl Ingestion<'_> {
     fn run(&self, sources: &[PathBuf]) -> Result<IngestSummary, IngestError> {
         let begun = Instant::now();
+        if let Some(export) = Export::recognise(sources, self.options, self.progress)? {
+            return export.publish(self.catalog, self.name, self.options, self.progress);
+        }
         let found = source::find(sources, self.options)?;
         let actions = actions::of_files(self.options)?;
         let mut context = Context::new(found.sources, self.options, self.progress)?;

@@ -132,6 +132,29 @@ impl IngestOptions {
         self.mode == Mode::Lenient
     }
 
+    /// Whether something is said of how sources or their rows are to be taken.
+    pub(crate) fn tells_layout(&self) -> bool {
+        let plain = Self::default();
+        let texts = [&self.symbol_column, &self.time_column, &self.timezone, &self.symbol];
+        texts.into_iter().any(Option::is_some)
+            || self.symbol_from_file.is_some()
+            || self.format.is_some()
+            || self.time_format.is_some()
+            || self.columns.is_some()
+            || self.price_scale.is_some()
+            || self.frequency.is_some()
+            || self.timestamps.is_some()
+            || self.delimiter.is_some()
+            || self.splits.is_some()
+            || self.dividends.is_some()
+            || !self.map.is_empty()
+            || !self.drop.is_empty()
+            || self.wide_column != plain.wide_column
+            || self.adjusted != plain.adjusted
+            || self.nonpositive_prices
+            || self.sorts()
+    }
+
     /// Whether rows may come in any order.
     pub fn sorts(&self) -> bool {
         self.sort || self.is_lenient()
@@ -171,6 +194,8 @@ pub enum SourceFormat {
     Lean,
     /// Parquet.
     Parquet,
+    /// Arrow IPC.
+    Arrow,
 }
 
 /// Names an option's values for messages.
@@ -188,7 +213,8 @@ impl FromStr for SourceFormat {
             "wide" => Ok(Self::Wide),
             "lean" => Ok(Self::Lean),
             "parquet" => Ok(Self::Parquet),
-            _ => Err(unknown(text, &["csv", "long", "wide", "lean", "parquet"])),
+            "arrow" => Ok(Self::Arrow),
+            _ => Err(unknown(text, &["csv", "long", "wide", "lean", "parquet", "arrow"])),
         }
     }
 }
