@@ -19,6 +19,7 @@ mod open_constant;
 mod parity;
 mod pool;
 mod roundtrip;
+mod segments;
 mod spec;
 mod tidy;
 mod version;
