@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use barrow_format::{
-    AlignedBytes, AssetSpec, Bundle, BundleSpec, BundleWriter, Column, Frequency, LogicalType,
-    MemorySink, PhysicalType, Provenance, Schema, Stamp, Values,
+    AlignedBytes, AssetSpec, Bundle, BundleSpec, BundleWriter, Column, Compression, Frequency,
+    LogicalType, MemorySink, PhysicalType, Provenance, Schema, Stamp, Values, Version,
 };
 
 /// Two assets, two value columns, a provenance.
@@ -19,6 +19,13 @@ pub(crate) fn small_bundle() -> AlignedBytes {
     write(&by_asset(rows))
 }
 
+/// The same rows in compressed blocks, among others that take several of them.
+pub(crate) fn compressed_bundle() -> AlignedBytes {
+    let long = (0..5_000i64).map(|row| (2, row * 60, f64::from(u8::MAX) / 4.0, 7));
+    let short = [(0, 10, 1.5, 7), (0, 20, f64::NAN, 8), (1, 20, -0.0, 1), (1, 30, 9.25, u32::MAX)];
+    write_as(&by_asset(short.into_iter().chain(long)), Compression::Auto).0
+}
+
 type Rows = BTreeMap<String, BTreeMap<i64, (f64, u32)>>;
 
 fn by_asset(rows: impl IntoIterator<Item = (u8, i64, f64, u32)>) -> Rows {
@@ -30,6 +37,10 @@ fn by_asset(rows: impl IntoIterator<Item = (u8, i64, f64, u32)>) -> Rows {
 }
 
 fn write(assets: &Rows) -> AlignedBytes {
+    write_as(assets, Compression::None).0
+}
+
+fn write_as(assets: &Rows, compression: Compression) -> (AlignedBytes, Version) {
     let schema = Schema::new(
         vec![
             Column::new("time", PhysicalType::I64, LogicalType::Timestamp),
@@ -49,7 +60,7 @@ fn write(assets: &Rows) -> AlignedBytes {
         provenance: Provenance { tool: "fuzz".to_owned(), sources: Vec::new() },
     };
     let sink = MemorySink::new();
-    let writer = BundleWriter::new(spec, &sink).expect("a possible spec");
+    let writer = BundleWriter::compressed(spec, &sink, &[compression; 3]).expect("a possible spec");
     for (place, rows) in assets.values().enumerate() {
         let times: Vec<i64> = rows.keys().copied().collect();
         let closes: Vec<f64> = rows.values().map(|row| row.0).collect();
@@ -59,11 +70,12 @@ fn write(assets: &Rows) -> AlignedBytes {
         writer.put(place, 1, Values::F64(&closes)).expect("written");
         writer.put(place, 0, Values::I64(&times)).expect("written");
     }
-    writer.finish().expect("all series were given");
-    AlignedBytes::copy_of(&sink.into_bytes())
+    let written = writer.finish().expect("all series were given");
+    (AlignedBytes::copy_of(&sink.into_bytes()), written.version)
 }
 
-/// Rows of 16 bytes (asset u8, unused, time i16, count u32, price f64): what is written is what is read.
+/// Rows of 16 bytes (asset u8, unused, time i16, count u32, price f64): what is written is what is read,
+/// raw and compressed, and both have one version.
 pub fn roundtrip(input: &[u8]) {
     let rows = input.chunks_exact(16).map(|row| {
         let time = i64::from(i16::from_le_bytes([row[2], row[3]]));
@@ -73,8 +85,14 @@ pub fn roundtrip(input: &[u8]) {
         (row[0], time, f64::from_le_bytes(price), count)
     });
     let assets = by_asset(rows);
-    let bundle = Bundle::open(write(&assets)).expect("what was written opens");
+    let (bytes, version) = write_as(&assets, Compression::None);
+    let bundle = Bundle::open(bytes).expect("what was written opens");
     let found = bundle.verify();
+    assert!(found.ok(), "{:?}", found.bad);
+    let (bytes, same) = write_as(&assets, Compression::Auto);
+    assert_eq!(version, same, "the version knows no encoding");
+    let compressed = Bundle::open(bytes).expect("what was written opens");
+    let found = compressed.verify();
     assert!(found.ok(), "{:?}", found.bad);
     assert_eq!(bundle.asset_count() as usize, assets.len());
     for (symbol, rows) in &assets {
@@ -86,5 +104,12 @@ pub fn roundtrip(input: &[u8]) {
         let bits = |value: &f64| value.to_bits();
         assert!(closes.iter().map(bits).eq(rows.values().map(|row| bits(&row.0))));
         assert!(counts.iter().eq(rows.values().map(|row| &row.1)));
+        let same = compressed.asset(symbol).expect("a look-up").expect("it was written");
+        for (index, values) in
+            [Values::I64(times), Values::F64(closes), Values::U32(counts)].into_iter().enumerate()
+        {
+            let decoded = compressed.read_series(index, same).expect("a series");
+            assert_eq!(decoded.values().as_bytes(), values.as_bytes());
+        }
     }
 }

@@ -10,6 +10,7 @@ mod exports;
 mod families;
 mod golden;
 mod guides;
+mod hostile;
 mod leases;
 mod lookahead;
 mod open_constant;

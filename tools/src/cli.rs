@@ -7,6 +7,8 @@ use std::process::ExitCode;
 
 use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 
+#[cfg(feature = "sql")]
+use crate::commands::sql;
 use crate::commands::{
     backtest, completions, demo, export, history, ingest, inspect, list, pin, prune, query, sweep,
     verify,
@@ -62,6 +64,8 @@ enum Command {
     Unpin(pin::UnpinArgs),
     Verify(verify::VerifyArgs),
     Query(query::QueryArgs),
+    #[cfg(feature = "sql")]
+    Sql(sql::SqlArgs),
     Export(export::ExportArgs),
     Backtest(backtest::BacktestArgs),
     Sweep(sweep::SweepArgs),
@@ -114,6 +118,8 @@ fn dispatch(command: &Command, invocation: &Invocation) -> anyhow::Result<ExitSt
         Command::Unpin(args) => pin::run_unpin(args, invocation),
         Command::Verify(args) => verify::run(args, invocation),
         Command::Query(args) => query::run(args, invocation),
+        #[cfg(feature = "sql")]
+        Command::Sql(args) => sql::run(args, invocation),
         Command::Export(args) => export::run(args, invocation),
         Command::Backtest(args) => backtest::run(args, invocation),
         Command::Sweep(args) => sweep::run(args, invocation),

@@ -14,5 +14,7 @@ pub(crate) mod list;
 pub(crate) mod pin;
 pub(crate) mod prune;
 pub(crate) mod query;
+#[cfg(feature = "sql")]
+pub(crate) mod sql;
 pub(crate) mod sweep;
 pub(crate) mod verify;
