@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use barrow_bench::report::{HEAD, Row};
 use barrow_bench::storage::Bench;
-use barrow_bench::{command, engine, sets, storage};
+use barrow_bench::{command, engine, search, sets, storage};
 use clap::{Parser, Subcommand};
 
 /// Measures Barrow; build and run it with `--release`.
@@ -49,6 +49,8 @@ enum What {
     Engine,
     /// Fills against integer arithmetic.
     Exact,
+    /// What searches find at equal cost, beside the reference implementations.
+    Search,
     /// The demo's time and memory.
     Demo,
     /// Write the CSV folders of S, M and L.
@@ -85,9 +87,9 @@ fn main() -> Result<()> {
 }
 
 fn parts(what: What) -> Vec<What> {
-    use What::{All, Demo, Engine, Exact, Ingest, Open, Pool, Scan, Slices, Verify, Write};
+    use What::{All, Demo, Engine, Exact, Ingest, Open, Pool, Scan, Search, Slices, Verify, Write};
     match what {
-        All => vec![Open, Pool, Slices, Scan, Write, Verify, Ingest, Engine, Exact, Demo],
+        All => vec![Open, Pool, Slices, Scan, Write, Verify, Ingest, Engine, Exact, Search, Demo],
         one => vec![one],
     }
 }
@@ -103,6 +105,7 @@ fn measure(what: What, cli: &Cli, bench: &Bench) -> Result<Vec<Row>> {
         What::Ingest => command::ingest(bench, cli.sets.as_deref()),
         What::Engine => engine::runs(bench),
         What::Exact => exact(cli, bench),
+        What::Search => search::rows(),
         What::Demo => command::demo(bench),
         What::Csv => {
             for set in [sets::S, sets::M, sets::L] {

@@ -78,6 +78,7 @@ mod study;
 mod sweep;
 mod time;
 pub mod validation;
+mod walk_forward;
 mod workers;
 
 pub use annual::bars_per_year;
@@ -102,4 +103,5 @@ pub use sweep::{
     SweepReport, Threads, Trial,
 };
 pub use time::{TimeStyle, Timestamp};
+pub use walk_forward::{FoldReport, WalkForward, WalkForwardReport};
 pub use workers::Workers;

@@ -12,13 +12,15 @@
 //! target/x86_64-unknown-linux-gnu/release/mutate_bundle corpus/mutate_bundle -max_total_time=60
 //! ```
 
+mod block;
 mod content;
 mod csv;
 mod operations;
 mod sealed;
 
-use barrow_format::{AlignedBytes, Bundle};
+use barrow_format::{AlignedBytes, Bundle, Compression};
 
+pub use crate::block::decode_block;
 pub use crate::content::roundtrip;
 pub use crate::csv::ingest_csv;
 pub use crate::operations::{hostile_catalog, pool_ops};
@@ -32,10 +34,14 @@ pub fn open_bundle(input: &[u8]) {
     }
 }
 
-/// A bundle with changes: the input is a list of (offset u16 times 7, value), applied to a whole bundle.
-/// Whatever differs from the original is noticed by opening or by verification.
+/// A bundle with changes: the input is a list of (offset u16 times 7, value), applied to a whole bundle, once
+/// raw and once compressed. Whatever differs from the original is noticed by opening or by verification.
 pub fn mutate_bundle(input: &[u8]) {
-    let whole = content::small_bundle();
+    mutate(input, &content::small_bundle(Compression::None));
+    mutate(input, &content::small_bundle(Compression::Auto));
+}
+
+fn mutate(input: &[u8], whole: &AlignedBytes) {
     let mut damaged = AlignedBytes::copy_of(whole.as_ref());
     let len = whole.as_ref().len();
     for change in input.chunks_exact(3) {
@@ -72,6 +78,7 @@ fn read_everything(bundle: &Bundle<AlignedBytes>) {
         let _ = bundle.segments(asset);
         for index in 0..columns {
             let _ = bundle.series(index, asset);
+            let _ = bundle.read_series(index, asset);
             let _ = bundle.series_stats(index, asset);
             let _ = bundle.series_zones(index, asset).map(Iterator::count);
             // A buffer of a block or two, whatever number of rows the file claims.

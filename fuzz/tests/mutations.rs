@@ -102,3 +102,8 @@ fn hostile_catalog() {
 fn sealed_bundle() {
     run("sealed_bundle", 2_000, barrow_fuzz::sealed_bundle);
 }
+
+#[test]
+fn decode_block() {
+    run("decode_block", 20_000, barrow_fuzz::decode_block);
+}

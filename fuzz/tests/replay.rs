@@ -52,3 +52,8 @@ fn hostile_catalog() {
 fn sealed_bundle() {
     replay("sealed_bundle", barrow_fuzz::sealed_bundle);
 }
+
+#[test]
+fn decode_block() {
+    replay("decode_block", barrow_fuzz::decode_block);
+}

@@ -41,7 +41,7 @@ impl Journal {
     pub fn open(path: &Path) -> Result<Self> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
-        Self::with(options.open(path).map_err(Error::io("open", path))?, path)
+        Ok(Self::with(options.open(path).map_err(Error::io("open", path))?, path))
     }
 
     /// Opens a journal that exists.
@@ -51,12 +51,12 @@ impl Journal {
     /// As [`Journal::open`].
     pub fn existing(path: &Path) -> Result<Self> {
         let file = OpenOptions::new().read(true).write(true).open(path);
-        Self::with(file.map_err(Error::io("open", path))?, path)
+        Ok(Self::with(file.map_err(Error::io("open", path))?, path))
     }
 
-    fn with(file: File, path: &Path) -> Result<Self> {
+    fn with(file: File, path: &Path) -> Self {
         let path = path.to_owned();
-        Ok(Self { file, path, at: 0, synced: Instant::now(), buffer: Vec::new() })
+        Self { file, path, at: 0, synced: Instant::now(), buffer: Vec::new() }
     }
 
     /// Returns the file's path.

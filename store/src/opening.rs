@@ -10,7 +10,7 @@ use crate::catalog::Catalog;
 use crate::error::{Error, Result};
 use crate::head;
 use crate::mapping::HeadMap;
-use crate::opened::{Currency, Opened};
+use crate::opened::{Currency, HeadPlace, Opened};
 use crate::options::OpenOptions;
 use crate::snapshot::Snapshot;
 use crate::spec::Spec;
@@ -48,7 +48,9 @@ pub(crate) fn open_newest(
         let generation = newest.generation;
         match open_version(catalog, name, newest.version, options, &known) {
             Ok(snapshot) => {
-                return Ok(Opened::new(snapshot, Currency::Generation { head, generation }));
+                let place = HeadPlace::of(&head, path);
+                let currency = Currency::Generation { head, generation, place };
+                return Ok(Opened::new(snapshot, currency));
             }
             // The next version was published and this one pruned before it was locked.
             Err(_) if head.generation() != generation => {}
@@ -68,12 +70,16 @@ fn open_pinned(
 ) -> Result<Opened> {
     // The generation is read before the versions are listed: one published in between must not go unnoticed. A damaged
     // page does not keep anyone from opening a version.
-    let head = HeadMap::open(&catalog.dir(name).head()).ok().flatten();
+    let path = catalog.dir(name).head();
+    let head = HeadMap::open(&path).ok().flatten();
     let generation = head.as_ref().map_or(0, HeadMap::generation);
     let version = catalog.version(name, prefix)?;
     let snapshot = open_version(catalog, name, version, options, &known)?;
     let currency = match head {
-        Some(head) if prefix.len() < 64 => Currency::Generation { head, generation },
+        Some(head) if prefix.len() < 64 => {
+            let place = HeadPlace::of(&head, path);
+            Currency::Generation { head, generation, place }
+        }
         _ => Currency::Fixed,
     };
     Ok(Opened::new(snapshot, currency))

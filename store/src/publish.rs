@@ -11,7 +11,7 @@
 //! it apart because it holds the lock (see `sweep.rs`).
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use barrow_format::{Bundle, Digest, Version, Written};
 
@@ -27,7 +27,7 @@ use crate::options::Paging;
 use crate::record::{self, PartEntry, VersionEntry};
 use crate::returns::{self, Return};
 use crate::sink::FileSink;
-use crate::sweep::{ensure_lease, sweep};
+use crate::sweep::{ensure_lease, remove_unpublished, sweep};
 
 /// A version in the making: the writer's lock and the file to write to.
 ///
@@ -104,7 +104,7 @@ impl Staging {
     pub(crate) fn begin(catalog: &Catalog, name: &str, options: &StageOptions) -> Result<Self> {
         let dir = catalog.dir(name);
         let made_root = (!catalog.root().exists()).then(|| catalog.root().to_owned());
-        let lock = take_lock(&dir, name, options.wait)?;
+        let lock = WriterLock::of_bundle(&dir, name, options.wait)?;
         let prepared = sweep(&dir).and_then(|()| FileSink::create(dir.temporary("part")));
         match prepared {
             Ok(sink) => {
@@ -362,42 +362,6 @@ fn open_part(dir: &BundleDir, part: &PartEntry) -> Result<()> {
     }
     let (expected, found) = (part.digest.to_string(), found.to_string());
     Err(Error::Mismatch { path, what: "digest", expected, found })
-}
-
-/// Creates the bundle's directory and takes its lock.
-fn take_lock(dir: &BundleDir, name: &str, wait: Duration) -> Result<WriterLock> {
-    let mut attempts = 0;
-    let started = Instant::now();
-    loop {
-        ensure_dir(dir.path())?;
-        attempts += 1;
-        let left = wait.saturating_sub(started.elapsed());
-        match WriterLock::take_within(&dir.lock(), name, left) {
-            // A writer that gave up a new bundle removed the directory between the two steps: create it again. More
-            // often than that, something else is wrong.
-            Err(Error::Io { source, .. })
-                if source.kind() == std::io::ErrorKind::NotFound && attempts < 100 => {}
-            outcome => return outcome,
-        }
-    }
-}
-
-/// Removes what a bundle without `HEAD` consists of, as far as it is empty; the lock file goes last.
-fn remove_unpublished(dir: &BundleDir, lock: &WriterLock) {
-    if dir.head().exists() {
-        return;
-    }
-    // Each of these fails, as it should, when there is something in it that is not ours to remove.
-    let folders = [dir.parts(), dir.versions(), dir.leases()];
-    let emptied = folders.iter().all(|path| remove_empty(path));
-    if emptied && dir.temporaries().is_ok_and(|left| left.is_empty()) {
-        lock.unlink();
-        let _ = disk::remove_dir(dir.path());
-    }
-}
-
-fn remove_empty(path: &Path) -> bool {
-    disk::remove_dir(path).is_ok() || !path.exists()
 }
 
 /// Returns the time by this machine's clock, in nanoseconds since 1970; 0 if the clock is set before that.

@@ -157,15 +157,7 @@ impl Snapshot {
         })
     }
 
-    /// Returns the snapshot as it were if no column could be read in place.
-    #[cfg(test)]
-    pub(crate) fn decoding(mut self) -> Self {
-        self.layouts.fill(Layout::Blocks);
-        (self.decodes, self.time, self.standard) = (true, None, [None; STANDARD.len()]);
-        self
-    }
-
-    /// Returns the snapshot with what keeps its version from being pruned.
+    /// Returns the snapshot with the lock that keeps its version from being pruned.
     pub(crate) fn locked(self, lock: Option<VersionLock>) -> Self {
         Self { _lock: lock, ..self }
     }

@@ -3,6 +3,8 @@
 //! What a writer leaves is told from what is published by rules, not by a journal: a temporary name, a record one
 //! generation ahead of `HEAD`, a part that no record names, a lock file without a record.
 
+use std::path::Path;
+
 use barrow_format::{Digest, Version};
 
 use crate::bundle_dir::{BundleDir, ensure_dir, sync_dir};
@@ -10,7 +12,7 @@ use crate::catalog::published;
 use crate::disk;
 use crate::error::{Error, Result};
 use crate::head;
-use crate::lock::remove_quietly;
+use crate::lock::{WriterLock, remove_quietly};
 use crate::record::{self, VersionEntry};
 
 /// Removes what killed writers left behind, and gives every version a lock file. The caller holds the writer's lock.
@@ -80,4 +82,22 @@ pub(crate) fn ensure_lease(dir: &BundleDir, version: Version) -> Result<()> {
     ensure_dir(&dir.leases())?;
     let path = dir.lease(version);
     disk::create_marker(&path).map_err(Error::io("create", &path))
+}
+
+/// Removes what a bundle without `HEAD` consists of, as far as it is empty; the lock file goes last.
+pub(crate) fn remove_unpublished(dir: &BundleDir, lock: &WriterLock) {
+    if dir.head().exists() {
+        return;
+    }
+    // Each of these fails, as it should, when there is something in it that is not ours to remove.
+    let folders = [dir.parts(), dir.versions(), dir.leases()];
+    let emptied = folders.iter().all(|path| remove_empty(path));
+    if emptied && dir.temporaries().is_ok_and(|left| left.is_empty()) {
+        lock.unlink();
+        let _ = disk::remove_dir(dir.path());
+    }
+}
+
+fn remove_empty(path: &Path) -> bool {
+    disk::remove_dir(path).is_ok() || !path.exists()
 }

@@ -1,6 +1,8 @@
 //! Barrow's promises, one module each.
 
+mod blocks;
 mod cli;
+mod concurrency;
 mod contracts;
 mod corruption;
 #[cfg(debug_assertions)]

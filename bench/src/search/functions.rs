@@ -45,8 +45,14 @@ pub const MULTI: [Function; 6] = [
     Function {
         name: "counting_ones_4_4",
         space: &[
-            "cat_0=cat(0,1)", "cat_1=cat(0,1)", "cat_2=cat(0,1)", "cat_3=cat(0,1)",
-            "float_0=real(0..1)", "float_1=real(0..1)", "float_2=real(0..1)", "float_3=real(0..1)",
+            "cat_0=cat(0,1)",
+            "cat_1=cat(0,1)",
+            "cat_2=cat(0,1)",
+            "cat_3=cat(0,1)",
+            "float_0=real(0..1)",
+            "float_1=real(0..1)",
+            "float_2=real(0..1)",
+            "float_3=real(0..1)",
         ],
         budgets: (9.0, 729.0),
         least: 0.0,
@@ -56,10 +62,22 @@ pub const MULTI: [Function; 6] = [
     Function {
         name: "counting_ones_8_8",
         space: &[
-            "cat_0=cat(0,1)", "cat_1=cat(0,1)", "cat_2=cat(0,1)", "cat_3=cat(0,1)", "cat_4=cat(0,1)",
-            "cat_5=cat(0,1)", "cat_6=cat(0,1)", "cat_7=cat(0,1)", "float_0=real(0..1)",
-            "float_1=real(0..1)", "float_2=real(0..1)", "float_3=real(0..1)", "float_4=real(0..1)",
-            "float_5=real(0..1)", "float_6=real(0..1)", "float_7=real(0..1)",
+            "cat_0=cat(0,1)",
+            "cat_1=cat(0,1)",
+            "cat_2=cat(0,1)",
+            "cat_3=cat(0,1)",
+            "cat_4=cat(0,1)",
+            "cat_5=cat(0,1)",
+            "cat_6=cat(0,1)",
+            "cat_7=cat(0,1)",
+            "float_0=real(0..1)",
+            "float_1=real(0..1)",
+            "float_2=real(0..1)",
+            "float_3=real(0..1)",
+            "float_4=real(0..1)",
+            "float_5=real(0..1)",
+            "float_6=real(0..1)",
+            "float_7=real(0..1)",
         ],
         budgets: (9.0, 729.0),
         least: 0.0,
@@ -127,7 +145,13 @@ pub const SINGLE: [Function; 5] = [
     },
     Function {
         name: "rosenbrock5",
-        space: &["x0=real(-2..2)", "x1=real(-2..2)", "x2=real(-2..2)", "x3=real(-2..2)", "x4=real(-2..2)"],
+        space: &[
+            "x0=real(-2..2)",
+            "x1=real(-2..2)",
+            "x2=real(-2..2)",
+            "x3=real(-2..2)",
+            "x4=real(-2..2)",
+        ],
         budgets: (1.0, 1.0),
         least: 0.0,
         truth: rosenbrock,
@@ -135,7 +159,12 @@ pub const SINGLE: [Function; 5] = [
     },
     Function {
         name: "rastrigin4",
-        space: &["x0=real(-5.12..5.12)", "x1=real(-5.12..5.12)", "x2=real(-5.12..5.12)", "x3=real(-5.12..5.12)"],
+        space: &[
+            "x0=real(-5.12..5.12)",
+            "x1=real(-5.12..5.12)",
+            "x2=real(-5.12..5.12)",
+            "x3=real(-5.12..5.12)",
+        ],
         budgets: (1.0, 1.0),
         least: 0.0,
         truth: rastrigin,
@@ -227,8 +256,14 @@ fn branin_at(params: &Params, z: f64) -> f64 {
     inner * inner + 10.0 * (1.0 - t) * x1.cos() + 10.0
 }
 
-const HARTMANN: [&str; 6] =
-    ["x0=real(0..1)", "x1=real(0..1)", "x2=real(0..1)", "x3=real(0..1)", "x4=real(0..1)", "x5=real(0..1)"];
+const HARTMANN: [&str; 6] = [
+    "x0=real(0..1)",
+    "x1=real(0..1)",
+    "x2=real(0..1)",
+    "x3=real(0..1)",
+    "x4=real(0..1)",
+    "x5=real(0..1)",
+];
 const HARTMANN_LEAST: f64 = -3.322_368_011_415_515;
 const HARTMANN_A: [[f64; 6]; 4] = [
     [10.0, 3.0, 17.0, 3.5, 1.7, 8.0],
@@ -351,5 +386,6 @@ const FIELD_W: [[f64; 8]; 24] = [
     [3.4348, -1.4376, 5.6804, 0.0032, -2.1973, 3.5078, -5.6432, -1.3854],
 ];
 const FIELD_PHASE: [f64; 24] = [
-    1.4686, 5.0719, 0.2139, 0.1174, 2.1474, 5.1016, 2.1871, 2.3002, 5.2889, 5.5984, 3.5876, 3.719, 0.6835, 0.8121, 2.0985, 4.3125, 4.7516, 2.524, 5.8509, 3.3186, 5.2217, 2.369, 1.1073, 1.0685,
+    1.4686, 5.0719, 0.2139, 0.1174, 2.1474, 5.1016, 2.1871, 2.3002, 5.2889, 5.5984, 3.5876, 3.719,
+    0.6835, 0.8121, 2.0985, 4.3125, 4.7516, 2.524, 5.8509, 3.3186, 5.2217, 2.369, 1.1073, 1.0685,
 ];

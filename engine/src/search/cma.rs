@@ -7,7 +7,6 @@ use super::draws::{Draws, Use};
 use super::eigen::{Matrix, eigen};
 use super::ledger::{Ledger, Proposer, Slot, Step};
 use super::scale::{exact_count, whole};
-use super::sequence::{TRIES_MAX, uniform};
 use super::space::Space;
 use crate::Error;
 use crate::params::Params;
@@ -328,9 +327,7 @@ impl Proposer for Cma {
                 return Ok((params, Origin::Model));
             }
         }
-        let params = uniform(&ledger.space, &mut draws);
-        let params = params.ok_or(Error::NoAdmissiblePoint { tries: TRIES_MAX })?;
-        Ok((params, Origin::Uniform))
+        ledger.uniform(0, &mut draws)
     }
 
     fn learn(&mut self, id: u64, ledger: &Ledger) -> Option<Remark> {

@@ -5,11 +5,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::ask::{Ask, Next, Note, Origin, Outcome, Remark, Search};
+use super::draws::Draws;
 use super::goals::{Goals, Score};
-use super::sequence::trial_seed;
+use super::sequence::{TRIES_MAX, trial_seed, uniform};
 use super::space::Space;
 use crate::Error;
 use crate::params::Params;
+
+/// Draws of a point that was asked for before at the same rung are repeated this often.
+pub(super) const DUPLICATES_MAX: u32 = 10;
 
 /// A trial that was asked for.
 #[derive(Debug, Clone)]
@@ -133,6 +137,19 @@ impl Ledger {
     /// Tells whether a point was already asked for at a rung; never where the space is continuous.
     pub(super) fn seen(&self, rung: u32, params: &Params) -> bool {
         self.finite && self.seen.contains(&(rung, params.to_string()))
+    }
+
+    /// Draws a point uniformly, if it can be found one that was not asked for at the rung.
+    pub(super) fn uniform(&self, rung: u32, draws: &mut Draws) -> Result<(Params, Origin), Error> {
+        let none = || Error::NoAdmissiblePoint { tries: TRIES_MAX };
+        let mut params = uniform(&self.space, draws).ok_or_else(none)?;
+        for _ in 0..DUPLICATES_MAX {
+            if !self.seen(rung, &params) {
+                break;
+            }
+            params = uniform(&self.space, draws).ok_or_else(none)?;
+        }
+        Ok((params, Origin::Uniform))
     }
 
     fn next_id(&self) -> u64 {

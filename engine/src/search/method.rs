@@ -9,7 +9,7 @@ use super::brackets::Allocation;
 use super::cma::CmaSettings;
 use super::genetic::GeneticSettings;
 use super::model::ModelSettings;
-use super::tpe::TpeSettings;
+use super::tpe::{GoodShare, TpeSettings};
 use crate::Error;
 
 /// A method of search and its settings.
@@ -29,7 +29,7 @@ pub enum Method {
     Halton,
     /// `lhs`: a Latin hypercube of as many points as the plan has trials.
     LatinHypercube,
-    /// `tpe` (`startup`, `candidates`).
+    /// `tpe` (`startup`, `candidates`, `good`).
     Tpe(TpeSettings),
     /// `cmaes` (`population`).
     CmaEs(CmaSettings),
@@ -165,6 +165,14 @@ impl Method {
             Method::Tpe(tpe) => match key {
                 "startup" => set(&mut tpe.startup, count(value, 1)),
                 "candidates" => set(&mut tpe.candidates, count(value, 1)),
+                "good" => {
+                    let good = match value {
+                        "tenth" => Some(GoodShare::Tenth),
+                        "root" => Some(GoodShare::QuarterRoot),
+                        _ => None,
+                    };
+                    set(&mut tpe.good, good)
+                }
                 _ => None,
             },
             Method::CmaEs(cma) => match key {

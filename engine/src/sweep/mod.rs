@@ -10,6 +10,7 @@ mod report;
 
 pub(crate) use batch::End;
 use batch::{Batch, block_len};
+pub(crate) use crew::evaluate;
 pub use crew::{Crew, Ended, Threads};
 pub use hunt::Hunt;
 pub use report::{CacheUse, Failure, Partial, SearchSummary, SweepReport, Trial};

@@ -12,4 +12,5 @@ mod options;
 mod panel;
 mod pool;
 mod prune;
+mod revision;
 mod verify;

@@ -199,6 +199,37 @@ fn the_least_recently_used_bundle_leaves_first() {
 }
 
 #[test]
+fn a_bundle_that_was_deleted_or_made_anew_is_noticed() {
+    let dir = testing::dir();
+    let catalog = Catalog::at(dir.path());
+    let pool = BundlePool::new(4);
+    let old = publish_small(&catalog, "b", 1).version;
+    let kept = pool.lease(&catalog, "b").unwrap();
+    // The new page has the old one's generation; only where it lies tells them apart.
+    std::fs::remove_dir_all(dir.path().join("b")).unwrap();
+    let new = publish_small(&catalog, "b", 2);
+    assert_eq!(new.generation, 1);
+    let pause = || std::thread::sleep(std::time::Duration::from_millis(5));
+    let mut found = old;
+    for _ in 0..10_000 {
+        found = pool.lease(&catalog, "b").unwrap().version();
+        if found == new.version {
+            break;
+        }
+        pause();
+    }
+    assert_eq!(found, new.version);
+    assert_eq!(kept.version(), old);
+    assert!(kept.verify(1).ok(), "a lease keeps what it has");
+    std::fs::remove_dir_all(dir.path().join("b")).unwrap();
+    let gone = (0..10_000).find_map(|_| {
+        pause();
+        pool.lease(&catalog, "b").err()
+    });
+    assert!(matches!(gone, Some(Error::UnknownBundle { .. })), "{gone:?}");
+}
+
+#[test]
 fn a_lease_keeps_its_version_and_the_next_one_sees_the_new() {
     let shelf = Shelf::new();
     let pool = BundlePool::new(10);
