@@ -12,6 +12,7 @@ mod exports;
 mod families;
 mod golden;
 mod guides;
+mod hostile;
 mod leases;
 mod lookahead;
 mod mounts;

@@ -8,6 +8,8 @@ use std::process::ExitCode;
 use barrow_store::BundlePool;
 use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 
+#[cfg(feature = "sql")]
+use crate::commands::sql;
 use crate::commands::{
     backtest, compact, completions, demo, diff, export, history, ingest, inspect, list, mount, pin,
     prune, query, restore, sweep, verify,
@@ -72,6 +74,8 @@ enum Command {
     Unmount(mount::UnmountArgs),
     Mounts(mount::MountsArgs),
     Query(query::QueryArgs),
+    #[cfg(feature = "sql")]
+    Sql(sql::SqlArgs),
     Export(export::ExportArgs),
     Backtest(backtest::BacktestArgs),
     Sweep(sweep::SweepArgs),
@@ -134,6 +138,8 @@ fn dispatch(command: &Command, invocation: &Invocation) -> anyhow::Result<ExitSt
         Command::Unmount(args) => mount::run_unmount(args, invocation),
         Command::Mounts(args) => mount::run_mounts(args, invocation),
         Command::Query(args) => query::run(args, invocation),
+        #[cfg(feature = "sql")]
+        Command::Sql(args) => sql::run(args, invocation),
         Command::Export(args) => export::run(args, invocation),
         Command::Backtest(args) => backtest::run(args, invocation),
         Command::Sweep(args) => sweep::run(args, invocation),

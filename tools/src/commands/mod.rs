@@ -18,5 +18,7 @@ pub(crate) mod pin;
 pub(crate) mod prune;
 pub(crate) mod query;
 pub(crate) mod restore;
+#[cfg(feature = "sql")]
+pub(crate) mod sql;
 pub(crate) mod sweep;
 pub(crate) mod verify;
