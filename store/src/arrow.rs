@@ -90,7 +90,8 @@ impl Lease {
         let arrays = columns.map(|(index, column)| {
             let whole = snapshot.column_at(index)?;
             let values = whole.slice(rows.clone()).unwrap_or(whole);
-            array(snapshot, data_type(column), values).map_err(|error| self.refused(error))
+            array(snapshot, data_type(column.physical, column.logical), values)
+                .map_err(|error| self.refused(error))
         });
         let arrays = arrays.collect::<Result<Vec<_>>>()?;
         RecordBatch::try_new(self.arrow_schema(), arrays).map_err(|error| self.refused(error))
@@ -148,7 +149,7 @@ fn mapped_buffer(snapshot: &Arc<Snapshot>, bytes: &[u8]) -> Buffer {
 }
 
 fn field(column: &Column) -> Field {
-    let data_type = data_type(column);
+    let data_type = data_type(column.physical, column.logical);
     let field = Field::new(&column.name, data_type.clone(), false);
     match column.logical {
         LogicalType::Decimal { scale } if data_type == DataType::Int64 => {
@@ -158,8 +159,9 @@ fn field(column: &Column) -> Field {
     }
 }
 
-fn data_type(column: &Column) -> DataType {
-    match (column.logical, column.physical) {
+/// The Arrow type of values.
+pub(crate) fn data_type(physical: PhysicalType, logical: LogicalType) -> DataType {
+    match (logical, physical) {
         (LogicalType::Timestamp, _) => {
             DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()))
         }

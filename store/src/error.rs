@@ -5,7 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use barrow_format::{PhysicalType, Version};
+use barrow_format::{Frequency, PhysicalType, Version};
+
+use crate::query::{Part, Period, Problem};
 
 /// The store's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -169,6 +171,55 @@ pub enum Error {
         version: Version,
         /// How many parts it has.
         parts: usize,
+    },
+
+    /// No symbol of the bundle matches a pattern.
+    #[error("no asset of bundle `{bundle}` matches `{pattern}`")]
+    NoMatch {
+        /// The pattern.
+        pattern: String,
+        /// The bundle's name.
+        bundle: String,
+    },
+
+    /// An expression of a query cannot be read.
+    #[error("cannot read the {part} `{text}`")]
+    Expression {
+        /// Which text of the query it is.
+        part: Part,
+        /// The whole text.
+        text: String,
+        /// Characters before the place where reading stopped.
+        at: usize,
+        /// Why it stopped.
+        source: Problem,
+    },
+
+    /// Two columns of an answer would have one name.
+    #[error("two columns of the answer are named `{name}`")]
+    DuplicateColumn {
+        /// The name.
+        name: String,
+    },
+
+    /// Bars cannot be put together to a period.
+    #[error("{frequency} bars of bundle `{bundle}` do not add up to a period of `{period}`")]
+    Period {
+        /// The period asked for.
+        period: Period,
+        /// The bundle's name.
+        bundle: String,
+        /// What its bars are.
+        frequency: Frequency,
+    },
+
+    /// The time zone in which a bundle's sessions are dated is not one that is known here.
+    #[error("bundle `{bundle}` dates its sessions in an unknown time zone `{name}`")]
+    UnknownTimeZone {
+        /// The zone's name.
+        name: String,
+        /// The bundle's name.
+        bundle: String,
     },
 
     /// What was handed to [`publish`](crate::Staging::publish) is not what was written to the staging file.

@@ -23,7 +23,7 @@
 //! [`BundlePool`]: it maps a version once for the whole process and hands out [`Lease`]s. A lease pins its version: what
 //! is published later is seen by the next lease. An [`Asset`] looked up in a lease gives [`Bars`], which are slices; all
 //! assets at once give a [`Panel`], a cross-section or an Arrow batch. What is computed from bars can be kept in a
-//! [`SeriesCache`].
+//! [`SeriesCache`]. A [`query::Query`] filters, computes, groups, ranks, resamples and joins.
 //!
 //! # What is promised
 //!
@@ -53,6 +53,7 @@ mod opening;
 mod panel;
 mod pool;
 mod publish;
+pub mod query;
 mod record;
 mod shelf;
 mod sink;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context;
+use barrow_store::query::{AssetChoice, Plan, Query};
 use indicatif::ProgressBar;
 use serde::Serialize;
 
@@ -13,7 +14,7 @@ use crate::hint::Complaint;
 use crate::invocation::Invocation;
 use crate::numbers::{bytes, count, count_len, counted_len, duration};
 use crate::output::{Format, Shape, WholeFile, output};
-use crate::selection::{Selection, SelectionArgs};
+use crate::selection::SelectionArgs;
 use crate::status::ExitStatus;
 
 /// Write a bundle, or a part of it, to files for other programs
@@ -83,16 +84,14 @@ pub(crate) fn run(args: &ExportArgs, invocation: &Invocation) -> anyhow::Result<
     let printer = invocation.printer;
     let format = chosen(args)?;
     let lease = invocation.catalog().lease(&args.bundle)?;
-    let selection = args.selection.select(&lease)?;
+    let plan = args.selection.query().plan(&lease)?;
     let started = Instant::now();
-    let bar = printer.bar(selection.rows_in_span(), "rows");
+    let bar = printer.bar(plan.rows_in_range(), "rows");
     let written = match format {
-        ExportFormat::CsvDir => write_folder(&selection, args, invocation, &bar),
-        ExportFormat::Csv => write_file(&selection, &args.out, Format::Csv, invocation, &bar),
-        ExportFormat::Parquet => {
-            write_file(&selection, &args.out, Format::Parquet, invocation, &bar)
-        }
-        ExportFormat::Arrow => write_file(&selection, &args.out, Format::Arrow, invocation, &bar),
+        ExportFormat::CsvDir => write_folder(&plan, args, invocation, &bar),
+        ExportFormat::Csv => write_file(&plan, &args.out, Format::Csv, invocation, &bar),
+        ExportFormat::Parquet => write_file(&plan, &args.out, Format::Parquet, invocation, &bar),
+        ExportFormat::Arrow => write_file(&plan, &args.out, Format::Arrow, invocation, &bar),
     };
     bar.finish_and_clear();
     let tally = written?;
@@ -104,7 +103,7 @@ pub(crate) fn run(args: &ExportArgs, invocation: &Invocation) -> anyhow::Result<
             path: args.out.display().to_string(),
             format: format.name(),
             files: tally.files,
-            assets: selection.assets.len(),
+            assets: plan.assets().len(),
             rows: tally.rows,
             bytes: tally.bytes,
             elapsed_seconds: elapsed.as_secs_f64(),
@@ -117,7 +116,7 @@ pub(crate) fn run(args: &ExportArgs, invocation: &Invocation) -> anyhow::Result<
         printer.say(format_args!(
             "{} rows of {} to `{}` ({files}{}) in {}",
             count(tally.rows),
-            counted_len(selection.assets.len(), "asset"),
+            counted_len(plan.assets().len(), "asset"),
             args.out.display(),
             bytes(tally.bytes),
             duration(elapsed)
@@ -156,21 +155,21 @@ fn chosen(args: &ExportArgs) -> anyhow::Result<ExportFormat> {
 }
 
 fn write_file(
-    selection: &Selection<'_>,
+    plan: &Plan,
     path: &Path,
     format: Format,
     invocation: &Invocation,
     bar: &ProgressBar,
 ) -> anyhow::Result<Tally> {
     let file = WholeFile::begin(path)?;
-    let shape = Shape::of(selection);
-    let rows = write(selection, shape, format, &file, invocation, bar)?;
+    let shape = Shape::of(plan);
+    let rows = write(plan, shape, format, &file, invocation, bar)?;
     Ok(Tally { files: 1, rows, bytes: file.publish()? })
 }
 
 /// Writes a file an asset, without the symbol column; assets without rows get none.
 fn write_folder(
-    selection: &Selection<'_>,
+    plan: &Plan,
     args: &ExportArgs,
     invocation: &Invocation,
     bar: &ProgressBar,
@@ -185,12 +184,16 @@ fn write_folder(
             .into());
     }
     let mut tally = Tally::default();
-    for asset in &selection.assets {
-        let one = selection.of_asset(*asset);
-        if one.is_empty()? {
+    for asset in plan.assets() {
+        let symbol = plan.lease().symbol(*asset);
+        let choice = AssetChoice { symbols: vec![symbol.to_owned()], metadata: Vec::new() };
+        let query = Query { assets: choice, ..args.selection.query() };
+        let first = Query { limit: Some(1), threads: 1, ..query.clone() };
+        if first.plan(plan.lease())?.batches().next().transpose()?.is_none() {
             continue;
         }
-        let path = folder.join(file_name(selection.lease.symbol(*asset)));
+        let one = query.plan(plan.lease())?;
+        let path = folder.join(file_name(symbol));
         let file = WholeFile::begin(&path)?;
         let shape = Shape { with_symbol: false, ..Shape::of(&one) };
         tally.rows += write(&one, shape, Format::Csv, &file, invocation, bar)?;
@@ -201,7 +204,7 @@ fn write_folder(
 }
 
 fn write(
-    selection: &Selection<'_>,
+    plan: &Plan,
     shape: Shape<'_>,
     format: Format,
     file: &WholeFile,
@@ -210,12 +213,13 @@ fn write(
 ) -> anyhow::Result<u64> {
     let mut output = output(format, shape, file.writer()?, invocation.printer)?;
     let mut rows = 0;
-    selection.stream(&mut |batch| {
+    for batch in plan.batches() {
         crate::interrupt::check()?;
-        rows += batch.time.len() as u64;
-        bar.set_position(bar.position() + batch.time.len() as u64);
-        output.write(batch)
-    })?;
+        let batch = batch?;
+        rows += batch.rows as u64;
+        bar.set_position(bar.position() + batch.rows as u64);
+        output.write(&batch)?;
+    }
     output.finish()?;
     Ok(rows)
 }
