@@ -13,6 +13,7 @@
 
 pub mod command;
 pub mod engine;
+pub mod query;
 pub mod report;
 pub mod sets;
 pub mod stopwatch;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use barrow_bench::report::{HEAD, Row};
 use barrow_bench::storage::Bench;
-use barrow_bench::{command, engine, sets, storage};
+use barrow_bench::{command, engine, query, sets, storage};
 use clap::{Parser, Subcommand};
 
 /// Measures Barrow; build and run it with `--release`.
@@ -39,6 +39,8 @@ enum What {
     Slices,
     /// Scan two columns.
     Scan,
+    /// A filtered mean by asset, resampling.
+    Query,
     /// Write M from arrays.
     Write,
     /// Verify every byte of M.
@@ -85,9 +87,9 @@ fn main() -> Result<()> {
 }
 
 fn parts(what: What) -> Vec<What> {
-    use What::{All, Demo, Engine, Exact, Ingest, Open, Pool, Scan, Slices, Verify, Write};
+    use What::{All, Demo, Engine, Exact, Ingest, Open, Pool, Query, Scan, Slices, Verify, Write};
     match what {
-        All => vec![Open, Pool, Slices, Scan, Write, Verify, Ingest, Engine, Exact, Demo],
+        All => vec![Open, Pool, Slices, Scan, Query, Write, Verify, Ingest, Engine, Exact, Demo],
         one => vec![one],
     }
 }
@@ -98,6 +100,7 @@ fn measure(what: What, cli: &Cli, bench: &Bench) -> Result<Vec<Row>> {
         What::Pool => storage::pool(bench),
         What::Slices => storage::slices(bench),
         What::Scan => storage::scan(bench),
+        What::Query => query::query(bench),
         What::Write => storage::write(bench),
         What::Verify => storage::verify(bench),
         What::Ingest => command::ingest(bench, cli.sets.as_deref()),

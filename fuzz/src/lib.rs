@@ -14,11 +14,13 @@
 
 mod content;
 mod csv;
+mod query;
 
 use barrow_format::{AlignedBytes, Bundle};
 
 pub use crate::content::roundtrip;
 pub use crate::csv::ingest_csv;
+pub use crate::query::query_plan;
 
 /// Any bytes: opening, reading and verifying never panic.
 pub fn open_bundle(input: &[u8]) {

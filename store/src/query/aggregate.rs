@@ -116,7 +116,7 @@ impl Cell {
         }
     }
 
-    /// Adds rows that come behind those of before.
+    /// Adds rows: of the same asset later ones, or of an asset that comes later.
     pub(super) fn add(&mut self, rows: &Rows<'_>) {
         let holds = rows.holds;
         let values = rows.values.unwrap_or_default();
@@ -129,8 +129,11 @@ impl Cell {
             }
             Self::Min(_) => Self::Min(fold::min(values, holds)),
             Self::Max(_) => Self::Max(fold::max(values, holds)),
-            Self::First(Some(_)) => return,
-            Self::First(None) => {
+            // Rows of another asset may be older.
+            Self::First(Some((seen, _))) if rows.time.first().is_none_or(|time| *seen <= *time) => {
+                return;
+            }
+            Self::First(_) => {
                 Self::First(fold::first(values, holds).map(|(row, value)| (rows.time[row], value)))
             }
             Self::Last(_) => {
