@@ -17,6 +17,10 @@ use self::model::{Model, Row};
 
 /// Any bytes as a bundle and a query: the answer is that of the naive model, bit for bit the same at any number of
 /// threads and with or without skipping.
+///
+/// # Panics
+///
+/// When that does not hold.
 pub fn query_plan(input: &[u8]) {
     let mut draw = Draw::over(input);
     let market = Market::draw(&mut draw, "A");
