@@ -1,6 +1,7 @@
 //! One run: the clock, the fills and the accounts.
 
 use std::cell::Cell;
+use std::time::{Duration, Instant};
 
 use barrow_store::{Lease, SeriesCache};
 
@@ -121,6 +122,11 @@ impl Backtest {
             }
             context.move_to(tick);
             strategy.on_bar(&mut context)?;
+            if let Some((began, time_max)) = desk.time_max
+                && began.elapsed() > time_max
+            {
+                return Err(Error::TooSlow { limit: time_max, time: context.now() });
+            }
             desk.equity.push(context.book.portfolio.cash);
             bars_held += u64::from(context.book.portfolio.held > 0);
         }
@@ -178,6 +184,12 @@ pub(crate) struct Desk {
     by_asset: ByAsset,
     returns: Vec<f64>,
     spare: Spare,
+    /// Of the last run.
+    pub(crate) trades: Trades,
+    /// Of the last run.
+    pub(crate) bars_held: u64,
+    /// When the run began and how long it may take.
+    pub(crate) time_max: Option<(Instant, Duration)>,
 }
 
 /// The figures of one run.
@@ -226,6 +238,7 @@ impl Desk {
             curve::add_asset(&mut self.equity, &period, fills.clone(), &asset.place, close);
             add_trades(fills, &mut trades);
         }
+        (self.trades, self.bars_held) = (trades, bars_held);
         let track = Track {
             equity: &self.equity,
             bars_per_year: portal.bars_per_year(),

@@ -166,6 +166,80 @@ pub enum Error {
         max: u64,
     },
 
+    /// A grid over a parameter that takes every number of a range.
+    #[error("parameter `{param}` is continuous, so its values cannot be listed")]
+    NoGrid {
+        /// The first such parameter.
+        param: String,
+    },
+
+    /// A space that is no TOML document.
+    #[error("the space is no TOML document")]
+    BadToml {
+        /// What the parser found.
+        source: Box<toml::de::Error>,
+    },
+
+    /// There is no search of this name.
+    #[error("no search `{name}`{}; known: {}", did_you_mean(*nearest), known.join(", "))]
+    UnknownSearch {
+        /// The name asked for.
+        name: String,
+        /// The most similar name.
+        nearest: Option<&'static str>,
+        /// All names.
+        known: Vec<&'static str>,
+    },
+
+    /// A setting of a search that is missing, unknown or out of its range.
+    #[error("`{name}` of search `{search}` must be {expected}, found `{found}`")]
+    BadSearch {
+        /// The search.
+        search: &'static str,
+        /// The setting.
+        name: String,
+        /// What would be right.
+        expected: &'static str,
+        /// What was given.
+        found: String,
+    },
+
+    /// No point that keeps the constraints was found.
+    #[error("none of {tries} points keeps the constraints")]
+    NoAdmissiblePoint {
+        /// Points looked at.
+        tries: u64,
+    },
+
+    /// A search was told of a trial that is not pending.
+    #[error("trial {id} is not pending")]
+    UnknownTrial {
+        /// The trial.
+        id: u64,
+    },
+
+    /// An outcome with another number of values than there are objectives.
+    #[error("trial {id} has {found} values, expected {expected}")]
+    BadOutcome {
+        /// The trial.
+        id: u64,
+        /// Number of objectives.
+        expected: usize,
+        /// Number of values given.
+        found: usize,
+    },
+
+    /// A search without an objective.
+    #[error("a search needs an objective")]
+    NoObjective,
+
+    /// A record of another search: of another space, plan or library version.
+    #[error("trial {id} of the record is not what this search asks for")]
+    OtherSearch {
+        /// The first trial that differs.
+        id: u64,
+    },
+
     /// Every point of a sweep breaks the strategy's constraint.
     #[error("none of the {points} points can be run")]
     NothingToRun {
@@ -184,6 +258,44 @@ pub enum Error {
         nearest: Option<&'static str>,
         /// All metrics.
         known: Vec<&'static str>,
+    },
+
+    /// A study was made of something else.
+    #[error("the study has `{name}` {found}, this run {expected}")]
+    OtherStudy {
+        /// What differs.
+        name: String,
+        /// Its value in the study.
+        found: String,
+        /// Its value now.
+        expected: String,
+    },
+
+    /// A record of a journal is none that a study has.
+    #[error("a record of the journal is none of a study: its tag is {tag:?}")]
+    BadStudy {
+        /// The record's first byte.
+        tag: Option<u8>,
+    },
+
+    /// A trial took longer than it may.
+    #[error("took longer than {} s: stopped at the bar of {}", limit.as_secs_f64(), instant(*time))]
+    TooSlow {
+        /// The most time it may take.
+        limit: std::time::Duration,
+        /// How far it came: time of the bar, ns since the epoch, UTC.
+        time: i64,
+    },
+
+    /// A statistic is not defined for what it was given.
+    #[error("{statistic} needs {needs}, found {found}")]
+    Statistic {
+        /// What was to be computed.
+        statistic: &'static str,
+        /// What it takes.
+        needs: &'static str,
+        /// What was given.
+        found: String,
     },
 
     /// The threads of a worker pool could not be started.

@@ -39,6 +39,12 @@
 //! sums and indicators are computed once for each version and kept in the cache. A thread keeps the
 //! working memory of its last run, at most 64 MiB, for the next.
 //!
+//! # Many points at once
+//!
+//! A strategy that decides for each asset by one value alone says so by [`Strategy::driver`]. A
+//! [`Sweep`] runs such strategies in blocks that walk the bars once for many points, with the same
+//! bits as one by one.
+//!
 //! # The same again
 //!
 //! Nothing here reads a clock, an order of hashing or a global random state, and every sum has one
@@ -62,12 +68,16 @@ mod performance;
 mod place;
 mod portal;
 mod portfolio;
+pub mod search;
 mod setup;
 mod signal;
 pub mod strategies;
 mod strategy;
+mod stream;
+mod study;
 mod sweep;
 mod time;
+pub mod validation;
 mod workers;
 
 pub use annual::bars_per_year;
@@ -81,9 +91,15 @@ pub use objective::{Direction, Metric, Objective};
 pub use params::{Params, Value};
 pub use performance::{Fill, LIBRARY_VERSION, OpenOrder, Performance};
 pub use portal::{AssetIdx, Portal, Scope};
+pub use search::{Axis, Space};
 pub use setup::{Field, Series, Setup, Signal};
 pub use signal::Change;
-pub use strategy::Strategy;
-pub use sweep::{Axis, CacheUse, Factory, Failure, Progress, Space, Sweep, SweepReport, Trial};
+pub use strategy::{Driver, Strategy};
+pub use stream::Stream;
+pub use study::{Identity, Study};
+pub use sweep::{
+    CacheUse, Crew, Ended, Factory, Failure, Hunt, Partial, Progress, SearchSummary, Sweep,
+    SweepReport, Threads, Trial,
+};
 pub use time::{TimeStyle, Timestamp};
 pub use workers::Workers;

@@ -34,6 +34,11 @@ impl Place {
         }
     }
 
+    /// Tells whether rows may lie more than a tick apart.
+    pub(crate) fn has_gaps(&self) -> bool {
+        matches!(self, Place::Ticks(_))
+    }
+
     /// Returns the rows within a stretch of ticks.
     pub(crate) fn rows_in(&self, ticks: &Range<u32>) -> Range<usize> {
         let before = |tick: u32| tick.checked_sub(1).map_or(0, |tick| self.rows_until(tick, 0));

@@ -10,6 +10,7 @@ use crate::exact::{self, ExactSums};
 use crate::indicator::{Indicator, evaluate};
 use crate::portal::{AssetIdx, AssetPlace, Source};
 use crate::signal::Changes;
+use crate::strategy::Driver;
 
 /// A column that a strategy reads: what [`Setup::field`] returns. Valid for the run it came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +36,34 @@ pub struct Setup<'a> {
     seed: u64,
     declared: Declared<'a>,
     spare: &'a mut Spare,
+    when: When,
+}
+
+/// When the changes of a signal are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum When {
+    /// As it is declared, for all assets.
+    AtOnce,
+    /// Later, asset by asset: see [`Declared::driven_by`].
+    Later,
+}
+
+/// Where a signal comes from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Origin<'a> {
+    Cross { sums: &'a [Arc<Derived>], fast: usize, slow: usize },
+    Changes(Series),
+}
+
+/// What drives a strategy, of one asset.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Driven<'a> {
+    /// Changes of whether one mean is above another.
+    Cross { sums: &'a ExactSums, fast: usize, slow: usize },
+    /// Changes of these values; all rows.
+    Changes(&'a [f64]),
+    /// These values themselves; all rows.
+    Values(&'a [f64]),
 }
 
 /// Buffers that outlive a run, so that the next one need not allocate them.
@@ -58,9 +87,26 @@ pub(crate) struct Declared<'a> {
     pub(crate) fields: Vec<(usize, &'a [&'a [f64]])>,
     pub(crate) series: Vec<Vec<Arc<Derived>>>,
     pub(crate) signals: Vec<Changes>,
+    /// Of each signal.
+    origins: Vec<Origin<'a>>,
 }
 
 impl Declared<'_> {
+    /// Returns what drives a strategy, of the asset at place `at`.
+    pub(crate) fn driven_by(&self, driver: Driver, at: usize) -> Driven<'_> {
+        let values = |series: Series| self.series[series.0][at].as_f64().unwrap_or(&[]);
+        match driver {
+            Driver::Values(series) => Driven::Values(values(series)),
+            Driver::Changes(signal) => match self.origins[signal.0] {
+                Origin::Changes(series) => Driven::Changes(values(series)),
+                Origin::Cross { sums, fast, slow } => match sums[at].downcast_ref() {
+                    Some(sums) => Driven::Cross { sums, fast, slow },
+                    None => Driven::Changes(&[]),
+                },
+            },
+        }
+    }
+
     /// Returns the values of each declared indicator, by asset.
     pub(crate) fn series_by_asset(&self) -> Vec<Vec<&[f64]>> {
         self.series
@@ -78,7 +124,19 @@ impl<'a> Setup<'a> {
         (cash, seed): (f64, u64),
         spare: &'a mut Spare,
     ) -> Setup<'a> {
-        Setup { source, assets, period, cash, seed, declared: Declared::default(), spare }
+        let declared = Declared::default();
+        Setup { source, assets, period, cash, seed, declared, spare, when: When::AtOnce }
+    }
+
+    /// As [`Setup::new`], but the changes of signals are left for [`Declared::driven_by`].
+    pub(crate) fn deferred(
+        source: &'a dyn Source,
+        assets: &'a [AssetPlace<'a>],
+        period: Range<u32>,
+        cash_and_seed: (f64, u64),
+        spare: &'a mut Spare,
+    ) -> Setup<'a> {
+        Setup { when: When::Later, ..Setup::new(source, assets, period, cash_and_seed, spare) }
     }
 
     pub(crate) fn finish(self) -> Declared<'a> {
@@ -151,6 +209,10 @@ impl<'a> Setup<'a> {
     /// [`Context::changes`](crate::Context::changes): at the asset's first bar of the period with a
     /// value (not NaN), and at each bar whose value differs from the last one told.
     pub fn changes(&mut self, series: Series) -> Signal {
+        self.declared.origins.push(Origin::Changes(series));
+        if self.when == When::Later {
+            return Signal(self.declared.origins.len() - 1);
+        }
         let mut changes = self.spare.changes.pop().unwrap_or_default();
         changes.reset(&self.period);
         for (at, (asset, derived)) in
@@ -184,6 +246,10 @@ impl<'a> Setup<'a> {
         }
         let (column, _) = self.declared.fields[field.0];
         let sums = self.source.sums(column)?;
+        self.declared.origins.push(Origin::Cross { sums, fast, slow });
+        if self.when == When::Later {
+            return Ok(Signal(self.declared.origins.len() - 1));
+        }
         let mut changes = self.spare.changes.pop().unwrap_or_default();
         changes.reset(&self.period);
         let levels = &mut self.spare.levels;

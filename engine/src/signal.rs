@@ -50,33 +50,11 @@ impl Changes {
         first_row: usize,
         levels: &[u8],
     ) {
-        let mut previous = 0;
-        let mut add = |row: usize, level: u8| {
+        for_each_level_change(levels, |row, level| {
             if let Some(tick) = place.tick_of(first_row + row) {
                 self.collected.push(Collected { tick, asset, value: f64::from(level) });
             }
-        };
-        let (chunks, rest) = levels.as_chunks::<8>();
-        let mut at = 0;
-        for chunk in chunks {
-            // Eight rows at once: a byte differs from the one before it where the level changes.
-            let bytes = u64::from_le_bytes(*chunk);
-            let mut differing = bytes ^ (bytes << 8 | u64::from(previous));
-            while differing != 0 {
-                let row = (differing.trailing_zeros() / 8) as usize;
-                add(at + row, chunk[row]);
-                differing &= differing - 1;
-            }
-            previous = chunk[7];
-            at += 8;
-        }
-        for level in rest {
-            if *level != previous {
-                add(at, *level);
-            }
-            previous = *level;
-            at += 1;
-        }
+        });
     }
 
     /// Adds the changes of any values: the first that is not NaN, and each that differs from the
@@ -88,15 +66,11 @@ impl Changes {
         first_row: usize,
         values: &[f64],
     ) {
-        let mut previous = f64::NAN;
-        for (at, value) in values.iter().enumerate() {
-            if *value != previous && !value.is_nan() {
-                if let Some(tick) = place.tick_of(first_row + at) {
-                    self.collected.push(Collected { tick, asset, value: *value });
-                }
-                previous = *value;
+        for_each_change(values, |row, value| {
+            if let Some(tick) = place.tick_of(first_row + row) {
+                self.collected.push(Collected { tick, asset, value });
             }
-        }
+        });
     }
 
     /// Orders what was added by tick; assets were added in their order and stay in it.
@@ -131,6 +105,46 @@ impl Changes {
     pub(crate) fn at(&self, tick: u32) -> &[Change] {
         let slot = (tick - self.first_tick) as usize;
         &self.sorted[self.starts[slot]..self.starts[slot + 1]]
+    }
+}
+
+/// Calls `visit` with each place at which a 0/1 level that starts at 0 changes, and the new level.
+#[inline]
+pub(crate) fn for_each_level_change(levels: &[u8], mut visit: impl FnMut(usize, u8)) {
+    let mut previous = 0;
+    let (chunks, rest) = levels.as_chunks::<8>();
+    let mut at = 0;
+    for chunk in chunks {
+        // Eight rows at once: a byte differs from the one before it where the level changes.
+        let bytes = u64::from_le_bytes(*chunk);
+        let mut differing = bytes ^ (bytes << 8 | u64::from(previous));
+        while differing != 0 {
+            let row = (differing.trailing_zeros() / 8) as usize;
+            visit(at + row, chunk[row]);
+            differing &= differing - 1;
+        }
+        previous = chunk[7];
+        at += 8;
+    }
+    for level in rest {
+        if *level != previous {
+            visit(at, *level);
+        }
+        previous = *level;
+        at += 1;
+    }
+}
+
+/// Calls `visit` with the place and value of the first that is not NaN, and of each that differs from
+/// the last one visited.
+#[inline]
+pub(crate) fn for_each_change(values: &[f64], mut visit: impl FnMut(usize, f64)) {
+    let mut previous = f64::NAN;
+    for (at, value) in values.iter().enumerate() {
+        if *value != previous && !value.is_nan() {
+            visit(at, *value);
+            previous = *value;
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::context::Context;
 use crate::params::Params;
-use crate::setup::Setup;
+use crate::setup::{Series, Setup, Signal};
 
 /// Decides at the close of each tick what to order for the next bars.
 ///
@@ -60,4 +60,33 @@ pub trait Strategy {
     /// # Errors
     /// What [`Context`]'s methods return, or [`Error::Strategy`]; it ends the run.
     fn on_bar(&mut self, context: &mut Context<'_>) -> Result<(), Error>;
+
+    /// Returns what the strategy's decisions follow from, when that is one value of each asset and
+    /// the position in it; asked after [`Strategy::on_start`], `None` unless overridden.
+    ///
+    /// To return a driver is a promise: at each tick, for each asset in ascending order that has a
+    /// change of the signal (a value of the series that is not NaN, at a bar of its own),
+    /// [`Strategy::on_bar`] orders [`Strategy::target`] of that value by
+    /// [`Context::order_target`](crate::Context::order_target), and does nothing else. A sweep then
+    /// runs many points in one walk over the bars, without `on_bar`; trials are the same to the last
+    /// bit. `target` is given values up to its bar, so it cannot look ahead any more than `on_bar`.
+    fn driver(&self) -> Option<Driver> {
+        None
+    }
+
+    /// Returns the quantity to hold after a bar with `value`, when `position` is held. Must depend on
+    /// the two and the parameters alone. Called only when there is a [`Strategy::driver`].
+    fn target(&self, value: f64, position: f64) -> f64 {
+        let _ = value;
+        position
+    }
+}
+
+/// What a strategy's decisions follow from: see [`Strategy::driver`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Driver {
+    /// The changes of a signal.
+    Changes(Signal),
+    /// The values of an indicator, bar after bar.
+    Values(Series),
 }

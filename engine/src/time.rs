@@ -64,6 +64,32 @@ impl Serialize for Timestamp {
     }
 }
 
+/// Returns the day `months` calendar months after `day` (both counts of days since 1970-01-01): the
+/// same day of the month, or the last of a shorter one.
+pub(crate) fn add_months(day: i64, months: u32) -> i64 {
+    let (year, month, day_of_month) = civil_from_days(day);
+    let months = year * 12 + month - 1 + i64::from(months);
+    let first = |months: i64| days_from_civil(months.div_euclid(12), months.rem_euclid(12) + 1, 1);
+    let (start, next) = (first(months), first(months + 1));
+    (start + day_of_month - 1).min(next - 1)
+}
+
+/// Returns the day of the month of a count of days since 1970-01-01, from 1.
+pub(crate) fn day_of_month(day: i64) -> i64 {
+    civil_from_days(day).2
+}
+
+/// The inverse of [`civil_from_days`].
+fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let shifted_month = (month + 9) % 12;
+    let day_of_year = (153 * shifted_month + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
 /// Year, month and day of a count of days since 1970-01-01 in the proleptic Gregorian calendar
 /// (Howard Hinnant, "chrono-compatible low-level date algorithms").
 fn civil_from_days(days: i64) -> (i64, i64, i64) {
@@ -83,6 +109,19 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn months_are_added_as_on_a_calendar() {
+        for day in (-200_000..200_000).step_by(37) {
+            let (year, month, of_month) = civil_from_days(day);
+            assert_eq!(days_from_civil(year, month, of_month), day);
+        }
+        let day = |year, month, day| days_from_civil(year, month, day);
+        assert_eq!(add_months(day(2023, 1, 31), 1), day(2023, 2, 28));
+        assert_eq!(add_months(day(2024, 1, 31), 1), day(2024, 2, 29));
+        assert_eq!(add_months(day(2023, 11, 15), 14), day(2025, 1, 15));
+        assert_eq!(add_months(day(2000, 12, 31), 12), day(2001, 12, 31));
+    }
 
     #[track_caller]
     fn check(ns: i64, style: TimeStyle, expected: &str) {

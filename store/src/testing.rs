@@ -53,25 +53,35 @@ pub(crate) fn schema() -> Schema {
 
 /// Writes a bundle of these listings, which are in symbol order.
 pub(crate) fn write<S: Sink>(sink: &S, listings: &[Listing], seed: u32, tool: &str) -> Written {
+    try_write(sink, listings, seed, tool).unwrap()
+}
+
+/// Writes as [`write`] does; the sink may fail.
+pub(crate) fn try_write<S: Sink>(
+    sink: &S,
+    listings: &[Listing],
+    seed: u32,
+    tool: &str,
+) -> Result<Written, barrow_format::Error> {
     let rows = |listing: &Listing| u64::try_from(listing.days.len()).unwrap();
     let assets = listings.iter().map(|it| AssetSpec::new(it.symbol.as_str(), rows(it))).collect();
     let provenance = Provenance { tool: tool.to_owned(), sources: vec![] };
     let spec = BundleSpec { schema: schema(), assets, adjustments: vec![], provenance };
-    let writer = BundleWriter::new(spec, sink).unwrap();
+    let writer = BundleWriter::new(spec, sink)?;
     for (asset, listing) in listings.iter().enumerate() {
         let times: Vec<i64> = listing.days.iter().map(|day| day * DAY).collect();
-        writer.put(asset, 0, Values::I64(&times)).unwrap();
+        writer.put(asset, 0, Values::I64(&times))?;
         for column in 1..6 {
             let values: Vec<f64> =
                 listing.days.iter().map(|&day| value(seed, asset, column, day)).collect();
-            writer.put(asset, column, Values::F64(&values)).unwrap();
+            writer.put(asset, column, Values::F64(&values))?;
         }
         let narrow: Vec<f32> =
             listing.days.iter().map(|&day| f32::from(i16::try_from(day).unwrap())).collect();
-        writer.put(asset, 6, Values::F32(&narrow)).unwrap();
-        writer.put(asset, 7, Values::I64(&listing.days)).unwrap();
+        writer.put(asset, 6, Values::F32(&narrow))?;
+        writer.put(asset, 7, Values::I64(&listing.days))?;
     }
-    writer.finish().unwrap()
+    writer.finish()
 }
 
 /// Publishes a bundle of these listings.

@@ -3,9 +3,13 @@
 mod cli;
 mod contracts;
 mod corruption;
+#[cfg(debug_assertions)]
+mod crash;
+mod disk;
 mod families;
 mod golden;
 mod guides;
+mod leases;
 mod lookahead;
 mod open_constant;
 mod parity;

@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    backtest, completions, demo, export, history, ingest, inspect, list, query, sweep, verify,
+    backtest, completions, demo, export, history, ingest, inspect, list, pin, prune, query, sweep,
+    verify,
 };
 use crate::hint;
 use crate::invocation::{Invocation, default_root};
@@ -56,6 +57,9 @@ enum Command {
     Ls(list::ListArgs),
     Inspect(inspect::InspectArgs),
     History(history::HistoryArgs),
+    Prune(prune::PruneArgs),
+    Pin(pin::PinArgs),
+    Unpin(pin::UnpinArgs),
     Verify(verify::VerifyArgs),
     Query(query::QueryArgs),
     Export(export::ExportArgs),
@@ -105,6 +109,9 @@ fn dispatch(command: &Command, invocation: &Invocation) -> anyhow::Result<ExitSt
         Command::Ls(args) => list::run(args, invocation),
         Command::Inspect(args) => inspect::run(args, invocation),
         Command::History(args) => history::run(args, invocation),
+        Command::Prune(args) => prune::run(args, invocation),
+        Command::Pin(args) => pin::run(args, invocation),
+        Command::Unpin(args) => pin::run_unpin(args, invocation),
         Command::Verify(args) => verify::run(args, invocation),
         Command::Query(args) => query::run(args, invocation),
         Command::Export(args) => export::run(args, invocation),

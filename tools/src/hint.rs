@@ -18,6 +18,11 @@ use crate::invocation::Invocation;
 use crate::printer::{Printer, Tone, Verbosity};
 use crate::status::ExitStatus;
 
+/// Numbers of errors that have no kind of their own, the same on every Unix.
+const DEVICE_FAILED: i32 = 5;
+const TOO_MANY_FILES_IN_SYSTEM: i32 = 23;
+const TOO_MANY_FILES: i32 = 24;
+
 /// A failure that a command words itself, with the next step for the user.
 #[derive(Debug)]
 pub(crate) struct Complaint {
@@ -137,6 +142,9 @@ fn hint(error: &(dyn StdError + 'static), invocation: &Invocation) -> Option<Str
     if let Some(error) = error.downcast_ref::<StoreError>() {
         return store_hint(error, invocation);
     }
+    if let Some(error) = error.downcast_ref::<io::Error>() {
+        return io_hint(error);
+    }
     if let Some(error) = error.downcast_ref::<EngineError>() {
         return engine_hint(error);
     }
@@ -189,8 +197,9 @@ fn store_hint(error: &StoreError, invocation: &Invocation) -> Option<String> {
             format!("give more digits; `barrow history {bundle}` lists the versions")
         }
         StoreError::Locked { .. } => {
-            "wait until the other writer is done; readers need not wait".to_owned()
+            "`--wait` waits until the other writer is done; readers need not wait".to_owned()
         }
+        StoreError::Io { source, .. } => return io_hint(source),
         StoreError::Corrupt { source, .. }
             if matches!(**source, FormatError::Magic { .. } | FormatError::TooShort { .. }) =>
         {
@@ -206,6 +215,36 @@ fn store_hint(error: &StoreError, invocation: &Invocation) -> Option<String> {
         }
         _ => return None,
     })
+}
+
+/// What to do about the operating system's refusals that somebody can do something about.
+fn io_hint(error: &io::Error) -> Option<String> {
+    let advice = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "make room on that disk, then run the command again; `barrow prune NAME --keep N --dry-run` \
+             shows what old versions take"
+        }
+        io::ErrorKind::FileTooLarge => {
+            "a limit on the size of files is set (`ulimit -f`), or the disk cannot hold larger ones"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "check owner and mode of that path; writing needs the right to write in the bundle's \
+             folders, reading does not"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "that disk is mounted read-only: bundles on it can be read; write to another with `--root DIR`"
+        }
+        _ => match error.raw_os_error() {
+            Some(TOO_MANY_FILES | TOO_MANY_FILES_IN_SYSTEM) => {
+                "raise the limit of open files with `ulimit -n`, then run the command again"
+            }
+            Some(DEVICE_FAILED) => {
+                "the device failed: copy what matters elsewhere, and check it with `barrow verify NAME`"
+            }
+            _ => return None,
+        },
+    };
+    Some(advice.to_owned())
 }
 
 fn engine_hint(error: &EngineError) -> Option<String> {

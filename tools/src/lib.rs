@@ -9,6 +9,7 @@
 
 #![forbid(unsafe_code)]
 
+mod age;
 mod cli;
 mod commands;
 mod hint;

@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::indicator::ZScore;
 use crate::params::{Params, Value};
 use crate::setup::{Series, Setup};
-use crate::strategy::Strategy;
+use crate::strategy::{Driver, Strategy};
 
 pub(super) const SPEC: StrategySpec = StrategySpec {
     name: "mean-reversion",
@@ -57,20 +57,6 @@ impl MeanReversion {
         }
         Ok(MeanReversion { lookback, entry, exit, shares, short, score: None })
     }
-
-    fn target(&self, position: f64, z: f64) -> f64 {
-        if position > 0.0 {
-            if z >= -self.exit { 0.0 } else { position }
-        } else if position < 0.0 {
-            if z <= self.exit { 0.0 } else { position }
-        } else if z < -self.entry {
-            self.shares
-        } else if z > self.entry && self.short {
-            -self.shares
-        } else {
-            0.0
-        }
-    }
 }
 
 impl Strategy for MeanReversion {
@@ -99,9 +85,27 @@ impl Strategy for MeanReversion {
             if context.has_bar(asset)
                 && let Some(z) = context.value(asset, score)
             {
-                context.order_target(asset, self.target(context.position(asset), z))?;
+                context.order_target(asset, self.target(z, context.position(asset)))?;
             }
         }
         Ok(())
+    }
+
+    fn driver(&self) -> Option<Driver> {
+        self.score.map(Driver::Values)
+    }
+
+    fn target(&self, z: f64, position: f64) -> f64 {
+        if position > 0.0 {
+            if z >= -self.exit { 0.0 } else { position }
+        } else if position < 0.0 {
+            if z <= self.exit { 0.0 } else { position }
+        } else if z < -self.entry {
+            self.shares
+        } else if z > self.entry && self.short {
+            -self.shares
+        } else {
+            0.0
+        }
     }
 }

@@ -6,7 +6,7 @@ use crate::Error;
 use crate::context::Context;
 use crate::params::{Params, Value};
 use crate::setup::{Setup, Signal};
-use crate::strategy::Strategy;
+use crate::strategy::{Driver, Strategy};
 
 pub(super) const SPEC: StrategySpec = StrategySpec {
     name: "sma-cross",
@@ -76,9 +76,17 @@ impl Strategy for SmaCross {
     fn on_bar(&mut self, context: &mut Context<'_>) -> Result<(), Error> {
         let Some(cross) = self.cross else { return Ok(()) };
         for change in context.changes(cross) {
-            let target = if change.value > 0.0 { self.shares } else { 0.0 };
-            context.order_target(change.asset, target)?;
+            let position = context.position(change.asset);
+            context.order_target(change.asset, self.target(change.value, position))?;
         }
         Ok(())
+    }
+
+    fn driver(&self) -> Option<Driver> {
+        self.cross.map(Driver::Changes)
+    }
+
+    fn target(&self, value: f64, _: f64) -> f64 {
+        if value > 0.0 { self.shares } else { 0.0 }
     }
 }

@@ -1,13 +1,19 @@
 //! Many runs over one lease: every point of a space, on all workers.
 
+mod batch;
+mod block;
+mod budget;
+mod crew;
+mod driven;
+mod hunt;
 mod report;
-mod space;
 
-pub use report::{CacheUse, Failure, SweepReport, Trial};
-pub use space::{Axis, Space};
+pub(crate) use batch::End;
+use batch::{Batch, block_len};
+pub use crew::{Crew, Ended, Threads};
+pub use hunt::Hunt;
+pub use report::{CacheUse, Failure, Partial, SearchSummary, SweepReport, Trial};
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -15,10 +21,11 @@ use std::time::Instant;
 use barrow_store::{Lease, SeriesCache};
 
 use crate::Error;
-use crate::backtest::{Backtest, Desk};
+use crate::backtest::Backtest;
 use crate::objective::Objective;
 use crate::params::Params;
 use crate::portal::Portal;
+use crate::search::Space;
 use crate::strategies;
 use crate::strategy::Strategy;
 use crate::workers::Workers;
@@ -94,54 +101,28 @@ impl Sweep<'_> {
         let started = Instant::now();
         let before = cache.stats();
         self.backtest.check()?;
+        space.check_grid()?;
         let portal = Portal::new(lease, cache, &self.backtest.scope)?;
         let first = first_strategy(factory, space)?;
         let tally = Tally::default();
-        let ends = workers.ordered(space.len(), |index| {
-            let cancelled = self.cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed));
-            if cancelled || tally.refused.load(Ordering::Relaxed) {
-                return End::NotRun;
-            }
-            let end = self.trial(&portal, factory, &space.point(index), index);
-            if matches!(end, End::Refused(_)) {
-                tally.refused.store(true, Ordering::Relaxed);
-            }
-            self.report_progress(&tally, space.len(), &end);
-            end
+        let batch = Batch::new(&self.backtest, &portal, factory, self.cancel);
+        let block_len = block_len(space.len(), workers.threads());
+        let ends = workers.ordered(space.len().div_ceil(block_len), |block| {
+            let first = block * block_len;
+            let indexes = first..(first + block_len).min(space.len());
+            let points = indexes.map(|index| Some(space.point(index)).filter(|p| space.admits(p)));
+            batch.run(first, &points.collect::<Vec<_>>(), &|end| {
+                if !matches!(end, End::NotRun) {
+                    self.report_progress(&tally, space.len(), end);
+                }
+            })
         });
         let mut report = SweepReport::new(self, &portal, space, first.as_ref());
-        report.collect(ends)?;
+        report.collect(ends.into_iter().flatten())?;
         report.workers = workers.threads();
         report.cache = CacheUse::between(&before, &cache.stats());
         report.elapsed_seconds = started.elapsed().as_secs_f64();
         Ok(report)
-    }
-
-    fn trial(
-        &self,
-        portal: &Portal<'_>,
-        factory: &Factory<'_>,
-        params: &Params,
-        index: u64,
-    ) -> End {
-        // Nothing that a panic leaves half done is seen again: strategy and desk go with it.
-        let run = catch_unwind(AssertUnwindSafe(|| {
-            let mut strategy = match factory(params) {
-                Ok(strategy) => strategy,
-                Err(Error::Constraint { .. }) => return End::Skipped,
-                Err(error) => return End::Refused(Box::new(error)),
-            };
-            let mut desk = Desk::take();
-            let outcome = self.backtest.simulate(portal, strategy.as_mut(), &mut desk);
-            desk.put_back();
-            match outcome {
-                Ok(outcome) => End::Done(Trial::new(index, &outcome)),
-                Err(error) => End::Failed(Failure::new(index, describe(&error))),
-            }
-        }));
-        run.unwrap_or_else(|panic| {
-            End::Failed(Failure::new(index, format!("panicked: {}", message(panic.as_ref()))))
-        })
     }
 
     fn report_progress(&self, tally: &Tally, total: u64, end: &End) {
@@ -168,26 +149,11 @@ impl std::fmt::Debug for Sweep<'_> {
     }
 }
 
-/// How a point ended.
-#[derive(Debug)]
-pub(crate) enum End {
-    Done(Trial),
-    /// It breaks the strategy's constraint.
-    Skipped,
-    Failed(Failure),
-    /// The strategy does not take these parameters at all: the space is wrong.
-    Refused(Box<Error>),
-    /// The sweep was cancelled before.
-    NotRun,
-}
-
 /// What the workers tell each other.
 #[derive(Debug, Default)]
 struct Tally {
     done: AtomicU64,
     best: Mutex<Option<f64>>,
-    /// The space is wrong: no need to go on.
-    refused: AtomicBool,
 }
 
 /// Builds the strategy of the first point that can be run: for its name and fixed parameters, and
@@ -195,28 +161,15 @@ struct Tally {
 fn first_strategy(factory: &Factory<'_>, space: &Space) -> Result<Box<dyn Strategy + Send>, Error> {
     let mut broken = None;
     for index in 0..space.len() {
-        match factory(&space.point(index)) {
+        let params = space.point(index);
+        if !space.admits(&params) {
+            continue;
+        }
+        match factory(&params) {
             Err(error @ Error::Constraint { .. }) => broken = broken.or(Some(error)),
             other => return other,
         }
     }
-    let source = broken.unwrap_or(Error::SpaceTooLarge { max: 0 });
+    let source = broken.unwrap_or(Error::NoAdmissiblePoint { tries: space.len() });
     Err(Error::NothingToRun { points: space.len(), source: Box::new(source) })
-}
-
-/// An error and its causes in one line.
-fn describe(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
-}
-
-fn message(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }

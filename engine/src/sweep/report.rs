@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::{End, Space, Sweep};
 use crate::Error;
-use crate::backtest::Outcome;
+use crate::backtest::{Backtest, Outcome};
 use crate::costs::{Commission, Slippage};
 use crate::metrics::Metrics;
 use crate::objective::Objective;
@@ -70,6 +70,48 @@ pub struct SweepReport {
     pub cache: CacheUse,
     /// How times are written.
     pub time_style: TimeStyle,
+    /// What chose the points; `None` for a sweep of a whole grid.
+    pub search: Option<SearchSummary>,
+}
+
+/// What a search did.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SearchSummary {
+    /// Name of the method.
+    pub method: String,
+    /// Seed of its draws.
+    pub seed: u64,
+    /// Trials that were asked for and ended, at all budgets.
+    pub asked: u64,
+    /// Of those, how many a study had from before.
+    pub resumed: u64,
+    /// Trials of a part of the period, in the order in which they were asked for.
+    pub partial: Vec<Partial>,
+    /// Id and parameters of every trial but the skipped, ascending by id.
+    pub points: Vec<(u64, Params)>,
+    /// Bracket, rung and continued trial of each of `points`.
+    pub rungs: Vec<(u32, u32, Option<u64>)>,
+    /// By how much the best trial misses the limits together; `None` without one.
+    pub best_violation: Option<f64>,
+    /// What the search noticed.
+    pub notes: Vec<String>,
+}
+
+/// A trial of a part of the period.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Partial {
+    /// Its id.
+    pub id: u64,
+    /// The part, above 0 and below 1.
+    pub budget: f64,
+    /// Number of the bracket.
+    pub bracket: u32,
+    /// Place of the budget among those of the search, from 0.
+    pub rung: u32,
+    /// The trial of the same point that it continued.
+    pub resumes: Option<u64>,
+    /// Its objective.
+    pub value: Option<f64>,
 }
 
 /// The record of one trial: of fixed size, whatever the trial did.
@@ -149,9 +191,21 @@ impl SweepReport {
         space: &Space,
         strategy: &dyn Strategy,
     ) -> SweepReport {
+        let example = (strategy.name().to_owned(), strategy.params());
+        SweepReport::of_hunt(&sweep.backtest, sweep.objective, portal, space, &example)
+    }
+
+    /// A report without trials; `example` is the strategy's name and all its parameters.
+    pub(super) fn of_hunt(
+        backtest: &Backtest,
+        objective: Objective,
+        portal: &Portal<'_>,
+        space: &Space,
+        (strategy, params): &(String, Params),
+    ) -> SweepReport {
         let varied = |name: &str| space.axes().iter().any(|axis| axis.name() == name);
         let mut fixed = Params::new();
-        for (name, value) in &strategy.params() {
+        for (name, value) in params {
             if !varied(name) {
                 fixed.set(name.clone(), value.clone());
             }
@@ -160,14 +214,14 @@ impl SweepReport {
         SweepReport {
             bundle: portal.lease().name().to_owned(),
             version: portal.lease().version(),
-            strategy: strategy.name().to_owned(),
+            strategy: strategy.clone(),
             space: space.clone(),
             fixed,
-            objective: sweep.objective,
-            cash: sweep.backtest.cash,
-            commission: sweep.backtest.commission,
-            slippage: sweep.backtest.slippage,
-            seed: sweep.backtest.seed,
+            objective,
+            cash: backtest.cash,
+            commission: backtest.commission,
+            slippage: backtest.slippage,
+            seed: backtest.seed,
             start: times.first().copied().unwrap_or(0),
             end: times.last().copied().unwrap_or(0),
             bars: times.len(),
@@ -181,11 +235,12 @@ impl SweepReport {
             workers: 0,
             cache: CacheUse::default(),
             time_style: portal.time_style(),
+            search: None,
         }
     }
 
     /// Sorts the ends of all points into the report and finds the best.
-    pub(super) fn collect(&mut self, ends: Vec<End>) -> Result<(), Error> {
+    pub(super) fn collect(&mut self, ends: impl Iterator<Item = End>) -> Result<(), Error> {
         let mut best_value = None;
         for end in ends {
             match end {
@@ -207,7 +262,20 @@ impl SweepReport {
 
     /// Returns the parameters of a trial as the space has them.
     pub fn params(&self, trial: &Trial) -> Params {
-        self.space.point(trial.index)
+        self.point(trial.index)
+    }
+
+    /// Returns the parameters of a point by its number: its place in the grid, or its id in the
+    /// search.
+    pub fn point(&self, index: u64) -> Params {
+        let Some(search) = &self.search else { return self.space.point(index) };
+        let found = search.points.binary_search_by_key(&index, |(id, _)| *id);
+        found.map_or_else(|_| Params::new(), |at| search.points[at].1.clone())
+    }
+
+    /// Returns how many points there were: of the grid, or asked for by the search.
+    pub fn points_len(&self) -> u64 {
+        self.search.as_ref().map_or_else(|| self.space.len(), |search| search.asked)
     }
 
     /// Returns the best trial; `None` when the objective is undefined for all.
@@ -235,12 +303,9 @@ impl Serialize for SweepReport {
         let failed: Vec<FailureView<'_>> = self
             .failed
             .iter()
-            .map(|failure| FailureView {
-                params: self.space.point(failure.index),
-                error: &failure.error,
-            })
+            .map(|failure| FailureView { params: self.point(failure.index), error: &failure.error })
             .collect();
-        let mut object = serializer.serialize_struct("SweepReport", 22)?;
+        let mut object = serializer.serialize_struct("SweepReport", 23)?;
         object.serialize_field("bundle", &self.bundle)?;
         object.serialize_field("version", &self.version.to_string())?;
         object.serialize_field("strategy", &self.strategy)?;
@@ -263,6 +328,24 @@ impl Serialize for SweepReport {
         object.serialize_field("elapsed_seconds", &self.elapsed_seconds)?;
         object.serialize_field("workers", &self.workers)?;
         object.serialize_field("cache", &self.cache)?;
+        object.serialize_field("search", &self.search.as_ref().map(SearchView))?;
+        object.end()
+    }
+}
+
+/// The search without its points, which the trials name.
+struct SearchView<'a>(&'a SearchSummary);
+
+impl Serialize for SearchView<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("Search", 7)?;
+        object.serialize_field("method", &self.0.method)?;
+        object.serialize_field("seed", &self.0.seed)?;
+        object.serialize_field("asked", &self.0.asked)?;
+        object.serialize_field("resumed", &self.0.resumed)?;
+        object.serialize_field("best_violation", &self.0.best_violation)?;
+        object.serialize_field("partial", &self.0.partial)?;
+        object.serialize_field("notes", &self.0.notes)?;
         object.end()
     }
 }

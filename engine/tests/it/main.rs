@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 #[cfg(test)]
+mod blocks;
+#[cfg(test)]
 mod bundles;
 #[cfg(test)]
 mod determinism;
@@ -17,3 +19,7 @@ mod reference;
 mod rules;
 #[cfg(test)]
 mod scope;
+#[cfg(test)]
+mod studies;
+#[cfg(test)]
+mod validation;

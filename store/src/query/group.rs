@@ -127,7 +127,8 @@ impl Planned {
             found.resize_with(grouping.slots(), || None);
         }
         for unit in units {
-            let (frame, rows) = self.open(unit)?;
+            let sources = self.sources();
+            let (frame, rows) = self.open(&sources, unit)?;
             self.scan(unit.place, &frame, rows, Direction::OldestFirst, &mut |block, holds| {
                 let block = grouping.block(&frame, block, holds);
                 grouping.deal(unit.place, &block, &mut found);

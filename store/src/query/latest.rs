@@ -12,7 +12,8 @@ impl Planned {
     pub(super) fn latest(&self, units: &[Unit]) -> Result<Batch> {
         let mut batch = Batch::new(&self.header);
         for unit in units {
-            let (frame, rows) = self.open(unit)?;
+            let sources = self.sources();
+            let (frame, rows) = self.open(&sources, unit)?;
             self.scan(unit.place, &frame, rows, Direction::NewestFirst, &mut |block, holds| {
                 let last = holds
                     .map_or(Some(block.len() - 1), |holds| holds.iter().rposition(|holds| *holds));

@@ -37,7 +37,8 @@ impl Planned {
         times: &[i64],
         column: &mut [f64],
     ) -> Result<()> {
-        let (frame, rows) = self.open_between(place, first, last)?;
+        let sources = self.sources();
+        let (frame, rows) = self.open_between(&sources, place, first, last)?;
         let mut at = 0;
         self.scan(place, &frame, rows, Direction::OldestFirst, &mut |block: Range<usize>, holds| {
             let values = value.eval(&frame, block.clone()).into_each(block.len());

@@ -154,6 +154,13 @@ pub(super) struct Unit {
     pub(super) rows: Range<usize>,
 }
 
+/// Leases that a frame borrows from.
+#[derive(Debug)]
+pub(super) struct Sources {
+    own: Lease,
+    other: Option<Lease>,
+}
+
 impl Planned {
     pub(super) fn schema(&self) -> &Schema {
         self.lease.schema()
@@ -169,26 +176,36 @@ impl Planned {
         &self.units[self.tasks[task].clone()]
     }
 
+    /// Leases for one unit's reading: what they decode is let go with them, and not kept as long as the plan lives.
+    pub(super) fn sources(&self) -> Sources {
+        let other = self.asof.as_ref().map(|join| join.asof.lease.apart());
+        Sources { own: self.lease.apart(), other }
+    }
+
     /// The frame of a unit, and which of its rows are meant.
-    pub(super) fn open(&self, unit: &Unit) -> Result<(Frame<'_>, Range<usize>)> {
-        let (frame, rows) = self.open_between(unit.place, self.from, self.to)?;
+    pub(super) fn open<'a>(
+        &'a self,
+        sources: &'a Sources,
+        unit: &Unit,
+    ) -> Result<(Frame<'a>, Range<usize>)> {
+        let (frame, rows) = self.open_between(sources, unit.place, self.from, self.to)?;
         Ok(if self.resample.is_some() { (frame, rows) } else { (frame, unit.rows.clone()) })
     }
 
     /// The frame of an asset, and its rows between two timestamps, both taken in.
-    pub(super) fn open_between(
-        &self,
+    pub(super) fn open_between<'a>(
+        &'a self,
+        sources: &'a Sources,
         place: usize,
         from: i64,
         to: i64,
-    ) -> Result<(Frame<'_>, Range<usize>)> {
+    ) -> Result<(Frame<'a>, Range<usize>)> {
         let asset = self.assets[place];
-        let all = self.lease.bars(asset);
+        let all = sources.own.bars(asset);
         let bars = match self.resample.as_ref().and_then(|resampling| resampling.slack_ns) {
-            Some(slack) => all.between(from.saturating_sub(slack)..=to.saturating_add(slack)),
+            Some(slack) => all.within(from.saturating_sub(slack)..=to.saturating_add(slack))?,
             None => all,
         };
-        let time = bars.column_at(0)?.as_i64().unwrap_or_default();
         let mut columns = Vec::with_capacity(self.scope.columns.len());
         for index in 0..self.stored().len() {
             columns.push(if self.used[index] {
@@ -197,26 +214,32 @@ impl Planned {
                 Series::Unread
             });
         }
-        let symbol = self.lease.symbol(asset);
-        let mut frame = Frame { symbol, time: Cow::Borrowed(time), columns };
+        let symbol = sources.own.symbol(asset);
+        let mut frame = Frame { symbol, time: Cow::Borrowed(bars.times()?), columns };
         let rows = if let Some(resampling) = &self.resample {
             frame = resample(&frame, self.stored(), &resampling.periods);
             let start = frame.time.partition_point(|&time| time < from);
             start..frame.time.partition_point(|&time| time <= to).max(start)
         } else {
-            let (first, rows) = (all.rows().start, all.between(from..=to).rows());
+            let (first, rows) = (all.rows().start, all.within(from..=to)?.rows());
             rows.start - first..rows.end - first
         };
-        if let Some(join) = &self.asof {
-            self.join(join, symbol, &mut frame)?;
+        if let (Some(join), Some(other)) = (&self.asof, &sources.other) {
+            self.join(join, other, symbol, &mut frame)?;
         }
         Ok((frame, rows))
     }
 
     /// Adds the columns of the other bundle.
-    fn join<'a>(&'a self, join: &'a Join, symbol: &str, frame: &mut Frame<'a>) -> Result<()> {
+    fn join<'a>(
+        &'a self,
+        join: &'a Join,
+        other: &'a Lease,
+        symbol: &str,
+        frame: &mut Frame<'a>,
+    ) -> Result<()> {
         let asof = &join.asof;
-        let asset = match asof.lease.asset(asof.symbol.as_deref().unwrap_or(symbol)) {
+        let asset = match other.asset(asof.symbol.as_deref().unwrap_or(symbol)) {
             Err(Error::UnknownSymbol { .. }) => None,
             found => Some(found?),
         };
@@ -224,11 +247,11 @@ impl Planned {
             let place = frame.columns.len();
             frame.columns.push(match asset {
                 Some(asset) if self.used[place] => {
-                    let bars = asof.lease.bars(asset);
+                    let bars = other.bars(asset);
                     Series::Joined(Joined {
-                        times: bars.column_at(0)?.as_i64().unwrap_or_default(),
+                        times: bars.times()?,
                         values: bars.column_at(index)?,
-                        divisor: divisor(asof.lease.schema().columns()[index].logical),
+                        divisor: divisor(other.schema().columns()[index].logical),
                         tolerance_ns: asof.tolerance_ns,
                     })
                 }

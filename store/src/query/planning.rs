@@ -76,7 +76,7 @@ impl Query {
             skipping: self.skipping,
         };
         planned.note_uses();
-        planned.cut();
+        planned.cut()?;
         Ok(Plan { planned: Arc::new(planned) })
     }
 
@@ -310,7 +310,7 @@ impl Planned {
     }
 
     /// Cuts the work into units and tasks, which depend on the bundle and the query alone.
-    fn cut(&mut self) {
+    fn cut(&mut self) -> Result<()> {
         let mut splits = matches!(self.form, Form::Rows) && self.resample.is_none();
         if let Form::Panel { times, .. } = &self.form {
             let step = times_at_once(self.assets.len());
@@ -323,8 +323,10 @@ impl Planned {
             self.from.saturating_sub(slack)..=self.to.saturating_add(slack)
         });
         for (place, asset) in self.assets.iter().enumerate() {
-            let all = self.lease.bars(*asset);
-            let rows = all.between(span.clone()).rows();
+            // What gaps make it decode is let go again.
+            let lease = self.lease.apart();
+            let all = lease.bars(*asset);
+            let rows = all.within(span.clone())?.rows();
             let first = all.rows().start;
             let mut rows = rows.start - first..rows.end - first;
             while splits && rows.len() > BATCH_ROWS {
@@ -340,6 +342,7 @@ impl Planned {
         if !matches!(self.form, Form::Panel { .. }) {
             self.tasks = pack(&self.units, if splits { BATCH_ROWS } else { TASK_ROWS });
         }
+        Ok(())
     }
 }
 

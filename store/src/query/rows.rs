@@ -14,7 +14,8 @@ impl Planned {
     pub(super) fn rows(&self, units: &[Unit]) -> Result<Batch> {
         let mut batch = Batch::new(&self.header);
         for unit in units {
-            let (frame, rows) = self.open(unit)?;
+            let sources = self.sources();
+            let (frame, rows) = self.open(&sources, unit)?;
             self.scan(unit.place, &frame, rows, Direction::OldestFirst, &mut |block, holds| {
                 self.add(unit.place, &frame, block, holds, &mut batch);
                 Ok(ControlFlow::Continue(()))

@@ -84,7 +84,8 @@ impl Planned {
     /// What some units have for the lists.
     pub(super) fn ranked(&self, by: &Number, mut lists: Lists, units: &[Unit]) -> Result<Lists> {
         for unit in units {
-            let (frame, rows) = self.open(unit)?;
+            let sources = self.sources();
+            let (frame, rows) = self.open(&sources, unit)?;
             self.scan(unit.place, &frame, rows, Direction::OldestFirst, &mut |block, holds| {
                 let values = by.eval(&frame, block.clone()).into_each(block.len());
                 for (offset, value) in values.iter().enumerate() {
@@ -109,7 +110,8 @@ impl Planned {
         let mut batch = Batch::new(&self.header);
         for ranks in order.chunk_by(|a, b| lists.entries[*a].place == lists.entries[*b].place) {
             let place = ranks.first().map_or(0, |rank| lists.entries[*rank].place);
-            let (frame, _) = self.open_between(place, self.from, self.to)?;
+            let sources = self.sources();
+            let (frame, _) = self.open_between(&sources, place, self.from, self.to)?;
             for rank in ranks {
                 let row = lists.entries[*rank].row;
                 self.add(place, &frame, row..row + 1, None, &mut batch);

@@ -5,6 +5,11 @@ pub(crate) mod bars;
 mod cache;
 mod catalog;
 mod crash;
+#[cfg(debug_assertions)]
+mod decoded;
+mod faults;
+mod options;
 mod panel;
 mod pool;
+mod prune;
 mod verify;

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::head::{self, Head};
 use crate::lease::Lease;
 use crate::opening::open_newest;
+use crate::options::OpenOptions;
 use crate::pool::{BundlePool, PoolStats};
 use crate::testing::{self, publish_small};
 
@@ -340,7 +341,7 @@ fn those_who_wait_for_an_opening_get_its_error_and_the_next_tries_again() {
     // The opening goes on until everyone else is waiting for it: each waiter has looked at the table by then.
     let waiting = AtomicU64::new(0);
     let lease = |fail: bool| {
-        pool.lease_with(&shelf.catalog, "bundle-0", || {
+        pool.lease_opening(&shelf.catalog, "bundle-0", || {
             opened.fetch_add(1, Ordering::SeqCst);
             while waiting.load(Ordering::SeqCst) < 8 {
                 std::thread::yield_now();
@@ -349,7 +350,7 @@ fn those_who_wait_for_an_opening_get_its_error_and_the_next_tries_again() {
             if fail {
                 Err(shelf.catalog.unknown("nothing"))
             } else {
-                open_newest(&shelf.catalog, "bundle-0", |_| None)
+                open_newest(&shelf.catalog, "bundle-0", OpenOptions::default(), |_| None)
             }
         })
     };
@@ -385,7 +386,7 @@ fn an_opening_that_panics_is_taken_over_by_the_next() {
     let shelf = Shelf::new();
     let pool = BundlePool::new(10);
     let attempt = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        drop(pool.lease_with(&shelf.catalog, "bundle-0", || panic!("on purpose")));
+        drop(pool.lease_opening(&shelf.catalog, "bundle-0", || panic!("on purpose")));
     }));
     assert!(attempt.is_err());
     assert!(pool.lease(&shelf.catalog, "bundle-0").is_ok());
@@ -400,8 +401,9 @@ fn a_publication_during_an_opening_is_not_missed_by_those_who_come_after_it() {
     let published = Barrier::new(2);
     std::thread::scope(|scope| {
         let early = scope.spawn(|| {
-            pool.lease_with(&shelf.catalog, "bundle-0", || {
-                let opened = open_newest(&shelf.catalog, "bundle-0", |_| None);
+            pool.lease_opening(&shelf.catalog, "bundle-0", || {
+                let opened =
+                    open_newest(&shelf.catalog, "bundle-0", OpenOptions::default(), |_| None);
                 published.wait();
                 // The late thread is waiting by now, or will find what is opened here.
                 std::thread::sleep(std::time::Duration::from_millis(20));

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use barrow_store::VersionEntry;
+use barrow_store::{Hold, VersionEntry};
 use serde::Serialize;
 
 use crate::instant::shown;
@@ -16,6 +16,7 @@ use crate::table::{Align, Sheet};
 ///
 /// A version is the SHA-256 of the content: the same bars give the same version, whenever and in whatever
 /// order they were ingested. Open an older one as NAME@VERSION; a few digits that are unique suffice.
+/// Versions that are pinned, or leased by a process that has them open, are never pruned.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  barrow history us-daily\n  barrow query us-daily@3f2a --assets AAPL --limit 5"
@@ -46,6 +47,8 @@ struct Row {
     bytes: u64,
     tool: String,
     parts: Vec<Part>,
+    pin: Option<String>,
+    leased: bool,
 }
 
 #[derive(Serialize)]
@@ -55,8 +58,22 @@ struct Part {
     rows: u64,
 }
 
-impl From<&VersionEntry> for Row {
-    fn from(entry: &VersionEntry) -> Self {
+impl Row {
+    /// Says what keeps the version from being pruned.
+    fn kept_by(&self) -> String {
+        let pin = self.pin.as_ref().map(|note| match note.as_str() {
+            "" => "pinned".to_owned(),
+            note => format!("pinned: {note}"),
+        });
+        let leased = self.leased.then(|| "leased".to_owned());
+        let all: Vec<String> = leased.into_iter().chain(pin).collect();
+        if all.is_empty() { "-".to_owned() } else { all.join(", ") }
+    }
+
+    /// Says what is known of a version; `holds` is ascending.
+    fn of(entry: &VersionEntry, holds: &[Hold]) -> Self {
+        let hold = holds.binary_search_by_key(&entry.version, |hold| hold.version).ok();
+        let hold = hold.and_then(|at| holds.get(at));
         let parts = entry.parts.iter().map(|part| Part {
             digest: part.digest.to_string(),
             bytes: part.bytes,
@@ -72,16 +89,20 @@ impl From<&VersionEntry> for Row {
             bytes: entry.bytes(),
             tool: entry.tool.clone(),
             parts: parts.collect(),
+            pin: hold.and_then(|hold| hold.pin.clone()),
+            leased: hold.is_some_and(|hold| hold.leased),
         }
     }
 }
 
 pub(crate) fn run(args: &HistoryArgs, invocation: &Invocation) -> anyhow::Result<ExitStatus> {
     let printer = invocation.printer;
-    let mut entries = invocation.catalog().history(&args.bundle)?;
+    let catalog = invocation.catalog();
+    let mut entries = catalog.history(&args.bundle)?;
+    let holds = catalog.holds(&args.bundle)?;
     let total = entries.len();
     entries.truncate(args.limit.unwrap_or(total));
-    let versions: Vec<Row> = entries.iter().map(Row::from).collect();
+    let versions: Vec<Row> = entries.iter().map(|entry| Row::of(entry, &holds)).collect();
     if printer.json {
         printer.json(&Answer { bundle: &args.bundle, versions })?;
         return Ok(ExitStatus::Done);
@@ -94,6 +115,7 @@ pub(crate) fn run(args: &HistoryArgs, invocation: &Invocation) -> anyhow::Result
         ("size", Align::Right),
         ("parent", Align::Left),
         ("tool", Align::Left),
+        ("kept by", Align::Left),
     ]);
     for row in &versions {
         sheet.row([
@@ -104,6 +126,7 @@ pub(crate) fn run(args: &HistoryArgs, invocation: &Invocation) -> anyhow::Result
             bytes(row.bytes),
             row.parent.as_ref().map_or("-".to_owned(), |parent| parent[..12].to_owned()),
             row.tool.clone(),
+            row.kept_by(),
         ]);
     }
     let mut out = printer.stdout();

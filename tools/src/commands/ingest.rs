@@ -4,12 +4,14 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::age::Wait;
 use crate::ingest::{
-    self, Adjusted, FrequencyOption, IngestOptions, IngestSummary, Mode, Phase, Progress,
-    SourceFormat, StampOption, TimeFormat, parse_delimiter, parse_mapping, parse_size,
+    self, Adjusted, CompressionOption, FrequencyOption, IngestOptions, IngestSummary, Mode, Phase,
+    Progress, SourceFormat, StampOption, TimeFormat, parse_delimiter, parse_mapping, parse_size,
 };
 use crate::invocation::Invocation;
 use crate::numbers::{bytes, count, float, rate, seconds};
@@ -133,12 +135,19 @@ struct RowArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "How the work is done")]
 struct WorkArgs {
+    /// How columns are stored: none (plain arrays, used in place), zstd or auto (each block by the codec
+    /// that makes it smallest); or by column, as in `close=auto,volume=zstd` or `auto,time=none`
+    #[arg(long, value_name = "HOW", default_value = "none")]
+    compression: CompressionOption,
     /// Memory for rows, as in 512MiB or 4GiB; more rows are sorted on disk
     #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = parse_size)]
     memory: u64,
     /// Threads [default: one a core]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+    /// Wait for another writer of the bundle, at most this long [default without SECONDS: for ever]
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    wait: Option<Wait>,
     /// Folder for sorting on disk [default: that of the bundles]
     #[arg(long, value_name = "DIR")]
     temp_dir: Option<PathBuf>,
@@ -179,11 +188,13 @@ impl IngestArgs {
             nonpositive_prices: rows.allow_nonpositive_prices,
             splits: rows.splits.clone(),
             dividends: rows.dividends.clone(),
+            compression: work.compression.clone(),
             memory: work.memory,
             threads: work.threads,
             temp_dir: work.temp_dir.clone(),
             rejects: rows.rejects.clone(),
             rejects_max: rows.rejects_max,
+            wait: work.wait.map_or(Duration::ZERO, |wait| wait.most),
         }
     }
 }

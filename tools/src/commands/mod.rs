@@ -11,6 +11,8 @@ pub(crate) mod history;
 pub(crate) mod ingest;
 pub(crate) mod inspect;
 pub(crate) mod list;
+pub(crate) mod pin;
+pub(crate) mod prune;
 pub(crate) mod query;
 pub(crate) mod sweep;
 pub(crate) mod verify;

@@ -1,10 +1,12 @@
 //! From arranged rows to a published version.
 
+use std::time::{Duration, Instant};
+
 use barrow_format::{
     Adjustment, AssetSpec, BundleSpec, BundleWriter, Column, Digest, Frequency, LogicalType,
     PhysicalType, Provenance, Schema, SourceRecord, Stamp,
 };
-use barrow_store::{Catalog, FileSink, Published};
+use barrow_store::{Catalog, Error as StoreError, FileSink, Published, StageOptions, Staging};
 
 use super::context::Context;
 use super::error::IngestError;
@@ -12,6 +14,9 @@ use super::options::StampOption;
 use super::progress::Phase;
 use super::read::Places;
 use super::time::Granularity;
+
+/// How long an interrupted wait goes on at most.
+const INTERRUPTIBLE: Duration = Duration::from_millis(200);
 
 /// What a bundle is to be, before its values.
 #[derive(Debug)]
@@ -39,8 +44,9 @@ pub(crate) fn publish(
     write: &dyn Fn(&BundleWriter<'_, FileSink>) -> Result<(), IngestError>,
 ) -> Result<Published, IngestError> {
     let spec = spec(context, places, draft)?;
-    let staging = catalog.stage(name)?;
-    let writer = BundleWriter::new(spec, staging.sink())?;
+    let staging = stage(context, catalog, name)?;
+    let compression = context.options.compression.of(spec.schema.columns())?;
+    let writer = BundleWriter::compressed(spec, staging.sink(), &compression)?;
     write(&writer)?;
     let written = writer.finish()?;
     if context.progress.interrupted() {
@@ -48,6 +54,23 @@ pub(crate) fn publish(
     }
     context.progress.begin(Phase::Publishing, 0);
     Ok(staging.publish(written)?)
+}
+
+/// Stages as soon as no other writer is at work on the bundle, if that is soon enough.
+fn stage(context: &Context<'_>, catalog: &Catalog, name: &str) -> Result<Staging, IngestError> {
+    let begun = Instant::now();
+    loop {
+        let left = context.options.wait.saturating_sub(begun.elapsed());
+        let options = StageOptions { wait: left.min(INTERRUPTIBLE) };
+        match catalog.stage_with(name, &options) {
+            Err(StoreError::Locked { .. }) if !left.is_zero() => {
+                if context.progress.interrupted() {
+                    return Err(IngestError::Interrupted);
+                }
+            }
+            outcome => return Ok(outcome?),
+        }
+    }
 }
 
 fn spec(context: &Context<'_>, places: &Places, draft: Draft) -> Result<BundleSpec, IngestError> {

@@ -251,6 +251,14 @@ pub enum IngestError {
         /// The columns that there are.
         found: Vec<String>,
     },
+    /// An option names a column that the bundle will not have.
+    #[error("the bundle would have no column `{column}`; it has {}", found.join(", "))]
+    NoStoredColumn {
+        /// The column asked for.
+        column: String,
+        /// The columns that there are.
+        found: Vec<String>,
+    },
     /// A column holds text.
     #[error("column `{column}` of `{file}` holds text such as `{value}`, and bundles hold numbers")]
     TextColumn {
@@ -343,6 +351,9 @@ impl IngestError {
                  `--map`, or leave the file out with `--exclude NAME`",
             ),
             Self::NoColumn { .. } => Some("columns are named as in the file's header"),
+            Self::NoStoredColumn { .. } => {
+                Some("`--compression` names columns as `barrow inspect` does: `time`, `close`, ...")
+            }
             Self::TextColumn { .. } => Some(
                 "leave the column out with `--drop COLUMN`, or name it with `--symbol-column` if \
                  it tells the asset",

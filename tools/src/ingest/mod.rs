@@ -15,6 +15,7 @@ mod blocks;
 mod build;
 mod check;
 mod columns;
+mod compress;
 mod context;
 mod csv;
 mod direct;
@@ -55,6 +56,7 @@ use summary::Outcome;
 #[cfg(test)]
 mod tests;
 
+pub use compress::CompressionOption;
 pub use error::{IngestError, Problem};
 pub use options::{
     Adjusted, FrequencyOption, IngestOptions, Mode, SourceFormat, StampOption, parse_delimiter,

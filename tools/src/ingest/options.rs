@@ -4,7 +4,9 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
+use super::compress::CompressionOption;
 use super::time::TimeFormat;
 
 /// How an ingestion is to be done. `Default` recognises everything, in strict mode.
@@ -56,6 +58,8 @@ pub struct IngestOptions {
     pub splits: Option<PathBuf>,
     /// CSV of cash dividends: symbol, ex-date, amount per share.
     pub dividends: Option<PathBuf>,
+    /// Which columns are stored compressed.
+    pub compression: CompressionOption,
     /// Bytes of memory for rows; above it, rows are sorted on disk.
     pub memory: u64,
     /// Worker threads; as many as there are cores when `None`.
@@ -66,6 +70,8 @@ pub struct IngestOptions {
     pub rejects: Option<PathBuf>,
     /// Rows that lenient mode sets aside at most.
     pub rejects_max: u64,
+    /// How long to wait for another writer of the bundle; not at all by default.
+    pub wait: Duration,
 }
 
 impl Default for IngestOptions {
@@ -94,11 +100,13 @@ impl Default for IngestOptions {
             nonpositive_prices: false,
             splits: None,
             dividends: None,
+            compression: CompressionOption::default(),
             memory: 1 << 30,
             threads: None,
             temp_dir: None,
             rejects: None,
             rejects_max: 1_000_000,
+            wait: Duration::ZERO,
         }
     }
 }

@@ -1,0 +1,208 @@
+//! Part of a run: nested stretches of its period.
+//!
+//! The period is cut into stretches of nearly equal length. A budget of a share of the period takes
+//! as many of them, spread over the whole of it, and a larger budget has all stretches of a smaller
+//! one, so a trial that is continued pays the difference alone. Each stretch is a run of its own: a
+//! fresh portfolio, the bars before it visible as history, positions left open at its end marked at
+//! the last close. The parts' equity, one after the other, is what the figures are made of. A budget
+//! of 1 is not stitched: it is the whole run.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use barrow_store::{Lease, SeriesCache};
+
+use super::report::Trial;
+use crate::Error;
+use crate::backtest::{Backtest, Desk};
+use crate::metrics::{Metrics, Track, Trades};
+use crate::portal::{Portal, Scope};
+use crate::strategy::Strategy;
+
+/// The stretches of a period and what was already run on them.
+pub(super) struct Stretches<'l> {
+    portals: Vec<Portal<'l>>,
+    /// The stretches in the order in which growing budgets take them.
+    order: Vec<usize>,
+    bars_per_year: f64,
+    /// By the number of the ask: what a continued trial need not run again.
+    done: Mutex<BTreeMap<u64, Arc<Pieces>>>,
+}
+
+/// By the number of the stretch.
+type Pieces = BTreeMap<usize, Piece>;
+
+/// One stretch of one trial, per unit of the equity it began with.
+#[derive(Debug, Clone)]
+struct Piece {
+    equity: Vec<f64>,
+    traded: f64,
+    fills: u64,
+    bars_held: u64,
+    trades: Trades,
+}
+
+/// Continuing is worth some memory, not any amount.
+const KEPT_TRIALS_MAX: usize = 4096;
+
+impl<'l> Stretches<'l> {
+    /// The most stretches of a period: four rungs of three.
+    const COUNT_MAX: usize = 81;
+    /// The fewest ticks of a stretch.
+    const TICKS_MIN: usize = 10;
+
+    /// Cuts the period of a portal.
+    pub(super) fn new(
+        lease: &'l Lease,
+        cache: &'l SeriesCache,
+        whole: &Portal<'_>,
+        scope: &Scope,
+        seed: u64,
+    ) -> Result<Stretches<'l>, Error> {
+        let times = whole.times();
+        let count = (times.len() / Self::TICKS_MIN).clamp(1, Self::COUNT_MAX);
+        let portal = |ticks: Range<usize>| {
+            let (from, to) = (Some(times[ticks.start]), Some(times[ticks.end - 1]));
+            Portal::new(lease, cache, &Scope { from, to, assets: scope.assets.clone() })
+        };
+        let ticks = |at: usize| at * times.len() / count..(at + 1) * times.len() / count;
+        Ok(Stretches {
+            portals: (0..count).map(|at| portal(ticks(at))).collect::<Result<_, _>>()?,
+            order: spread(count, seed),
+            bars_per_year: whole.bars_per_year(),
+            done: Mutex::default(),
+        })
+    }
+
+    /// The stretches of a budget, oldest first.
+    fn of(&self, budget: f64) -> Vec<usize> {
+        let wanted = budget.clamp(0.0, 1.0) * crate::validation::number(self.order.len());
+        // As many as come nearest to the budget, but for rounding of the budget itself.
+        let count = (1..self.order.len())
+            .take_while(|count| crate::validation::number(*count) < wanted - 1e-6)
+            .count();
+        let mut chosen = self.order[..=count].to_vec();
+        chosen.sort_unstable();
+        chosen
+    }
+
+    /// Runs a strategy at a budget below 1, with what `resumes` has already run.
+    pub(super) fn run(
+        &self,
+        backtest: &Backtest,
+        make: &mut dyn FnMut() -> Result<Box<dyn Strategy + Send>, Error>,
+        (id, resumes): (u64, Option<u64>),
+        budget: f64,
+    ) -> Result<Trial, Error> {
+        let before = resumes.and_then(|earlier| self.lock().remove(&earlier));
+        let mut pieces = before.map_or_else(Pieces::new, |pieces| pieces.as_ref().clone());
+        for stretch in self.of(budget) {
+            if !pieces.contains_key(&stretch) {
+                let portal = &self.portals[stretch];
+                pieces.insert(stretch, piece(backtest, portal, make()?.as_mut())?);
+            }
+        }
+        let trial = self.stitched(backtest.cash, id, &pieces);
+        let mut done = self.lock();
+        done.insert(id, Arc::new(pieces));
+        if done.len() > KEPT_TRIALS_MAX {
+            done.pop_first();
+        }
+        Ok(trial)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, Arc<Pieces>>> {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stitched(&self, cash: f64, id: u64, pieces: &Pieces) -> Trial {
+        let mut equity = Vec::new();
+        let (mut level, mut traded, mut fills, mut bars_held) = (cash, 0.0, 0, 0);
+        let mut trades = Trades::default();
+        for piece in pieces.values() {
+            equity.extend(piece.equity.iter().map(|part| part * level));
+            traded += piece.traded * level;
+            trades.profit += piece.trades.profit * level;
+            trades.loss += piece.trades.loss * level;
+            trades.closed += piece.trades.closed;
+            trades.won += piece.trades.won;
+            fills += piece.fills;
+            bars_held += piece.bars_held;
+            level *= piece.equity.last().copied().unwrap_or(1.0);
+        }
+        let bars_per_year = self.bars_per_year;
+        let track = Track { equity: &equity, bars_per_year, traded, fills, bars_held, trades };
+        let metrics = Metrics::of(&track, &mut Vec::new());
+        Trial { index: id, metrics, final_equity: level, final_cash: level }
+    }
+}
+
+fn piece(
+    backtest: &Backtest,
+    portal: &Portal<'_>,
+    strategy: &mut dyn Strategy,
+) -> Result<Piece, Error> {
+    let mut desk = Desk::take();
+    backtest.simulate(portal, strategy, &mut desk)?;
+    let cash = backtest.cash;
+    let piece = Piece {
+        equity: desk.equity.iter().map(|equity| equity / cash).collect(),
+        traded: desk.book.portfolio.traded / cash,
+        fills: desk.book.portfolio.fills.len() as u64,
+        bars_held: desk.bars_held,
+        trades: Trades {
+            profit: desk.trades.profit / cash,
+            loss: desk.trades.loss / cash,
+            ..desk.trades
+        },
+    };
+    desk.put_back();
+    Ok(piece)
+}
+
+/// An order in which any first few of `0..count` are spread evenly: van der Corput's sequence in base
+/// 3, whose first 3, 9, 27 members are the thirds, ninths and so on, moved along by the seed so that
+/// the first one is not always the oldest.
+fn spread(count: usize, seed: u64) -> Vec<usize> {
+    let shift = crate::stream::Stream::new(seed, [0, 4]).below(count);
+    let mut taken = vec![false; count];
+    let mut order = Vec::with_capacity(count);
+    let mut number = 0_usize;
+    while order.len() < count {
+        let (mut rest, mut numerator, mut denominator) = (number, 0, 1);
+        while rest > 0 {
+            numerator = numerator * 3 + rest % 3;
+            denominator *= 3;
+            rest /= 3;
+        }
+        let place = (numerator * count / denominator + shift) % count;
+        if !taken[place] {
+            taken[place] = true;
+            order.push(place);
+        }
+        number += 1;
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn budgets_are_nested_and_spread() {
+        for (count, seed) in [(81, 0), (81, 5), (10, 1), (1, 9), (50, 3)] {
+            let order = spread(count, seed);
+            let mut all = order.clone();
+            all.sort_unstable();
+            assert_eq!(all, (0..count).collect::<Vec<_>>());
+        }
+        let order = spread(81, 7);
+        for (members, gap) in [(3, 27), (9, 9), (27, 3)] {
+            let mut first = order[..members].to_vec();
+            first.sort_unstable();
+            assert!(first.windows(2).all(|pair| pair[1] - pair[0] == gap), "{first:?}");
+        }
+    }
+}

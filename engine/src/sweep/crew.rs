@@ -1,0 +1,167 @@
+//! Who runs the trials of a search.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use barrow_store::{Lease, SeriesCache};
+
+use super::Factory;
+use super::batch::{Batch, End, block_len, describe, message};
+use super::budget::Stretches;
+use super::report::Trial;
+use crate::Error;
+use crate::backtest::Backtest;
+use crate::params::Params;
+use crate::portal::Portal;
+use crate::search::Ask;
+use crate::workers::Workers;
+
+/// How a trial ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ended {
+    /// It ran to its end.
+    Done(Trial),
+    /// It failed, panicked or took too long: why.
+    Failed(String),
+    /// Its parameters break the strategy's own rule; nothing was run.
+    Skipped,
+}
+
+/// Runs trials: threads of this process, other processes, other machines.
+///
+/// How a trial ends must depend on its ask alone, not on who runs it, when, or beside what.
+pub trait Crew: Sync {
+    /// Returns how many trials run at once.
+    fn hands(&self) -> usize;
+
+    /// Runs trials in any order and calls `ended`, on any thread, with those that ended. A trial that
+    /// is not reported was not run, because the search was cancelled.
+    ///
+    /// # Errors
+    /// When no trial can be run: the space or the settings are wrong.
+    fn run(&self, asks: &[Ask], ended: &(dyn Fn(Vec<(u64, Ended)>) + Sync)) -> Result<(), Error>;
+}
+
+/// Threads of this process, over one portal.
+pub struct Threads<'a> {
+    backtest: &'a Backtest,
+    factory: &'a Factory<'a>,
+    lease: &'a Lease,
+    cache: &'a SeriesCache,
+    portal: &'a Portal<'a>,
+    batch: Batch<'a>,
+    workers: &'a Workers,
+    /// Seed of the choice of stretches.
+    seed: u64,
+    stretches: OnceLock<Stretches<'a>>,
+}
+
+impl<'a> Threads<'a> {
+    /// Prepares threads that run `factory`'s strategies over a portal. `time_max` limits a trial,
+    /// checked after each tick; `seed` chooses the stretches of budgets below 1.
+    pub fn new(
+        backtest: &'a Backtest,
+        portal: &'a Portal<'a>,
+        factory: &'a Factory<'a>,
+        workers: &'a Workers,
+        (seed, time_max): (u64, Option<Duration>),
+        cancel: Option<&'a AtomicBool>,
+    ) -> Threads<'a> {
+        Threads {
+            backtest,
+            factory,
+            lease: portal.lease(),
+            cache: portal.cache_of(),
+            portal,
+            batch: Batch::new(backtest, portal, factory, cancel).with_time_max(time_max),
+            workers,
+            seed,
+            stretches: OnceLock::new(),
+        }
+    }
+
+    fn stretches(&self) -> Result<&Stretches<'a>, Error> {
+        if self.stretches.get().is_none() {
+            let scope = &self.backtest.scope;
+            let made = Stretches::new(self.lease, self.cache, self.portal, scope, self.seed)?;
+            let _ = self.stretches.set(made);
+        }
+        self.stretches.get().ok_or(Error::NoObjective)
+    }
+
+    fn part(&self, stretches: &Stretches<'_>, ask: &Ask) -> Option<Ended> {
+        if self.batch.is_stopped() {
+            return None;
+        }
+        let mut make = || (self.factory)(&ask.params);
+        let run = catch_unwind(AssertUnwindSafe(|| {
+            stretches.run(self.backtest, &mut make, (ask.id, ask.resumes), ask.budget)
+        }));
+        Some(match run {
+            Ok(Ok(trial)) => Ended::Done(trial),
+            Ok(Err(Error::Constraint { .. })) => Ended::Skipped,
+            Ok(Err(error)) => Ended::Failed(describe(&error)),
+            Err(panic) => Ended::Failed(format!("panicked: {}", message(panic.as_ref()))),
+        })
+    }
+}
+
+impl Crew for Threads<'_> {
+    fn hands(&self) -> usize {
+        self.workers.threads()
+    }
+
+    fn run(&self, asks: &[Ask], ended: &(dyn Fn(Vec<(u64, Ended)>) + Sync)) -> Result<(), Error> {
+        let (whole, parts): (Vec<&Ask>, Vec<&Ask>) = asks.iter().partition(|ask| ask.budget >= 1.0);
+        if !parts.is_empty() {
+            let stretches = self.stretches()?;
+            self.workers.ordered(parts.len() as u64, |at| {
+                let ask = usize::try_from(at).ok().and_then(|at| parts.get(at));
+                if let Some(ask) = ask
+                    && let Some(end) = self.part(stretches, ask)
+                {
+                    ended(vec![(ask.id, end)]);
+                }
+            });
+        }
+        let refused = Mutex::new(None);
+        let len = usize::try_from(block_len(whole.len() as u64, self.hands())).unwrap_or(1);
+        let blocks: Vec<&[&Ask]> = whole.chunks(len).collect();
+        self.workers.ordered(blocks.len() as u64, |at| {
+            let block = usize::try_from(at).ok().and_then(|at| blocks.get(at)).copied();
+            let block = block.unwrap_or(&[]);
+            let points: Vec<Option<Params>> =
+                block.iter().map(|ask| Some(ask.params.clone())).collect();
+            let ends = self.batch.run(0, &points, &|_| {});
+            let mut reported = Vec::with_capacity(ends.len());
+            for (ask, end) in block.iter().zip(ends) {
+                match end {
+                    End::Done(trial) => {
+                        reported.push((ask.id, Ended::Done(Trial { index: ask.id, ..trial })));
+                    }
+                    End::Skipped => reported.push((ask.id, Ended::Skipped)),
+                    End::Failed(failure) => reported.push((ask.id, Ended::Failed(failure.error))),
+                    End::Refused(error) => {
+                        *refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                    }
+                    End::NotRun => {}
+                }
+            }
+            if !reported.is_empty() {
+                ended(reported);
+            }
+        });
+        match refused.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some(error) => Err(*error),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::fmt::Debug for Threads<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Threads").field("workers", self.workers).finish_non_exhaustive()
+    }
+}

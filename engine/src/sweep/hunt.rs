@@ -1,0 +1,356 @@
+//! A search run to its end: asking, running, telling, journaling.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::crew::{Crew, Ended};
+use super::report::{Failure, Partial, SearchSummary, SweepReport, Trial};
+use super::{Factory, Progress};
+use crate::Error;
+use crate::backtest::Backtest;
+use crate::objective::Objective;
+use crate::params::Params;
+use crate::portal::Portal;
+use crate::search::{Ask, Goals, Limit, Next, Outcome, SearchPlan, Space};
+use crate::study::{Identity, Study};
+
+/// How a search is run.
+///
+/// Trials are asked for in rounds of a fixed number, run by a crew of any size, and told in the order
+/// of their ids once all of a round have ended. So the trials, and the best of them, are the same at
+/// any number of workers, whatever the search; and a study that was interrupted asks for the same
+/// trials as one that was not.
+pub struct Hunt<'a> {
+    /// Settings of each trial.
+    pub backtest: &'a Backtest,
+    /// What a trial is worth; of several the first decides which trial is shown as the best.
+    pub objectives: Vec<Objective>,
+    /// What results must keep; a trial that misses one is worse than all that keep them.
+    pub limits: Vec<Limit>,
+    /// Which search. Its goals are replaced by those of `objectives`.
+    pub plan: SearchPlan,
+    /// Trials in a round; `None` is [`Hunt::round_len`].
+    pub round: Option<usize>,
+    /// Is called as trials end; one call at a time, `done` ascending.
+    pub progress: Option<&'a (dyn Fn(Progress) + Sync)>,
+    /// Once true, no further trial is started; the report has those that ended.
+    pub cancel: Option<&'a AtomicBool>,
+}
+
+impl Hunt<'_> {
+    /// Returns how many trials are asked for at a time: many where points do not depend on outcomes,
+    /// few where each round makes the next one better.
+    pub fn round_len(&self) -> usize {
+        let adapts =
+            !matches!(self.plan.method.name(), "grid" | "random" | "sobol" | "halton" | "lhs");
+        self.round.unwrap_or(if adapts { 16 } else { 4096 }).max(1)
+    }
+
+    /// Runs the search. With a study every trial is journaled as it ends and none is run twice.
+    ///
+    /// # Errors
+    /// What the search, the crew or the study fail with; [`Error::OtherStudy`] for a study of
+    /// something else.
+    pub fn run(
+        &self,
+        portal: &Portal<'_>,
+        factory: &Factory<'_>,
+        space: &Arc<Space>,
+        crew: &dyn Crew,
+        study: Option<&mut Study>,
+    ) -> Result<SweepReport, Error> {
+        let started = Instant::now();
+        self.backtest.check()?;
+        let goals = Goals::several(self.objectives.iter().map(|o| o.direction).collect())?;
+        let mut plan = self.plan.clone();
+        plan.goals = goals;
+        let mut search = plan.start(Arc::clone(space))?;
+        let first = search_example(factory, space)?;
+        let mut log = Log { study, asks: Vec::new(), ends: Vec::new(), resumed: 0 };
+        if let Some(study) = &mut log.study {
+            study.begin(&self.identity(portal, &first.0, space))?;
+        }
+        let tally = Tally { done: 0, best: None };
+        let tally = Mutex::new(tally);
+        let mut cancelled = false;
+        let mut not_run = 0;
+        while !cancelled {
+            let round = self.ask_round(search.as_mut(), &mut log)?;
+            if round.is_empty() {
+                break;
+            }
+            let ends = self.run_round(&round, crew, &mut log, &tally)?;
+            for (ask, end) in round.into_iter().zip(ends) {
+                let Some(end) = end else {
+                    cancelled = true;
+                    not_run += 1;
+                    continue;
+                };
+                if !cancelled {
+                    search.tell(ask.id, &self.outcome(&end))?;
+                }
+                log.asks.push(ask);
+                log.ends.push(end);
+            }
+        }
+        if let Some(study) = &mut log.study {
+            study.sync()?;
+        }
+        let Log { asks, ends, resumed, .. } = log;
+        let mut report =
+            SweepReport::of_hunt(self.backtest, self.objectives[0], portal, space, &first);
+        report.search = Some(SearchSummary {
+            method: self.plan.method.to_string(),
+            seed: self.plan.seed,
+            asked: asks.len() as u64,
+            resumed,
+            notes: search.notes().iter().map(|note| note.what.to_string()).collect(),
+            ..SearchSummary::default()
+        });
+        self.sort_out(&mut report, asks, ends);
+        report.not_run = not_run;
+        report.workers = crew.hands();
+        report.elapsed_seconds = started.elapsed().as_secs_f64();
+        Ok(report)
+    }
+
+    /// What makes two hunts the same study.
+    fn identity(&self, portal: &Portal<'_>, strategy: &str, space: &Space) -> Identity {
+        let scope = &self.backtest.scope;
+        let lines = |items: Vec<String>| items.join("\n");
+        let facts = [
+            ("strategy", strategy.to_owned()),
+            ("bundle version", portal.version().to_string()),
+            ("space", format!("{:?} {:?}", space.axes(), space.constraints())),
+            ("objectives", lines(self.objectives.iter().map(ToString::to_string).collect())),
+            ("limits", lines(self.limits.iter().map(ToString::to_string).collect())),
+            ("search", format!("{:?}", self.plan.method)),
+            ("search seed", self.plan.seed.to_string()),
+            ("round", self.round_len().to_string()),
+            ("cash", self.backtest.cash.to_string()),
+            ("commission", self.backtest.commission.to_string()),
+            ("slippage", self.backtest.slippage.to_string()),
+            ("seed", self.backtest.seed.to_string()),
+            ("from", format!("{:?}", scope.from)),
+            ("to", format!("{:?}", scope.to)),
+            ("assets", scope.assets.as_ref().map_or("all".to_owned(), |a| lines(a.clone()))),
+            ("library version", crate::LIBRARY_VERSION.to_owned()),
+        ];
+        Identity { facts: facts.map(|(name, value)| (name.to_owned(), value)).into() }
+    }
+
+    /// Asks until the round is full or nothing more is to be had; recorded asks come first.
+    fn ask_round(
+        &self,
+        search: &mut dyn crate::search::Search,
+        log: &mut Log<'_>,
+    ) -> Result<Vec<Ask>, Error> {
+        let len = self.round_len();
+        let mut round = Vec::new();
+        if let Some(study) = &log.study {
+            let wanted = self.plan.trials_max.map_or(len, |max| {
+                let left = max.saturating_sub(log.asks.len() as u64);
+                usize::try_from(left).unwrap_or(usize::MAX).min(len)
+            });
+            for ask in study.asks_from(log.asks.len()).iter().take(wanted) {
+                search.readmit(ask)?;
+                round.push(ask.clone());
+            }
+        }
+        let recorded = round.len();
+        while round.len() < len {
+            match search.ask()? {
+                Next::Run(ask) => round.push(ask),
+                Next::Wait | Next::Done => break,
+            }
+        }
+        if let Some(study) = &mut log.study {
+            study.admit(&round[recorded..])?;
+        }
+        Ok(round)
+    }
+
+    /// Runs what has not ended of a round; `None` for trials that were not run.
+    fn run_round(
+        &self,
+        round: &[Ask],
+        crew: &dyn Crew,
+        log: &mut Log<'_>,
+        tally: &Mutex<Tally>,
+    ) -> Result<Vec<Option<Ended>>, Error> {
+        let mut ends: Vec<Option<Ended>> = round.iter().map(|_| None).collect();
+        let place = |id: u64| round.binary_search_by_key(&id, |ask| ask.id).ok();
+        let Some(study) = &mut log.study else {
+            let slots = Mutex::new(&mut ends);
+            crew.run(round, &|ended| {
+                self.count(tally, &ended);
+                let mut slots = slots.lock().unwrap_or_else(PoisonError::into_inner);
+                for (id, end) in ended {
+                    if let Some(at) = place(id) {
+                        slots[at] = Some(end);
+                    }
+                }
+            })?;
+            return Ok(ends);
+        };
+        let known = round.iter().filter_map(|ask| Some((ask.id, study.end(ask.id)?.clone())));
+        let known: Vec<(u64, Ended)> = known.collect();
+        log.resumed += known.len() as u64;
+        self.count(tally, &known);
+        let chunk = crew.hands() * CLAIM_PER_HAND;
+        let failure = Mutex::new(None);
+        loop {
+            let claimed = study.claim(round, chunk)?;
+            let all_ended = round.iter().all(|ask| study.end(ask.id).is_some());
+            if all_ended || self.is_cancelled() {
+                break;
+            }
+            if claimed.is_empty() {
+                // Others run what is left.
+                std::thread::sleep(Duration::from_millis(2));
+                continue;
+            }
+            let asks: Vec<Ask> = claimed.iter().map(|at| round[*at].clone()).collect();
+            let shared = Mutex::new(&mut **study);
+            crew.run(&asks, &|ended| {
+                self.count(tally, &ended);
+                let mut study = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Err(error) = study.record(&ended) {
+                    *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                }
+            })?;
+            if let Some(error) = failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                return Err(error);
+            }
+        }
+        for (slot, ask) in ends.iter_mut().zip(round) {
+            *slot = study.end(ask.id).cloned();
+        }
+        Ok(ends)
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed))
+    }
+
+    fn count(&self, tally: &Mutex<Tally>, ended: &[(u64, Ended)]) {
+        let Some(progress) = self.progress else { return };
+        let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+        for (_, end) in ended {
+            if let Ended::Done(trial) = end {
+                let value = trial.value(self.objectives[0]);
+                if self.violation(trial) == 0.0 && self.objectives[0].better(value, tally.best) {
+                    tally.best = value;
+                }
+            }
+            tally.done += 1;
+        }
+        let total = self.plan.trials_max.unwrap_or(0).max(tally.done);
+        progress(Progress { done: tally.done, total, best: tally.best });
+    }
+
+    fn violation(&self, trial: &Trial) -> f64 {
+        let missed = |limit: &Limit| limit.violation_of(&trial.metrics, trial.final_equity);
+        self.limits.iter().map(missed).sum()
+    }
+
+    /// What the search is told.
+    fn outcome(&self, end: &Ended) -> Outcome {
+        let Ended::Done(trial) = end else { return Outcome::Failed };
+        let value = |objective: &Objective| trial.value(*objective).unwrap_or(f64::NAN);
+        Outcome::Done {
+            values: self.objectives.iter().map(value).collect(),
+            violation: self.violation(trial),
+        }
+    }
+
+    /// Puts every trial where the report has it, and finds the best of the whole runs.
+    fn sort_out(&self, report: &mut SweepReport, asks: Vec<Ask>, ends: Vec<Ended>) {
+        let objective = self.objectives[0];
+        let (mut best, mut best_violation) = (None, f64::INFINITY);
+        let mut summary = report.search.take().unwrap_or_default();
+        for (ask, end) in asks.into_iter().zip(ends) {
+            match end {
+                Ended::Done(trial) if ask.budget < 1.0 => summary.partial.push(Partial {
+                    id: ask.id,
+                    budget: ask.budget,
+                    bracket: ask.bracket,
+                    rung: ask.rung,
+                    resumes: ask.resumes,
+                    value: trial.value(objective),
+                }),
+                Ended::Done(trial) => {
+                    let (value, violation) = (trial.value(objective), self.violation(&trial));
+                    let better = violation < best_violation
+                        || (violation == best_violation && objective.better(value, best));
+                    if better && value.is_some() {
+                        (best, best_violation) = (value, violation);
+                        report.best = Some(report.trials.len());
+                    }
+                    report.trials.push(trial);
+                }
+                Ended::Failed(error) => report.failed.push(Failure { index: ask.id, error }),
+                Ended::Skipped => {
+                    report.skipped += 1;
+                    continue;
+                }
+            }
+            summary.points.push((ask.id, ask.params));
+            summary.rungs.push((ask.bracket, ask.rung, ask.resumes));
+        }
+        summary.best_violation = Some(best_violation).filter(|violation| violation.is_finite());
+        report.search = Some(summary);
+    }
+}
+
+/// Trials that a process claims at a time, for each of its hands: few enough that another process
+/// finds work, many enough that claiming costs nothing.
+const CLAIM_PER_HAND: usize = 64;
+
+/// What was asked for and how it ended, so far.
+struct Log<'s> {
+    study: Option<&'s mut Study>,
+    asks: Vec<Ask>,
+    ends: Vec<Ended>,
+    /// Ends that the study had before.
+    resumed: u64,
+}
+
+struct Tally {
+    done: u64,
+    best: Option<f64>,
+}
+
+/// Name and all parameters of the strategy at some point that can be built: for the report, and to
+/// refuse a wrong space before any work.
+fn search_example(factory: &Factory<'_>, space: &Space) -> Result<(String, Params), Error> {
+    let mut broken = None;
+    for draw in 0..EXAMPLES_MAX {
+        let mut stream = crate::stream::Stream::new(0, [draw, 5]);
+        let cube: Vec<f64> = space.dims().iter().map(|_| stream.uniform()).collect();
+        let params = space.at(&cube);
+        if !space.admits(&params) {
+            continue;
+        }
+        match factory(&params) {
+            Ok(strategy) => return Ok((strategy.name().to_owned(), strategy.params())),
+            Err(error @ Error::Constraint { .. }) => broken = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    let source = broken.unwrap_or(Error::NoAdmissiblePoint { tries: EXAMPLES_MAX });
+    Err(Error::NothingToRun { points: EXAMPLES_MAX, source: Box::new(source) })
+}
+
+const EXAMPLES_MAX: u64 = 10_000;
+
+impl std::fmt::Debug for Hunt<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hunt")
+            .field("backtest", self.backtest)
+            .field("objectives", &self.objectives)
+            .field("plan", &self.plan)
+            .finish_non_exhaustive()
+    }
+}
