@@ -14,6 +14,7 @@ mod lookahead;
 mod open_constant;
 mod parity;
 mod pool;
+mod query;
 mod roundtrip;
 mod spec;
 mod tidy;

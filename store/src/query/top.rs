@@ -37,14 +37,19 @@ pub(super) struct Lists {
     entries: Vec<Entry>,
     /// Entries after the last sifting.
     sifted: usize,
+    /// Of one list that is full: the last value on it. What is smaller cannot be.
+    floor: f64,
 }
 
 impl Lists {
     pub(super) fn new(count: usize, per: Per) -> Self {
-        Self { count, per, entries: Vec::new(), sifted: 0 }
+        Self { count, per, entries: Vec::new(), sifted: 0, floor: f64::NEG_INFINITY }
     }
 
     fn push(&mut self, entry: Entry) {
+        if entry.value < self.floor {
+            return;
+        }
         self.entries.push(entry);
         // Sifting is paid for by the entries that came since.
         if self.entries.len() > 2 * self.sifted.max(self.count).max(1024) {
@@ -62,6 +67,9 @@ impl Lists {
             Per::All => {
                 self.entries.sort_unstable_by(Entry::rank);
                 self.entries.truncate(self.count);
+                if let Some(last) = self.entries.get(self.count.saturating_sub(1)) {
+                    self.floor = last.value;
+                }
             }
             Per::Time => {
                 self.entries.sort_unstable_by(|a, b| a.time.cmp(&b.time).then(a.rank(b)));
