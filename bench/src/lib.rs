@@ -15,6 +15,7 @@
 pub mod command;
 pub mod compressed;
 pub mod engine;
+pub mod query;
 pub mod reading;
 pub mod report;
 pub mod search;

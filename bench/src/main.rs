@@ -5,9 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use barrow_bench::report::{HEAD, Row};
 use barrow_bench::storage::Bench;
-use barrow_bench::{
-    command, compressed, engine, reading, search, sets, storage, versions,
-};
+use barrow_bench::{command, compressed, engine, query, reading, search, sets, storage, versions};
 use clap::{Parser, Subcommand};
 
 /// Measures Barrow; build and run it with `--release`.
@@ -45,6 +43,8 @@ enum What {
     Decode,
     /// Memory of eight processes that scan M, raw and mounted.
     Memory,
+    /// A filtered mean by asset, resampling.
+    Query,
     /// Write M from arrays.
     Write,
     /// Verify every byte of M.
@@ -102,13 +102,13 @@ fn main() -> Result<()> {
 
 fn parts(what: What) -> Vec<What> {
     use What::{
-        All, Compressed, Decode, Demo, Engine, Exact, Ingest, Memory, Open, Pool, Scan, Search,
-        Slices, Verify, Versions, Write,
+        All, Compressed, Decode, Demo, Engine, Exact, Ingest, Memory, Open, Pool, Query, Scan,
+        Search, Slices, Verify, Versions, Write,
     };
     match what {
         All => vec![
-            Open, Pool, Slices, Scan, Decode, Memory, Write, Verify, Compressed, Versions, Ingest,
-            Engine, Exact, Search, Demo,
+            Open, Pool, Slices, Scan, Query, Decode, Memory, Write, Verify, Compressed, Versions,
+            Ingest, Engine, Exact, Search, Demo,
         ],
         one => vec![one],
     }
@@ -126,6 +126,7 @@ fn measure(what: What, cli: &Cli, bench: &Bench) -> Result<Vec<Row>> {
             Ok(rows)
         }
         What::Memory => reading::memory(bench),
+        What::Query => query::query(bench),
         What::Write => storage::write(bench),
         What::Verify => storage::verify(bench),
         What::Compressed => compressed::compressed(bench),

@@ -16,6 +16,7 @@ mod block;
 mod content;
 mod csv;
 mod operations;
+mod query;
 mod sealed;
 
 use barrow_format::{AlignedBytes, Bundle, Compression};
@@ -24,6 +25,7 @@ pub use crate::block::decode_block;
 pub use crate::content::roundtrip;
 pub use crate::csv::ingest_csv;
 pub use crate::operations::{hostile_catalog, pool_ops};
+pub use crate::query::query_plan;
 pub use crate::sealed::sealed_bundle;
 
 /// Any bytes: opening, reading and verifying never panic.

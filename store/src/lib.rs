@@ -23,7 +23,7 @@
 //! [`BundlePool`]: it maps a version once for the whole process and hands out [`Lease`]s. A lease pins its version: what
 //! is published later is seen by the next lease. An [`Asset`] looked up in a lease gives [`Bars`], which are slices; all
 //! assets at once give a [`Panel`], a cross-section or an Arrow batch. What is computed from bars can be kept in a
-//! [`SeriesCache`].
+//! [`SeriesCache`]. A [`query::Query`] filters, computes, groups, ranks, resamples and joins.
 //!
 //! # What is promised
 //!
@@ -80,6 +80,7 @@ mod pool;
 mod presence;
 mod prune;
 mod publish;
+pub mod query;
 mod raw_copy;
 mod reader;
 mod record;

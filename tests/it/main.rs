@@ -19,6 +19,7 @@ mod mounts;
 mod open_constant;
 mod parity;
 mod pool;
+mod query;
 mod roundtrip;
 mod segments;
 mod spec;

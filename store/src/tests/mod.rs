@@ -1,7 +1,7 @@
 //! What the store promises, each promise in a file of its own.
 
 mod arrow;
-mod bars;
+pub(crate) mod bars;
 mod cache;
 mod catalog;
 mod crash;
