@@ -12,5 +12,6 @@ mod parity;
 mod pool;
 mod roundtrip;
 mod spec;
+mod study;
 mod tidy;
 mod version;

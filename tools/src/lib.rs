@@ -18,6 +18,7 @@ pub mod ingest;
 mod instant;
 mod interrupt;
 mod invocation;
+mod isolate;
 mod metrics;
 mod numbers;
 mod output;
