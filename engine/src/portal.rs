@@ -217,6 +217,7 @@ impl Source for Portal<'_> {
         let cell = &self.columns[column].series;
         if cell.get().is_none() {
             let name = &self.lease.schema().columns()[column].name;
+            self.lease.prepare(name, self.assets.iter().map(|asset| asset.asset))?;
             let slices = self.assets.iter().map(|asset| self.lease.bars(asset.asset).f64(name));
             let slices: Vec<&[f64]> = slices.collect::<Result<_, _>>()?;
             // Another thread may have been faster with the same slices.
@@ -277,7 +278,7 @@ fn chosen_assets<'l>(
             Some(start) => Place::Span { start, rows },
             None if rows == 0 => Place::Span { start: 0, rows },
             None => Place::Ticks(
-                ticks_of(lease.bars(asset).time(), calendar)
+                ticks_of(lease.bars(asset).times()?, calendar)
                     .map_err(|time| Error::OffCalendar { symbol: symbol.to_owned(), time })?,
             ),
         };

@@ -5,12 +5,12 @@ use std::ops::Range;
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
 use crate::{
-    Adjustment, AdjustmentKind, Asset, Digest, PhysicalType, Provenance, Schema, Section,
+    Adjustment, AdjustmentKind, Asset, Digest, Encoding, PhysicalType, Provenance, Schema, Section,
     SectionKind, Stats, Values, Version,
     error::Error,
     frozen::{PROVENANCE_MAX, ZONE_ROWS},
     open::{limited, read_schema, read_superblock},
-    record::{AdjustmentRecord, ColumnRecord, RAW, SeriesRecord, ZoneRecord},
+    record::{AdjustmentRecord, ColumnRecord, RAW, SEGMENTS, SeriesRecord, ZoneRecord},
     section::read_directory,
 };
 
@@ -26,8 +26,19 @@ pub struct Bundle<B> {
     pub(crate) assets: u32,
     pub(crate) schema: Schema,
     pub(crate) columns: Vec<ColumnRecord>,
-    pub(crate) sections: [Section; SectionKind::LISTED.len()],
+    pub(crate) sections: Vec<Section>,
+    /// Rows that lie in this file: all of them, but for a segmented file.
+    pub(crate) local_rows: usize,
 }
+
+/// What stands for a section that the file does not have: nothing, at its very beginning.
+const NO_SECTION: Section = Section {
+    kind: SectionKind::Superblock,
+    offset: 0,
+    len: 0,
+    check: 0,
+    digest: Digest::from_bytes([0; 32]),
+};
 
 impl<B: AsRef<[u8]>> Bundle<B> {
     /// Opens a bundle: checks first page, directory, geometry, schema and columns. Takes the same time for
@@ -40,21 +51,32 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         let all = bytes.as_ref();
         let page = read_superblock(all)?;
         let count = usize::try_from(page.section_count).unwrap_or(usize::MAX);
-        let expected = SectionKind::LISTED.len();
-        let listed = page.sections.get(..count.min(page.sections.len())).unwrap_or_default();
-        if count != expected {
-            return Err(Error::SectionCount { expected, found: count });
-        }
+        let listed = page
+            .sections
+            .get(..count)
+            .ok_or(Error::SectionCount { expected: SectionKind::LISTED.len(), found: count })?;
         let sections = read_directory(listed, page.file_len)?;
         let rows = usize::try_from(page.rows).map_err(|_| Error::TooLarge { what: "rows" })?;
         let digest = Digest::from_bytes(page.checksum);
         let version = Version::from_bytes(page.version);
         let (assets, columns) = (page.assets, page.columns);
         let schema = read_schema(all, &sections)?;
-        let mut this =
-            Self { bytes, version, digest, rows, assets, schema, columns: Vec::new(), sections };
+        let (columns_read, local_rows) = (Vec::new(), rows);
+        let mut this = Self {
+            bytes,
+            version,
+            digest,
+            rows,
+            assets,
+            schema,
+            columns: columns_read,
+            sections,
+            local_rows,
+        };
         this.check_counts(columns)?;
+        this.check_parts()?;
         this.columns = this.read_columns()?;
+        this.local_rows = this.count_local_rows();
         Ok(this)
     }
 
@@ -106,7 +128,8 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     ///
     /// # Errors
     ///
-    /// [`Error::NoColumn`], or [`Error::Alignment`] when the bytes do not lie at a multiple of 8.
+    /// [`Error::NoColumn`], [`Error::Compressed`] when the column is not raw, or [`Error::Alignment`] when
+    /// the bytes do not lie at a multiple of 8.
     pub fn column(&self, index: usize) -> Result<Values<'_>, Error> {
         self.values(index, 0, self.rows)
     }
@@ -157,7 +180,7 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     }
 
     /// Returns the statistics of the zones of a series, each of 4096 rows but the last, with their rows;
-    /// nothing when the series is not longer than a zone, since its own statistics say the same.
+    /// nothing when the series is raw and not longer than a zone, since its own statistics say the same.
     ///
     /// # Errors
     ///
@@ -208,9 +231,10 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     }
 
     pub(crate) fn section(&self, kind: SectionKind) -> &Section {
-        // The directory lists every kind in order; the superblock is not listed and never asked for.
+        // The directory lists every kind in order; the superblock is not listed and never asked for, nor are the
+        // sections of a segmented file of another one.
         let index = (kind.number() as usize).saturating_sub(1);
-        self.sections.get(index).unwrap_or(&self.sections[0])
+        self.sections.get(index).unwrap_or(&NO_SECTION)
     }
 
     pub(crate) fn range(&self, range: Range<u64>) -> Option<&[u8]> {
@@ -246,11 +270,28 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     }
 
     /// Returns `rows` values of a raw column from row `start` on.
-    fn values(&self, index: usize, start: usize, rows: usize) -> Result<Values<'_>, Error> {
+    pub(crate) fn values(
+        &self,
+        index: usize,
+        start: usize,
+        rows: usize,
+    ) -> Result<Values<'_>, Error> {
         let record = self.column_record(index)?;
-        if record.encoding != RAW {
-            return Err(self.unknown_encoding(index, record.encoding));
+        match record.encoding {
+            RAW => self.stored(index, record, start, rows),
+            SEGMENTS => Err(self.segmented_column(index)),
+            _ => Err(self.compressed(index)),
         }
+    }
+
+    /// Returns `rows` values that lie in the file as they are, from row `start` of this file on.
+    pub(crate) fn stored(
+        &self,
+        index: usize,
+        record: &ColumnRecord,
+        start: usize,
+        rows: usize,
+    ) -> Result<Values<'_>, Error> {
         let physical = self.physical(index);
         let width = physical.width() as u64;
         let first = record.offset + start as u64 * width;
@@ -260,12 +301,18 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     }
 
     #[cold]
-    fn unknown_encoding(&self, index: usize, encoding: u32) -> Error {
+    pub(crate) fn segmented_column(&self, index: usize) -> Error {
         let column = self.schema.columns().get(index).map(|column| column.name.clone());
-        Error::Encoding { column: column.unwrap_or_default(), encoding }
+        Error::Segmented { column: column.unwrap_or_default() }
     }
 
-    fn check_owned(&self, asset: Asset) -> Result<(), Error> {
+    #[cold]
+    pub(crate) fn compressed(&self, index: usize) -> Error {
+        let column = self.schema.columns().get(index).map(|column| column.name.clone());
+        Error::Compressed { column: column.unwrap_or_default() }
+    }
+
+    pub(crate) fn check_owned(&self, asset: Asset) -> Result<(), Error> {
         if self.owns(asset) {
             return Ok(());
         }
@@ -275,7 +322,8 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     pub(crate) fn zone_records(&self, index: usize, asset: Asset) -> Result<&[ZoneRecord], Error> {
         let start = self.series_record(index, asset.ordinal())?.zone_start;
         let rows = asset.rows() as u64;
-        let count = if rows > ZONE_ROWS { rows.div_ceil(ZONE_ROWS) } else { 0 };
+        let zoned = rows > ZONE_ROWS || self.encoding(index) == Encoding::Blocks;
+        let count = if zoned { rows.div_ceil(ZONE_ROWS) } else { 0 };
         let records = self.records::<ZoneRecord>(SectionKind::Zones)?;
         let range = usize::try_from(start).ok().zip(usize::try_from(count).ok());
         let zones = range.and_then(|(start, count)| records.get(start..start.checked_add(count)?));
@@ -285,7 +333,7 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         })
     }
 
-    fn physical(&self, index: usize) -> PhysicalType {
+    pub(crate) fn physical(&self, index: usize) -> PhysicalType {
         self.schema.columns().get(index).map_or(PhysicalType::U8, |column| column.physical)
     }
 }

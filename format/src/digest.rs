@@ -124,6 +124,14 @@ impl SeriesHasher {
         Self { state: INITIAL, pending: Vec::with_capacity(64), len_bytes: 0 }
     }
 
+    /// Takes a hash up again: `state` is that after the last whole block of `len_bytes` bytes, `tail` are the bytes
+    /// behind that block.
+    pub(crate) fn resume(state: Midstate, len_bytes: u64, tail: &[u8]) -> Self {
+        let mut pending = Vec::with_capacity(64);
+        pending.extend_from_slice(tail);
+        Self { state, pending, len_bytes }
+    }
+
     pub(crate) fn update(&mut self, mut bytes: &[u8]) {
         self.len_bytes += bytes.len() as u64;
         if !self.pending.is_empty() {

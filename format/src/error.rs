@@ -5,7 +5,8 @@ use std::io;
 use thiserror::Error;
 
 use crate::{
-    PhysicalType, SchemaError, SectionKind,
+    Digest, PhysicalType, SchemaError, SectionKind,
+    block::BlockError,
     codec::CodecError,
     frozen::{FORMAT_MAJOR, NAME_MAX},
 };
@@ -139,6 +140,76 @@ pub enum Error {
         /// Its encoding.
         encoding: u32,
     },
+    /// Values of a compressed column were asked for in place.
+    #[error("column `{column}` is compressed: its values can be read, but not borrowed")]
+    Compressed {
+        /// The column.
+        column: String,
+    },
+    /// A block of a compressed column is damaged.
+    #[error(
+        "the block of column `{column}` of `{symbol}` from row {row} on (byte {offset}) is damaged"
+    )]
+    Block {
+        /// The column.
+        column: String,
+        /// The asset; empty where its symbol is damaged too.
+        symbol: String,
+        /// First row of the block, counted from the asset's first.
+        row: usize,
+        /// Where the block begins in the file.
+        offset: u64,
+        /// What is wrong with it.
+        #[source]
+        source: BlockError,
+    },
+    /// Rows were asked for that the asset does not have.
+    #[error("rows {start} to {end} are not among the {rows} of the asset")]
+    Rows {
+        /// First row asked for.
+        start: usize,
+        /// Row behind the last one asked for.
+        end: usize,
+        /// Rows of the asset.
+        rows: usize,
+    },
+    /// The room for values has another length than they.
+    #[error("the values take {expected} bytes, but there is room for {found}")]
+    Room {
+        /// Bytes that the values take.
+        expected: usize,
+        /// Bytes that were given.
+        found: usize,
+    },
+    /// The rows of a segmented file lie in other files too, which bytes alone cannot open.
+    #[error("column `{column}` lies in several parts: only a store that finds them can read it")]
+    Segmented {
+        /// The column.
+        column: String,
+    },
+    /// Rows were asked for that do not lie in this file.
+    #[error(
+        "rows {start} to {end} of column `{column}` do not lie in this file, which holds {rows}"
+    )]
+    NoRows {
+        /// The column.
+        column: String,
+        /// First row asked for.
+        start: usize,
+        /// Row behind the last.
+        end: usize,
+        /// Rows that lie in the file.
+        rows: usize,
+    },
+    /// Another part that a segmented file refers to cannot be read.
+    #[error("part `{digest}` cannot be read", digest = digest.short())]
+    Part {
+        /// Digest of the part.
+        digest: Digest,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// There is no asset of that number.
     #[error("there is no asset {ordinal}: the bundle has {assets}")]
     NoAsset {
@@ -225,6 +296,26 @@ pub enum Error {
         before: i64,
         /// Timestamp, in nanoseconds since the epoch.
         time: i64,
+    },
+    /// Segments to write do not cover the assets, or parts are not sorted.
+    #[error("{kind} record {index} is not possible: {what}")]
+    Layout {
+        /// Parts or segments.
+        kind: SectionKind,
+        /// Which, in the order given.
+        index: usize,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// Fewer or more rows of a column were written than lie in the file.
+    #[error("{found} rows of column `{column}` were written, expected {expected}")]
+    LocalRows {
+        /// The column.
+        column: String,
+        /// Rows that lie in the file.
+        expected: u64,
+        /// Rows written.
+        found: u64,
     },
     /// Bytes could not be written.
     #[error("cannot write {len} bytes at byte {offset}")]

@@ -7,8 +7,12 @@ pub const MAGIC: [u8; 8] = [0x89, b'B', b'R', b'W', b'\r', b'\n', 0x1a, b'\n'];
 /// Revision of the layout that old readers cannot read.
 pub const FORMAT_MAJOR: u16 = 1;
 
-/// Revision of the layout that old readers can read.
+/// Revision of the layout of a file whose columns are all raw.
 pub const FORMAT_MINOR: u16 = 0;
+
+/// Revision of the layout of a file that has columns in another encoding, which readers of revision 0
+/// refuse by that encoding.
+pub const FORMAT_MINOR_ENCODED: u16 = 1;
 
 /// Alignment of every section and of every column, in bytes.
 pub const PAGE: u64 = 4096;
@@ -31,6 +35,9 @@ pub const SCHEMA_MAX: u64 = 1 << 20;
 /// Bytes that the provenance section may have.
 pub const PROVENANCE_MAX: u64 = 64 << 20;
 
+/// Other parts that a segmented file may refer to.
+pub const PARTS_MAX: usize = 1024;
+
 /// Name of the first column of every bundle.
 pub const TIME: &str = "time";
 
@@ -47,10 +54,11 @@ mod tests {
     #[test]
     fn frozen_values_never_change() {
         assert_eq!(MAGIC, *b"\x89BRW\r\n\x1a\n");
-        assert_eq!((FORMAT_MAJOR, FORMAT_MINOR), (1, 0));
+        assert_eq!((FORMAT_MAJOR, FORMAT_MINOR, FORMAT_MINOR_ENCODED), (1, 0, 1));
         assert_eq!((PAGE, ZONE_ROWS, SECTIONS_MAX), (4096, 4096, 61));
         assert_eq!((COLUMNS_MAX, NAME_MAX), (1024, 255));
         assert_eq!((SCHEMA_MAX, PROVENANCE_MAX), (1_048_576, 67_108_864));
+        assert_eq!(PARTS_MAX, 1024);
         assert_eq!((TIME, &VERSION_DOMAIN), ("time", b"barrow.version.1"));
         assert_eq!(CHECK_MULTIPLIER, 11_400_714_819_323_198_485);
     }

@@ -1,38 +1,83 @@
 //! [`SeriesMeter`]: hashes and measures a series; the writer stores what it finds, verification compares.
 
 use crate::{
-    Stats, Values,
+    Encoding, PhysicalType, Stats, Values,
     digest::{Digest, Midstate, SeriesHasher},
     frozen::ZONE_ROWS,
 };
 
-/// What is known of a finished series.
+/// What is known of a finished series: digest, midstate and statistics of all its values.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct SeriesSummary {
+pub struct SeriesSummary {
     pub(crate) digest: Digest,
     pub(crate) midstate: Midstate,
     pub(crate) stats: Stats,
-    /// One entry a zone; empty where the series is not longer than a zone.
+    /// One entry a zone; empty where the series is raw and not longer than a zone.
     pub(crate) zones: Vec<Stats>,
     /// First and last value of a time series.
     pub(crate) span: Option<(i64, i64)>,
+    /// Stored blocks of a compressed series, one a zone.
+    pub(crate) blocks: Vec<Box<[u8]>>,
+}
+
+impl SeriesSummary {
+    /// Returns the SHA-256 of the values' little-endian bytes, oldest first.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Returns smallest and largest value and missing values.
+    pub fn stats(&self) -> Stats {
+        self.stats
+    }
+
+    /// Returns the summary with first and last timestamp, which that of a `time` series must have.
+    #[must_use]
+    pub fn with_span(self, span: Option<(i64, i64)>) -> Self {
+        Self { span, ..self }
+    }
 }
 
 /// Hashes and measures a series, zone by zone, so that the values are still in the cache for the second
-/// look.
-#[derive(Debug)]
-pub(crate) struct SeriesMeter {
+/// look. About 1.5 GB/s where the processor has SHA instructions.
+///
+/// # Examples
+///
+/// ```
+/// use barrow_format::{Digest, PhysicalType, SeriesMeter, Values};
+///
+/// let mut whole = SeriesMeter::new(3);
+/// whole.push(Values::F64(&[1.0, 2.0, 3.0]));
+/// let mut early = SeriesMeter::new(2);
+/// early.push(Values::F64(&[1.0, 2.0]));
+/// // Sixteen bytes are no whole block of the hash, so both values are in the tail.
+/// assert_eq!(SeriesMeter::tail_rows(PhysicalType::F64, 2), 2);
+/// let tail = Values::F64(&[1.0, 2.0]).as_bytes();
+/// let mut later = SeriesMeter::resume(&early.finish(), (PhysicalType::F64, 2), tail, 3);
+/// later.push(Values::F64(&[3.0]));
+/// assert_eq!(later.finish(), whole.finish());
+/// ```
+#[derive(Debug, Clone)]
+pub struct SeriesMeter {
     pub(crate) planned: u64,
     pub(crate) given: u64,
     hasher: SeriesHasher,
     stats: Stats,
     zones: Vec<Stats>,
     zone: Stats,
+    /// Whether there are zones: in long series, and in compressed ones of any length.
+    zoned: bool,
     pub(crate) span: Option<(i64, i64)>,
 }
 
 impl SeriesMeter {
-    pub(crate) fn new(planned: u64) -> Self {
+    /// Begins a series that will have `planned` values.
+    pub fn new(planned: u64) -> Self {
+        Self::encoded(planned, Encoding::Raw)
+    }
+
+    /// Begins a series that will be stored in some encoding.
+    pub(crate) fn encoded(planned: u64, encoding: Encoding) -> Self {
         Self {
             planned,
             given: 0,
@@ -40,11 +85,45 @@ impl SeriesMeter {
             stats: Stats::EMPTY,
             zones: Vec::new(),
             zone: Stats::EMPTY,
+            zoned: planned > ZONE_ROWS || encoding == Encoding::Blocks,
             span: None,
         }
     }
 
-    pub(crate) fn push(&mut self, values: Values<'_>) {
+    /// Takes a series of `rows` values of a type up again, which will have `planned` of them. `tail` is the little-endian
+    /// bytes of its last [`tail_rows`](SeriesMeter::tail_rows) values: the only ones that are read again.
+    pub fn resume(
+        summary: &SeriesSummary,
+        (physical, rows): (PhysicalType, u64),
+        tail: &[u8],
+        planned: u64,
+    ) -> Self {
+        let len_bytes = rows * physical.width() as u64;
+        let hasher = SeriesHasher::resume(summary.midstate, len_bytes, tail);
+        let (mut zones, mut zone) = (Vec::new(), Stats::EMPTY);
+        if planned > ZONE_ROWS && rows > 0 {
+            // A series that is not longer than a zone has no zones: its own statistics say the same.
+            zones.clone_from(&summary.zones);
+            if zones.is_empty() {
+                zones.push(summary.stats);
+            }
+            if !rows.is_multiple_of(ZONE_ROWS) {
+                zone = zones.pop().unwrap_or(Stats::EMPTY);
+            }
+        }
+        let (stats, span) = (summary.stats, summary.span);
+        let zoned = planned > ZONE_ROWS;
+        Self { planned, given: rows, hasher, stats, zones, zone, zoned, span }
+    }
+
+    /// Returns how many values at the end of a series of `rows` values lie behind the last whole block of its hash.
+    pub const fn tail_rows(physical: PhysicalType, rows: u64) -> u64 {
+        // Widths divide the 64 bytes of a block.
+        rows % (64 / physical.width() as u64)
+    }
+
+    /// Takes the next values.
+    pub fn push(&mut self, values: Values<'_>) {
         let mut start = 0;
         while start < values.len() {
             let left_in_zone = ZONE_ROWS - self.given % ZONE_ROWS;
@@ -63,7 +142,7 @@ impl SeriesMeter {
         let stats = Stats::of(piece);
         self.stats = self.stats.merge(stats);
         self.given += piece.len() as u64;
-        if self.planned > ZONE_ROWS {
+        if self.zoned {
             self.zone = self.zone.merge(stats);
             if self.given.is_multiple_of(ZONE_ROWS) {
                 self.zones.push(std::mem::replace(&mut self.zone, Stats::EMPTY));
@@ -71,13 +150,14 @@ impl SeriesMeter {
         }
     }
 
-    pub(crate) fn finish(mut self) -> SeriesSummary {
-        if self.planned > ZONE_ROWS && !self.given.is_multiple_of(ZONE_ROWS) {
+    /// Ends the series.
+    pub fn finish(mut self) -> SeriesSummary {
+        if self.zoned && !self.given.is_multiple_of(ZONE_ROWS) {
             self.zones.push(self.zone);
         }
         let (midstate, digest) = self.hasher.finish();
         let (stats, zones, span) = (self.stats, self.zones, self.span);
-        SeriesSummary { digest, midstate, stats, zones, span }
+        SeriesSummary { digest, midstate, stats, zones, span, blocks: Vec::new() }
     }
 }
 
@@ -87,4 +167,38 @@ pub(crate) fn disorder(times: &[i64]) -> Option<(u64, i64, i64)> {
         [before, time] if before >= time => Some((row, before, time)),
         _ => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        #[test]
+        fn a_series_taken_up_again_is_measured_like_the_whole(lens in prop::collection::vec(prop_oneof![0usize..40, 4000..4200usize, 8180..8200usize], 1..6), hole in any::<prop::sample::Index>()) {
+            let total: usize = lens.iter().sum();
+            let mut values: Vec<f32> = (0..total).map(|i| f32::from(u16::try_from(i * 7919 % 10_007).unwrap())).collect();
+            if total > 0 {
+                values[hole.index(total)] = f32::NAN;
+            }
+            let planned = total as u64;
+            let mut whole = SeriesMeter::new(planned);
+            whole.push(Values::F32(&values));
+            let whole = whole.finish();
+            let (mut at, mut summary) = (0, SeriesMeter::new(0).finish());
+            for len in lens {
+                let tail = usize::try_from(SeriesMeter::tail_rows(PhysicalType::F32, at as u64)).unwrap();
+                let end = at + len;
+                let mut meter = SeriesMeter::resume(&summary, (PhysicalType::F32, at as u64), Values::F32(&values[at - tail..at]).as_bytes(), end as u64);
+                meter.push(Values::F32(&values[at..end]));
+                summary = meter.finish();
+                at = end;
+            }
+            prop_assert_eq!(summary, whole);
+        }
+    }
 }

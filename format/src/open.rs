@@ -4,11 +4,11 @@
 use zerocopy::{FromBytes, IntoBytes};
 
 use crate::{
-    Bundle, Schema, Section, SectionKind,
+    Bundle, Encoding, Schema, Section, SectionKind,
     check::check_bytes,
     error::Error,
     frozen::{FORMAT_MAJOR, MAGIC, PAGE, SCHEMA_MAX, ZONE_ROWS},
-    record::{ColumnRecord, RAW, Superblock},
+    record::{BLOCKS, ColumnRecord, RAW, SEGMENTS, Superblock},
     section::page_up,
     symbol,
     writer::superblock_check,
@@ -27,7 +27,7 @@ impl<B: AsRef<[u8]>> Bundle<B> {
             (SectionKind::Assets, assets),
             (SectionKind::SymbolIndex, slots),
             (SectionKind::Columns, columns),
-            (SectionKind::Series, assets * columns),
+            (SectionKind::Series, assets.saturating_mul(columns)),
         ] {
             let section = self.section(kind);
             let found = section.len / kind.record_len() as u64;
@@ -38,7 +38,8 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         Ok(())
     }
 
-    /// Checks and copies the column records: they must tile the data section page by page.
+    /// Checks and copies the column records: they must tile the data section page by page, the raw ones
+    /// first, then those in blocks.
     pub(crate) fn read_columns(&self) -> Result<Vec<ColumnRecord>, Error> {
         let kind = SectionKind::Columns;
         let section = self.section(kind);
@@ -48,9 +49,28 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         let data = self.section(SectionKind::Data);
         let mut next = data.offset;
         let rows = self.rows as u64;
-        for (index, (record, column)) in columns.iter().zip(self.schema.columns()).enumerate() {
+        let segmented = self.is_segmented();
+        // The first column is of eight bytes a value; the others must agree with it.
+        let local_rows = columns.first().map_or(0, |time| time.len / 8);
+        let all = || columns.iter().zip(self.schema.columns()).enumerate();
+        if let Some((_, (record, column))) =
+            all().find(|(_, (record, _))| Encoding::from_number(record.encoding).is_none())
+        {
+            let (column, encoding) = (column.name.clone(), record.encoding);
+            return Err(Error::Encoding { column, encoding });
+        }
+        let of = |encoding| all().filter(move |(_, (record, _))| record.encoding == encoding);
+        for (index, (record, column)) in of(RAW).chain(of(BLOCKS)).chain(of(SEGMENTS)) {
             let width = column.physical.width() as u64;
-            let fits = record.encoding != RAW || rows.checked_mul(width) == Some(record.len);
+            let raw_len = rows.checked_mul(width);
+            let fits = match record.encoding {
+                RAW => !segmented && raw_len == Some(record.len),
+                SEGMENTS => segmented && local_rows.checked_mul(width) == Some(record.len),
+                // A block is longer than its values by its codec's number at most.
+                _ => {
+                    !segmented && raw_len.is_some_and(|len| record.len <= len.saturating_add(rows))
+                }
+            };
             let same = record.physical == column.physical.tag() && record.rows == rows;
             let end = record.offset.checked_add(record.len).and_then(page_up);
             match end {
@@ -129,7 +149,7 @@ fn section_bytes<'a>(all: &'a [u8], section: &Section) -> &'a [u8] {
 }
 
 /// Returns the bytes of a section after comparing them with its check word.
-fn checked<'a>(all: &'a [u8], section: &Section) -> Result<&'a [u8], Error> {
+pub(crate) fn checked<'a>(all: &'a [u8], section: &Section) -> Result<&'a [u8], Error> {
     let bytes = section_bytes(all, section);
     if check_bytes(bytes) != section.check {
         return Err(Error::SectionCheck { kind: section.kind, offset: section.offset });

@@ -123,7 +123,7 @@ pub struct ColumnRecord {
     pub offset: u64,
     /// Stored bytes of the column.
     pub len: u64,
-    /// Encoding: 0 raw; 1 blocks, each with its codec.
+    /// Encoding: 0 raw; 1 blocks, each with its codec; 2 segments.
     pub encoding: u32,
     /// Physical type, the same tag as in the schema.
     pub physical: u32,
@@ -142,6 +142,12 @@ pub struct ColumnRecord {
 /// Encoding of a column whose values lie in the file as they are.
 pub const RAW: u32 = 0;
 
+/// Encoding of a column whose series are stored in compressed blocks.
+pub const BLOCKS: u32 = 1;
+
+/// Encoding of the columns of a segmented file: its own rows lie in it as they are, the others in other parts.
+pub const SEGMENTS: u32 = 2;
+
 /// One series: one asset, one column. The record of column `c` and asset `a` stands at `c * assets + a`.
 #[derive(Debug, Clone, Copy, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -156,11 +162,11 @@ pub struct SeriesRecord {
     pub max: u64,
     /// Missing values.
     pub null_count: u64,
-    /// First zone record of the series; meaningful where it has more rows than a zone.
+    /// First zone record of the series; meaningful where it has zones.
     pub zone_start: u64,
 }
 
-/// One zone of a series that has more rows than a zone.
+/// One zone: of a series that has more rows than a zone, or of any series of a compressed column.
 #[derive(Debug, Clone, Copy, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct ZoneRecord {
@@ -194,6 +200,32 @@ pub struct AdjustmentRecord {
     pub value: u64,
 }
 
+/// Another file that a segmented file refers to; records are sorted by digest, each once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct PartRecord {
+    /// Digest of the file.
+    pub digest: [u8; 32],
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// Rows that lie in it.
+    pub rows: u64,
+}
+
+/// A stretch of rows of one asset of a segmented file; records are sorted by asset and time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct SegmentRecord {
+    /// Place of the asset.
+    pub asset: u32,
+    /// Where the rows lie: 0 this file, `k` the `k`-th of the parts.
+    pub part: u32,
+    /// First row, among those that lie in that file.
+    pub row: u64,
+    /// Number of rows, at least 1.
+    pub rows: u64,
+}
+
 const _: () = assert!(size_of::<Superblock>() == 4096);
 const _: () = assert!(size_of::<SectionRecord>() == 64);
 const _: () = assert!(size_of::<AssetRecord>() == 88);
@@ -201,6 +233,8 @@ const _: () = assert!(size_of::<ColumnRecord>() == 64);
 const _: () = assert!(size_of::<SeriesRecord>() == 96);
 const _: () = assert!(size_of::<ZoneRecord>() == 64);
 const _: () = assert!(size_of::<AdjustmentRecord>() == 24);
+const _: () = assert!(size_of::<PartRecord>() == 48);
+const _: () = assert!(size_of::<SegmentRecord>() == 24);
 
 #[cfg(test)]
 mod tests {

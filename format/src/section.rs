@@ -7,11 +7,12 @@ use crate::{
     error::Error,
     frozen::PAGE,
     record::{
-        AdjustmentRecord, AssetRecord, ColumnRecord, SectionRecord, SeriesRecord, ZoneRecord,
+        AdjustmentRecord, AssetRecord, ColumnRecord, PartRecord, SectionRecord, SegmentRecord,
+        SeriesRecord, ZoneRecord,
     },
 };
 
-/// What a section holds. A file has every kind exactly once.
+/// What a section holds. A file has every kind exactly once, but for the two that only a segmented file has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum SectionKind {
@@ -39,10 +40,14 @@ pub enum SectionKind {
     Adjustments,
     /// Where the content came from.
     Provenance,
+    /// Of a segmented file: the other parts that it refers to.
+    Parts,
+    /// Of a segmented file: where the rows of each asset lie.
+    Segments,
 }
 
 impl SectionKind {
-    /// The kinds that the directory lists, in the order of their numbers and of their place in the file.
+    /// The kinds that every directory lists, in the order of their numbers and of their place in the file.
     pub const LISTED: [Self; 11] = [
         Self::Schema,
         Self::Columns,
@@ -56,6 +61,9 @@ impl SectionKind {
         Self::Adjustments,
         Self::Provenance,
     ];
+
+    /// The kinds that the directory of a segmented file lists behind those.
+    pub const SEGMENTED: [Self; 2] = [Self::Parts, Self::Segments];
 
     /// Returns the number that stands for the kind in the directory: 1 for the schema, and so on.
     #[inline]
@@ -72,6 +80,8 @@ impl SectionKind {
             Self::Calendar => size_of::<i64>(),
             Self::Columns => size_of::<ColumnRecord>(),
             Self::Series => size_of::<SeriesRecord>(),
+            Self::Parts => size_of::<PartRecord>(),
+            Self::Segments => size_of::<SegmentRecord>(),
             Self::Zones => size_of::<ZoneRecord>(),
             Self::Adjustments => size_of::<AdjustmentRecord>(),
             Self::Superblock | Self::Data | Self::Schema | Self::Strings | Self::Provenance => 1,
@@ -94,6 +104,8 @@ impl fmt::Display for SectionKind {
             Self::Zones => "zones",
             Self::Adjustments => "adjustments",
             Self::Provenance => "provenance",
+            Self::Parts => "parts",
+            Self::Segments => "segments",
         })
     }
 }
@@ -141,16 +153,15 @@ pub(crate) fn page_up(len: u64) -> Option<u64> {
 pub(crate) fn read_directory(
     records: &[SectionRecord],
     file_len: u64,
-) -> Result<[Section; SectionKind::LISTED.len()], Error> {
-    let mut sections = SectionKind::LISTED.map(|kind| Section {
-        kind,
-        offset: 0,
-        len: 0,
-        check: 0,
-        digest: Digest::from_bytes([0; 32]),
-    });
-    if records.len() != sections.len() {
-        return Err(Error::SectionCount { expected: sections.len(), found: records.len() });
+) -> Result<Vec<Section>, Error> {
+    let expected = SectionKind::LISTED.len();
+    let kinds = SectionKind::LISTED.into_iter().chain(SectionKind::SEGMENTED);
+    let digest = Digest::from_bytes([0; 32]);
+    let unread = |kind| Section { kind, offset: 0, len: 0, check: 0, digest };
+    let mut sections: Vec<Section> = kinds.take(records.len()).map(unread).collect();
+    let segmented = expected + SectionKind::SEGMENTED.len();
+    if records.len() != expected && records.len() != segmented {
+        return Err(Error::SectionCount { expected, found: records.len() });
     }
     let mut next = PAGE;
     for (section, record) in sections.iter_mut().zip(records) {

@@ -1,8 +1,10 @@
 //! [`SeriesWriter`]: writes one series piece by piece.
 
 use crate::{
-    Values,
+    Compression, Encoding, PhysicalType, Values, ValuesBuf,
+    block::encode_block,
     error::Error,
+    frozen::ZONE_ROWS,
     meter::{SeriesMeter, disorder},
     sink::Sink,
     writer::BundleWriter,
@@ -15,15 +17,23 @@ pub struct SeriesWriter<'w, 's, S: Sink> {
     asset: usize,
     column: usize,
     meter: SeriesMeter,
+    /// Encodes the values of a compressed column.
+    encoder: Option<SeriesEncoder>,
 }
 
 impl<'w, 's, S: Sink> SeriesWriter<'w, 's, S> {
     pub(crate) fn new(writer: &'w BundleWriter<'s, S>, asset: usize, column: usize) -> Self {
-        let meter = SeriesMeter::new(writer.planned_rows(asset));
-        Self { writer, asset, column, meter }
+        let compression = writer.compression(column);
+        let (encoder, encoding) = match compression {
+            Compression::None => (None, Encoding::Raw),
+            _ => (Some(SeriesEncoder::new(compression, writer.physical(column))), Encoding::Blocks),
+        };
+        let meter = SeriesMeter::encoded(writer.planned_rows(asset), encoding);
+        Self { writer, asset, column, meter, encoder }
     }
 
-    /// Appends values: hashes, measures and writes them. One pass over the values, one positioned write.
+    /// Appends values: hashes and measures them, and writes them or, in a compressed column, encodes them.
+    /// One pass over raw values, one positioned write.
     ///
     /// # Errors
     ///
@@ -46,7 +56,13 @@ impl<'w, 's, S: Sink> SeriesWriter<'w, 's, S> {
             self.writer.add_times(times);
         }
         self.meter.push(values);
-        self.writer.write_values(self.asset, self.column, row, values)
+        match &mut self.encoder {
+            None => self.writer.write_values(self.asset, self.column, row, values),
+            Some(encoder) => {
+                encoder.push(values);
+                Ok(())
+            }
+        }
     }
 
     /// Ends the series.
@@ -59,7 +75,9 @@ impl<'w, 's, S: Sink> SeriesWriter<'w, 's, S> {
         if given != planned {
             return Err(self.wrong_rows(given));
         }
-        match self.writer.keep(self.asset, self.column, self.meter.finish()) {
+        let mut summary = self.meter.finish();
+        summary.blocks = self.encoder.map_or_else(Vec::new, SeriesEncoder::finish);
+        match self.writer.keep(self.asset, self.column, summary) {
             None => Ok(()),
             Some(_) => Err(self.writer.wrong_rows(self.asset, self.column, 2 * planned)),
         }
@@ -81,5 +99,55 @@ impl<'w, 's, S: Sink> SeriesWriter<'w, 's, S> {
 
     fn wrong_rows(&self, found: u64) -> Error {
         self.writer.wrong_rows(self.asset, self.column, found)
+    }
+}
+
+/// Cuts values into blocks and encodes each when it is whole.
+#[derive(Debug)]
+struct SeriesEncoder {
+    compression: Compression,
+    physical: PhysicalType,
+    /// Bytes of values that do not fill a block yet.
+    pending: Vec<u8>,
+    blocks: Vec<Box<[u8]>>,
+}
+
+impl SeriesEncoder {
+    fn new(compression: Compression, physical: PhysicalType) -> Self {
+        Self { compression, physical, pending: Vec::new(), blocks: Vec::new() }
+    }
+
+    fn push(&mut self, values: Values<'_>) {
+        let width = self.physical.width();
+        let block_rows = usize::try_from(ZONE_ROWS).unwrap_or(usize::MAX);
+        let mut start = 0;
+        while start < values.len() {
+            let held = self.pending.len() / width;
+            let end = values.len().min(start + block_rows - held);
+            let piece = values.slice(start..end).unwrap_or(values);
+            if held == 0 && piece.len() == block_rows {
+                self.blocks.push(encode_block(piece, self.compression).into());
+            } else {
+                self.pending.extend_from_slice(piece.as_bytes());
+                if self.pending.len() / width == block_rows {
+                    self.encode_pending();
+                }
+            }
+            start = end;
+        }
+    }
+
+    fn encode_pending(&mut self) {
+        let mut buf = ValuesBuf::zeroed(self.physical, self.pending.len() / self.physical.width());
+        buf.as_bytes_mut().copy_from_slice(&self.pending);
+        self.blocks.push(encode_block(buf.values(), self.compression).into());
+        self.pending.clear();
+    }
+
+    fn finish(mut self) -> Vec<Box<[u8]>> {
+        if !self.pending.is_empty() {
+            self.encode_pending();
+        }
+        self.blocks
     }
 }

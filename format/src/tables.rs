@@ -1,10 +1,12 @@
 //! The tables behind the data: records of assets, columns, series and zones, made of finished series.
 
 use crate::{
-    BundleSpec, Stats, Version,
+    Adjustment, BundleSpec, Encoding, Stats, Version,
+    blocks::block_checksum,
     frozen::ZONE_ROWS,
     meter::SeriesSummary,
-    record::{AssetRecord, ColumnRecord, GAP_FREE, RAW, SeriesRecord, ZoneRecord},
+    placement::Placement,
+    record::{AdjustmentRecord, AssetRecord, ColumnRecord, GAP_FREE, SeriesRecord, ZoneRecord},
     version::VersionBuilder,
 };
 
@@ -12,7 +14,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Tables<'a> {
     pub(crate) spec: &'a BundleSpec,
-    pub(crate) row_starts: &'a [u64],
+    pub(crate) placement: &'a Placement,
     pub(crate) series: &'a [SeriesSummary],
 }
 
@@ -36,6 +38,16 @@ impl Tables<'_> {
         version.finish(calendar, adjustments)
     }
 
+    pub(crate) fn adjustments(&self) -> Vec<AdjustmentRecord> {
+        let record = |adjustment: &Adjustment| AdjustmentRecord {
+            asset: adjustment.asset,
+            kind: adjustment.kind.tag(),
+            time: adjustment.time,
+            value: adjustment.value.to_bits(),
+        };
+        self.spec.adjustments.iter().map(record).collect()
+    }
+
     /// Returns the strings section and the asset records.
     pub(crate) fn assets(&self, calendar: &[i64]) -> (Vec<u8>, Vec<AssetRecord>) {
         let mut strings = Vec::new();
@@ -49,7 +61,7 @@ impl Tables<'_> {
             self.spec.assets.iter().map(|asset| place(&asset.metadata)).collect();
         let place_of = |time| calendar.partition_point(|&other| other < time) as u64;
         let times = self.of_column(0).iter().map(|summary| summary.span);
-        let assets = self.spec.assets.iter().zip(self.row_starts).zip(times);
+        let assets = self.spec.assets.iter().zip(&self.placement.row_starts).zip(times);
         let records = (0u32..).zip(assets.zip(symbols.into_iter().zip(metadata))).map(
             |(ordinal, (((asset, &row_start), span), (symbol, metadata)))| {
                 let (first_time, last_time) = span.unwrap_or((0, 0));
@@ -78,17 +90,20 @@ impl Tables<'_> {
         (strings, records)
     }
 
-    /// Returns the records of columns, series and zones.
+    /// Returns the records of columns, which are encoded as `encodings` says, series and zones.
     pub(crate) fn columns(
         &self,
-        column_starts: &[u64],
+        encodings: &[Encoding],
     ) -> (Vec<ColumnRecord>, Vec<SeriesRecord>, Vec<ZoneRecord>) {
-        let rows = self.row_starts.last().copied().unwrap_or(0);
+        let Placement { row_starts, column_starts, column_lens, .. } = self.placement;
+        let rows = row_starts.last().copied().unwrap_or(0);
         let (mut columns, mut series) = (Vec::new(), Vec::with_capacity(self.series.len()));
         let mut zones = Vec::new();
-        let places = self.spec.schema.columns().iter().zip(column_starts).enumerate();
-        for (index, (column, &offset)) in places {
+        let places = column_starts.iter().zip(column_lens).zip(encodings);
+        let columns_placed = self.spec.schema.columns().iter().zip(places).enumerate();
+        for (index, (column, ((&offset, &len), &encoding))) in columns_placed {
             let zone_start = zones.len() as u64;
+            let mut block_start = offset;
             let mut stats = Stats::EMPTY;
             for (summary, asset) in self.of_column(index).iter().zip(&self.spec.assets) {
                 let (min, max, null_count) = summary.stats.to_stored();
@@ -96,14 +111,21 @@ impl Tables<'_> {
                 let digest = *summary.digest.as_bytes();
                 let midstate = summary.midstate;
                 series.push(SeriesRecord { digest, midstate, min, max, null_count, zone_start });
+                let first = zones.len();
                 zones.extend(zone_records(&summary.zones, asset.rows));
+                for (zone, block) in zones.iter_mut().skip(first).zip(&summary.blocks) {
+                    zone.offset = block_start;
+                    zone.stored_len = block.len() as u64;
+                    zone.checksum = block_checksum(block);
+                    block_start += zone.stored_len;
+                }
                 stats = stats.merge(summary.stats);
             }
             let (min, max, null_count) = stats.to_stored();
             columns.push(ColumnRecord {
                 offset,
-                len: rows * column.physical.width() as u64,
-                encoding: RAW,
+                len,
+                encoding: encoding.number(),
                 physical: column.physical.tag(),
                 rows,
                 min,
@@ -116,7 +138,7 @@ impl Tables<'_> {
     }
 }
 
-/// Returns the records of the zones of a raw series of `rows` rows.
+/// Returns the records of the zones of a series of `rows` rows, without their blocks.
 pub(crate) fn zone_records(zones: &[Stats], rows: u64) -> Vec<ZoneRecord> {
     let record = |(stats, start): (&Stats, u64)| {
         let (min, max, null_count) = stats.to_stored();

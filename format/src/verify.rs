@@ -1,11 +1,8 @@
 //! Verification: every byte of a bundle is read and compared with what stands for it.
 
-use std::fmt;
-
-use thiserror::Error;
-
 use crate::{
-    Asset, Bundle, Digest, Midstate, SectionKind, Stats, Version,
+    Asset, Bundle, Defect, Digest, Encoding, Midstate, Problem, SectionKind, Stats, Values,
+    Verification,
     calendar::{CalendarBuilder, contains_all},
     check::check_bytes,
     error::Error,
@@ -19,117 +16,27 @@ use crate::{
     writer::superblock_digest,
 };
 
-/// What is wrong at some place of a bundle.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum Problem {
-    /// The bytes do not hash to their digest: they were changed after they were written.
-    #[error("its bytes hash to {found}, not to {expected}")]
-    Digest {
-        /// What is stored.
-        expected: Digest,
-        /// What the bytes hash to.
-        found: Digest,
-    },
-    /// The bytes do not have their check word, although they hash to their digest.
-    #[error("its bytes do not have their check word")]
-    Check,
-    /// A byte that must be zero is not.
-    #[error("a byte of its padding is not zero")]
-    Padding,
-    /// The stored state of the hash is not that of the bytes.
-    #[error("its stored midstate does not belong to its bytes")]
-    Midstate,
-    /// Stored statistics are not those of the values.
-    #[error("its stored statistics are not those of its values")]
-    Statistics,
-    /// Timestamps do not strictly ascend.
-    #[error("its timestamps do not ascend at row {row}")]
-    TimeOrder {
-        /// Row of the asset, or place in the calendar.
-        row: u64,
-    },
-    /// Stored first or last timestamp, or places in the calendar, are not those of the timestamps.
-    #[error("its record does not agree with its timestamps and the calendar")]
-    Span,
-    /// The calendar is not the union of all timestamps.
-    #[error("it is not the union of the assets' timestamps")]
-    Calendar,
-    /// Symbols are not sorted, rows are not consecutive, or strings do not fill their section.
-    #[error("its records are not in order")]
-    Order,
-    /// The symbol index does not lead to an asset, or leads nowhere.
-    #[error("it does not lead to every asset, or leads to none")]
-    Index,
-    /// The content does not have the version that the file claims.
-    #[error("its content has version {found}, not {expected}")]
-    Version {
-        /// What the file claims.
-        expected: Version,
-        /// What the content has.
-        found: Version,
-    },
-    /// Something cannot be read at all.
-    #[error(transparent)]
-    Unreadable(#[from] Error),
-}
-
-/// One damaged place of a bundle.
-#[derive(Debug)]
-pub struct Defect {
-    /// The section.
-    pub section: SectionKind,
-    /// The column, where it is known.
-    pub column: Option<String>,
-    /// The symbol of the asset, where it is known.
-    pub symbol: Option<String>,
-    /// Where the damaged stretch begins in the file.
-    pub offset: u64,
-    /// What is wrong.
-    pub problem: Problem,
-}
-
-impl fmt::Display for Defect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "section `{}`", self.section)?;
-        if let Some(column) = &self.column {
-            write!(f, ", column `{column}`")?;
-        }
-        if let Some(symbol) = &self.symbol {
-            write!(f, ", asset `{symbol}`")?;
-        }
-        write!(f, ", byte {}: {}", self.offset, self.problem)
-    }
-}
-
-/// The outcome of a verification.
-#[derive(Debug, Default)]
-pub struct Verification {
-    /// Series whose values were hashed.
-    pub series: u64,
-    /// Bytes that were checked: all of the file.
-    pub bytes: u64,
-    /// Damaged places, in file order of the checks; empty when all is well.
-    pub bad: Vec<Defect>,
-}
-
-impl Verification {
-    /// Tells whether nothing is damaged.
-    pub fn ok(&self) -> bool {
-        self.bad.is_empty()
-    }
-}
+/// Where verification takes the values of a series from, by column and asset: it hands them on in pieces, oldest first.
+pub type SeriesSource<'r> =
+    dyn Fn(usize, Asset, &mut dyn FnMut(Values<'_>)) -> Result<(), Error> + 'r;
 
 impl<B: AsRef<[u8]>> Bundle<B> {
     /// Checks every byte, on this thread. To use more, run [`Bundle::verify_asset`] of each asset,
     /// [`Bundle::verify_sections`] and [`Bundle::verify_structure`] side by side.
+    ///
+    /// Of a segmented file, the values cannot be checked without the other parts: no series is counted then. Use
+    /// [`Bundle::verify_asset_from`] and [`Bundle::verify_structure_from`] with the parts at hand.
     pub fn verify(&self) -> Verification {
         let mut bad = self.verify_sections();
+        let bytes = self.as_bytes().len() as u64;
+        if self.is_segmented() {
+            bad.extend(self.verify_tables());
+            return Verification { series: 0, bytes, bad };
+        }
         bad.extend((0..self.asset_count()).flat_map(|ordinal| self.verify_asset(ordinal)));
         bad.extend(self.verify_structure());
         let columns = self.schema().columns().len() as u64;
-        let series = u64::from(self.asset_count()) * columns;
-        Verification { series, bytes: self.as_bytes().len() as u64, bad }
+        Verification { series: u64::from(self.asset_count()) * columns, bytes, bad }
     }
 
     /// Recomputes the digests of the first page and of all sections but the data, and checks that all padding is zero.
@@ -177,6 +84,11 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     /// Recomputes digests, midstates and statistics of all series of one asset, and checks its record and
     /// its timestamps. Reads each value once.
     pub fn verify_asset(&self, ordinal: u32) -> Vec<Defect> {
+        self.verify_asset_from(ordinal, &|index, asset, take| self.hand_on(index, asset, take))
+    }
+
+    /// As [`Bundle::verify_asset`], with the values from elsewhere: those of a segmented file lie in several parts.
+    pub fn verify_asset_from(&self, ordinal: u32, source: &SeriesSource<'_>) -> Vec<Defect> {
         let asset = match self.asset_at(ordinal) {
             Ok(asset) => asset,
             Err(error) => return vec![self.asset_defect(ordinal, error.into())],
@@ -187,19 +99,17 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         };
         let mut bad = Vec::new();
         for (index, column) in self.schema().columns().iter().enumerate() {
-            if let Err(problem) = self.verify_series(index, asset) {
-                let offset = self.column_record(index).map_or(0, |record| record.offset);
-                let row = asset.row_range().start as u64;
+            if let Err(problem) = self.verify_series(index, asset, source) {
                 bad.push(Defect {
                     section: SectionKind::Data,
                     column: Some(column.name.clone()),
                     symbol: Some(symbol.to_owned()),
-                    offset: offset + row * column.physical.width() as u64,
+                    offset: self.series_offset(index, asset),
                     problem,
                 });
             }
         }
-        if let Err(problem) = self.verify_record(asset, symbol) {
+        if let Err(problem) = self.verify_record(asset, symbol, source) {
             bad.push(Defect {
                 symbol: Some(symbol.to_owned()),
                 ..self.asset_defect(ordinal, problem)
@@ -214,11 +124,25 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         defect(kind, self.section(kind).offset + record, problem)
     }
 
-    fn verify_series(&self, index: usize, asset: Asset) -> Result<(), Problem> {
-        let values = self.series(index, asset)?;
+    /// Hands on the values of a series that lies in this file.
+    fn hand_on(
+        &self,
+        index: usize,
+        asset: Asset,
+        take: &mut dyn FnMut(Values<'_>),
+    ) -> Result<(), Error> {
+        self.each_piece(index, asset, take)
+    }
+
+    fn verify_series(
+        &self,
+        index: usize,
+        asset: Asset,
+        source: &SeriesSource<'_>,
+    ) -> Result<(), Problem> {
         let record = self.series_record(index, asset.ordinal())?;
-        let mut meter = SeriesMeter::new(asset.rows() as u64);
-        meter.push(values);
+        let mut meter = SeriesMeter::encoded(asset.rows() as u64, self.encoding(index));
+        source(index, asset, &mut |values| meter.push(values))?;
         let summary = meter.finish();
         let expected = Digest::from_bytes(record.digest);
         if summary.digest != expected {
@@ -230,14 +154,18 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         }
         let stored = Stats::to_stored;
         let same = stored(summary.stats) == (record.min, record.max, record.null_count)
-            && self.zone_records(index, asset)?
-                == zone_records(&summary.zones, asset.rows() as u64);
+            && self.same_zones(index, asset, &zone_records(&summary.zones, asset.rows() as u64))?;
         if same { Ok(()) } else { Err(Problem::Statistics) }
     }
 
     /// Checks an asset's record against its timestamps, the calendar and the symbol index.
-    fn verify_record(&self, asset: Asset, symbol: &str) -> Result<(), Problem> {
-        let times = self.series(0, asset)?.as_i64().unwrap_or_default();
+    fn verify_record(
+        &self,
+        asset: Asset,
+        symbol: &str,
+        source: &SeriesSource<'_>,
+    ) -> Result<(), Problem> {
+        let times = &times_of(asset, source)?;
         if let Some((row, _, _)) = disorder(times) {
             return Err(Problem::TimeOrder { row });
         }
@@ -256,6 +184,22 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     /// Checks what concerns the bundle as a whole: order of the assets, symbol index, calendar,
     /// adjustments, provenance, statistics of the columns, and the content version.
     pub fn verify_structure(&self) -> Vec<Defect> {
+        self.verify_structure_from(&|index, asset, take| self.hand_on(index, asset, take))
+    }
+
+    /// As [`Bundle::verify_structure`], with the timestamps from elsewhere: those of a segmented file lie in several
+    /// parts.
+    pub fn verify_structure_from(&self, source: &SeriesSource<'_>) -> Vec<Defect> {
+        let mut bad = self.verify_tables();
+        if let Err(problem) = self.verify_calendar(source) {
+            let kind = SectionKind::Calendar;
+            bad.push(defect(kind, self.section(kind).offset, problem));
+        }
+        bad
+    }
+
+    /// Checks what [`Bundle::verify_structure`] checks, but for the calendar: no value is read.
+    pub fn verify_tables(&self) -> Vec<Defect> {
         let mut bad = Vec::new();
         let mut check = |kind: SectionKind, outcome: Result<(), Problem>| {
             if let Err(problem) = outcome {
@@ -264,10 +208,12 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         };
         check(SectionKind::Assets, self.verify_order());
         check(SectionKind::SymbolIndex, self.verify_index());
-        check(SectionKind::Calendar, self.verify_calendar());
         check(SectionKind::Columns, self.verify_column_records());
         check(SectionKind::Provenance, self.provenance().map(drop).map_err(Problem::from));
         check(SectionKind::Adjustments, self.verify_adjustments());
+        if self.is_segmented() {
+            check(SectionKind::Segments, self.verify_segments());
+        }
         if let Err(problem) = self.verify_version() {
             bad.push(defect(SectionKind::Superblock, 0, problem));
         }
@@ -309,16 +255,24 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         if slots == expected { Ok(()) } else { Err(Problem::Index) }
     }
 
-    fn verify_calendar(&self) -> Result<(), Problem> {
+    fn verify_segments(&self) -> Result<(), Problem> {
+        let kind = SectionKind::Segments;
+        match self.segment_fault()? {
+            Some((index, what)) => Err(self.damaged(kind, index, what).into()),
+            None => Ok(()),
+        }
+    }
+
+    fn verify_calendar(&self, source: &SeriesSource<'_>) -> Result<(), Problem> {
         let mut union = CalendarBuilder::default();
         for ordinal in 0..self.asset_count() {
-            let times = self.series(0, self.asset_at(ordinal)?)?;
-            union.add(times.as_i64().unwrap_or_default());
+            union.add(&times_of(self.asset_at(ordinal)?, source)?);
         }
         if self.calendar()? == union.finish() { Ok(()) } else { Err(Problem::Calendar) }
     }
 
-    /// Checks the statistics of the columns, and that zone records follow one another as series do.
+    /// Checks the statistics of the columns, that zone records follow one another as series do, and that the
+    /// blocks of a compressed column fill it without gap or overlap.
     fn verify_column_records(&self) -> Result<(), Problem> {
         let zones = self.records::<ZoneRecord>(SectionKind::Zones)?;
         let mut next_zone = 0;
@@ -327,13 +281,27 @@ impl<B: AsRef<[u8]>> Bundle<B> {
                 return Err(Problem::Order);
             }
             let mut stats = Stats::EMPTY;
+            let blocks = self.encoding(index) == Encoding::Blocks;
+            let mut next_block = self.column_record(index)?.offset;
             for ordinal in 0..self.asset_count() {
                 let asset = self.asset_at(ordinal)?;
                 stats = stats.merge(self.series_stats(index, asset)?);
                 if self.series_record(index, ordinal)?.zone_start != next_zone {
                     return Err(Problem::Order);
                 }
-                next_zone += self.zone_records(index, asset)?.len() as u64;
+                let zones = self.zone_records(index, asset)?;
+                next_zone += zones.len() as u64;
+                for (zone, record) in zones.iter().enumerate().filter(|_| blocks) {
+                    let range = self.block_range(index, asset, zone, record)?;
+                    if range.start != next_block {
+                        return Err(Problem::Order);
+                    }
+                    next_block = range.end;
+                }
+            }
+            let record = self.column_record(index)?;
+            if blocks && next_block != record.offset + record.len {
+                return Err(Problem::Order);
             }
             if stats != self.column_stats(index)? {
                 return Err(Problem::Statistics);
@@ -366,6 +334,13 @@ impl<B: AsRef<[u8]>> Bundle<B> {
             (self.version(), version.finish(self.calendar()?, adjustments.into_iter()));
         if expected == found { Ok(()) } else { Err(Problem::Version { expected, found }) }
     }
+}
+
+/// Gathers the timestamps of an asset.
+fn times_of(asset: Asset, source: &SeriesSource<'_>) -> Result<Vec<i64>, Error> {
+    let mut times = Vec::new();
+    source(0, asset, &mut |values| times.extend(values.as_i64().unwrap_or_default()))?;
+    Ok(times)
 }
 
 fn defect(section: SectionKind, offset: u64, problem: Problem) -> Defect {

@@ -8,13 +8,17 @@ use std::{
 use zerocopy::{FromZeros, IntoBytes};
 
 use crate::{
-    BundleSpec, Digest, PhysicalType, SectionKind, Values, Version,
+    BundleSpec, Compression, Digest, Encoding, PhysicalType, SectionKind, Values, Version,
     calendar::CalendarBuilder,
     check::check_bytes,
     error::Error,
-    frozen::{FORMAT_MAJOR, FORMAT_MINOR, MAGIC, PAGE, PROVENANCE_MAX, SCHEMA_MAX, ZONE_ROWS},
+    frozen::{
+        FORMAT_MAJOR, FORMAT_MINOR, FORMAT_MINOR_ENCODED, MAGIC, PAGE, PROVENANCE_MAX, SCHEMA_MAX,
+        ZONE_ROWS,
+    },
     meter::SeriesSummary,
-    record::{AdjustmentRecord, Superblock},
+    placement::{Placement, write},
+    record::{ColumnRecord, SeriesRecord, Superblock, ZoneRecord},
     section::{Section, page_up},
     series::SeriesWriter,
     sink::Sink,
@@ -45,31 +49,46 @@ pub struct Written {
 pub struct BundleWriter<'s, S: Sink> {
     spec: BundleSpec,
     sink: &'s S,
-    /// First row of each asset, then the number of all rows.
-    row_starts: Vec<u64>,
-    /// Where each column begins, then where the data section ends.
-    column_starts: Vec<u64>,
+    /// Of each column.
+    compression: Vec<Compression>,
+    placement: Placement,
     /// By column, then by asset.
     series: Mutex<Vec<Option<SeriesSummary>>>,
     calendar: Mutex<CalendarBuilder>,
 }
 
 impl<'s, S: Sink> BundleWriter<'s, S> {
-    /// Lays out a file.
+    /// Lays out a file whose columns are all raw.
     ///
     /// # Errors
     ///
     /// [`Error::AssetOrder`], [`Error::SymbolLength`] or [`Error::Adjustment`] when the spec is not
     /// possible, [`Error::TooLarge`] when it exceeds what the format can hold.
     pub fn new(spec: BundleSpec, sink: &'s S) -> Result<Self, Error> {
+        Self::compressed(spec, sink, &[])
+    }
+
+    /// Lays out a file whose columns are stored as `compression` says, in the order of the schema; a column
+    /// that it does not reach is raw. The content version does not depend on it.
+    ///
+    /// Blocks are encoded in the threads that give the values, and kept in memory until
+    /// [`BundleWriter::finish`]: as many bytes as the compressed columns take in the file. Raw columns are
+    /// written at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`BundleWriter::new`].
+    pub fn compressed(
+        spec: BundleSpec,
+        sink: &'s S,
+        compression: &[Compression],
+    ) -> Result<Self, Error> {
         let spec = spec.checked()?;
-        let too_large = Error::TooLarge { what: "more than 2^63 bytes" };
-        let layout = lay_out(&spec)
-            .filter(|(_, columns)| columns.last().is_some_and(|&end| i64::try_from(end).is_ok()));
-        let (row_starts, column_starts) = layout.ok_or(too_large)?;
-        let series = vec![None; spec.assets.len() * spec.schema.columns().len()];
-        let calendar = Mutex::default();
-        Ok(Self { spec, sink, row_starts, column_starts, series: Mutex::new(series), calendar })
+        let mut compression = compression.to_vec();
+        compression.resize(spec.schema.columns().len(), Compression::None);
+        let placement = Placement::of(&spec, &compression)?;
+        let series = Mutex::new(vec![None; spec.assets.len() * spec.schema.columns().len()]);
+        Ok(Self { spec, sink, compression, placement, series, calendar: Mutex::default() })
     }
 
     /// Writes a whole series: the values of column `column` of the asset at place `asset`, oldest first.
@@ -107,43 +126,27 @@ impl<'s, S: Sink> BundleWriter<'s, S> {
     /// [`Error::SeriesRows`] names the first series that was not written; [`Error::Write`] when the sink
     /// fails; [`Error::SectionTooLong`] when schema or provenance exceed their limits.
     pub fn finish(self) -> Result<Written, Error> {
-        let Self { spec, sink, row_starts, column_starts, series, calendar } = self;
+        let Self { spec, sink, compression, mut placement, series, calendar } = self;
         let series = series.into_inner().unwrap_or_else(PoisonError::into_inner);
         let calendar = calendar.into_inner().unwrap_or_else(PoisonError::into_inner).finish();
         let series = complete(&spec, series)?;
-        let tables = Tables { spec: &spec, row_starts: &row_starts, series: &series };
+        let assets = spec.assets.len();
+        let encoding = |&compression: &Compression| match compression {
+            Compression::None => Encoding::Raw,
+            _ => Encoding::Blocks,
+        };
+        let encodings: Vec<Encoding> = compression.iter().map(encoding).collect();
+        let mut minor = FORMAT_MINOR;
+        for (column, _) in (0..).zip(&encodings).filter(|(_, it)| **it == Encoding::Blocks) {
+            let series = series.iter().skip(column * assets).take(assets);
+            placement.put_blocks(column, series, sink)?;
+            minor = FORMAT_MINOR_ENCODED;
+        }
+        let tables = Tables { spec: &spec, placement: &placement, series: &series };
 
-        let version = tables.version(&calendar);
-        let slots = symbol::slot_count(spec.assets.len() as u64);
-        let slots = slots.and_then(|slots| usize::try_from(slots).ok());
-        let slots = slots.ok_or(Error::TooLarge { what: "the symbol index" })?;
-        let (strings, assets) = tables.assets(&calendar);
-        let (columns, series_records, zones) = tables.columns(&column_starts);
-        let symbols = spec.assets.iter().map(|asset| asset.symbol.as_str());
-        let adjustments: Vec<AdjustmentRecord> = spec
-            .adjustments
-            .iter()
-            .map(|adjustment| AdjustmentRecord {
-                asset: adjustment.asset,
-                kind: adjustment.kind.tag(),
-                time: adjustment.time,
-                value: adjustment.value.to_bits(),
-            })
-            .collect();
-
-        let mut out = SectionWriter { sink, next: PAGE, sections: Vec::new() };
-        out.section(SectionKind::Schema, &spec.schema.to_bytes())?;
-        out.section(SectionKind::Columns, columns.as_bytes())?;
-        out.data(column_starts.last().copied().unwrap_or(PAGE));
-        out.section(SectionKind::SymbolIndex, symbol::build(symbols, slots).as_bytes())?;
-        out.section(SectionKind::Strings, &strings)?;
-        out.section(SectionKind::Assets, assets.as_bytes())?;
-        out.section(SectionKind::Calendar, calendar.as_bytes())?;
-        out.section(SectionKind::Series, series_records.as_bytes())?;
-        out.section(SectionKind::Zones, zones.as_bytes())?;
-        out.section(SectionKind::Adjustments, adjustments.as_bytes())?;
-        out.section(SectionKind::Provenance, &spec.provenance.to_bytes())?;
-        out.finish(&spec, row_starts.last().copied().unwrap_or(0), version)
+        let mut out = SectionWriter::new(sink);
+        out.tables(&tables, tables.columns(&encodings), &calendar)?;
+        out.finish(&tables, tables.version(&calendar), minor)
     }
 
     pub(crate) fn planned_rows(&self, asset: usize) -> u64 {
@@ -152,6 +155,10 @@ impl<'s, S: Sink> BundleWriter<'s, S> {
 
     pub(crate) fn physical(&self, column: usize) -> PhysicalType {
         self.spec.schema.columns().get(column).map_or(PhysicalType::U8, |column| column.physical)
+    }
+
+    pub(crate) fn compression(&self, column: usize) -> Compression {
+        self.compression.get(column).copied().unwrap_or_default()
     }
 
     pub(crate) fn column_name(&self, column: usize) -> String {
@@ -180,7 +187,8 @@ impl<'s, S: Sink> BundleWriter<'s, S> {
         row: u64,
         values: Values<'_>,
     ) -> Result<(), Error> {
-        let starts = self.column_starts.get(column).zip(self.row_starts.get(asset));
+        let Placement { column_starts, row_starts, .. } = &self.placement;
+        let starts = column_starts.get(column).zip(row_starts.get(asset));
         let (column_start, row_start) = starts.unwrap_or((&0, &0));
         let offset = column_start + (row_start + row) * values.physical().width() as u64;
         write(self.sink, offset, values.as_bytes())
@@ -201,33 +209,6 @@ impl<'s, S: Sink> BundleWriter<'s, S> {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What the locks protect is replaced as a whole, so a panic elsewhere leaves it usable.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn write(sink: &impl Sink, offset: u64, bytes: &[u8]) -> Result<(), Error> {
-    let failed = |source| Error::Write { offset, len: bytes.len(), source };
-    sink.write_at(offset, bytes).map_err(failed)
-}
-
-/// Returns the first row of each asset and the first byte of each column, each list followed by its end;
-/// `None` when a number overflows.
-fn lay_out(spec: &BundleSpec) -> Option<(Vec<u64>, Vec<u64>)> {
-    let mut rows = 0u64;
-    let mut row_starts = vec![0];
-    for asset in &spec.assets {
-        rows = rows.checked_add(asset.rows)?;
-        row_starts.push(rows);
-    }
-    let schema = spec.schema.to_bytes().len() as u64;
-    let columns = (spec.schema.columns().len() * SectionKind::Columns.record_len()) as u64;
-    let mut next = PAGE.checked_add(page_up(schema)?)?.checked_add(page_up(columns)?)?;
-    let mut column_starts = Vec::new();
-    for column in spec.schema.columns() {
-        column_starts.push(next);
-        let len = rows.checked_mul(column.physical.width() as u64)?;
-        next = page_up(next.checked_add(len)?)?;
-    }
-    column_starts.push(next);
-    Some((row_starts, column_starts))
 }
 
 fn complete(
@@ -252,14 +233,44 @@ fn complete(
         .collect()
 }
 
-/// Writes the sections behind the data, one after the other.
-struct SectionWriter<'s, S> {
+/// Writes the sections, one after the other.
+pub(crate) struct SectionWriter<'s, S> {
     sink: &'s S,
     next: u64,
     sections: Vec<Section>,
 }
 
-impl<S: Sink> SectionWriter<'_, S> {
+impl<'s, S: Sink> SectionWriter<'s, S> {
+    pub(crate) fn new(sink: &'s S) -> Self {
+        Self { sink, next: PAGE, sections: Vec::new() }
+    }
+
+    /// Writes the sections that every file has; the data are written already.
+    pub(crate) fn tables(
+        &mut self,
+        tables: &Tables<'_>,
+        (columns, series, zones): (Vec<ColumnRecord>, Vec<SeriesRecord>, Vec<ZoneRecord>),
+        calendar: &[i64],
+    ) -> Result<(), Error> {
+        let spec = tables.spec;
+        let slots = symbol::slot_count(spec.assets.len() as u64);
+        let slots = slots.and_then(|slots| usize::try_from(slots).ok());
+        let slots = slots.ok_or(Error::TooLarge { what: "the symbol index" })?;
+        let symbols = spec.assets.iter().map(|asset| asset.symbol.as_str());
+        let (strings, assets) = tables.assets(calendar);
+        self.section(SectionKind::Schema, &spec.schema.to_bytes())?;
+        self.section(SectionKind::Columns, columns.as_bytes())?;
+        self.data(tables.placement.data_end);
+        self.section(SectionKind::SymbolIndex, symbol::build(symbols, slots).as_bytes())?;
+        self.section(SectionKind::Strings, &strings)?;
+        self.section(SectionKind::Assets, assets.as_bytes())?;
+        self.section(SectionKind::Calendar, calendar.as_bytes())?;
+        self.section(SectionKind::Series, series.as_bytes())?;
+        self.section(SectionKind::Zones, zones.as_bytes())?;
+        self.section(SectionKind::Adjustments, tables.adjustments().as_bytes())?;
+        self.section(SectionKind::Provenance, &spec.provenance.to_bytes())
+    }
+
     fn data(&mut self, end: u64) {
         let digest = Digest::from_bytes([0; 32]);
         let (kind, offset, len) = (SectionKind::Data, self.next, end - self.next);
@@ -267,7 +278,7 @@ impl<S: Sink> SectionWriter<'_, S> {
         self.next = end;
     }
 
-    fn section(&mut self, kind: SectionKind, bytes: &[u8]) -> Result<(), Error> {
+    pub(crate) fn section(&mut self, kind: SectionKind, bytes: &[u8]) -> Result<(), Error> {
         let len = bytes.len() as u64;
         let max = match kind {
             SectionKind::Schema => SCHEMA_MAX,
@@ -292,11 +303,18 @@ impl<S: Sink> SectionWriter<'_, S> {
         Ok(())
     }
 
-    fn finish(self, spec: &BundleSpec, rows: u64, version: Version) -> Result<Written, Error> {
+    pub(crate) fn finish(
+        self,
+        tables: &Tables<'_>,
+        version: Version,
+        minor: u16,
+    ) -> Result<Written, Error> {
+        let spec = tables.spec;
+        let rows = tables.placement.row_starts.last().copied().unwrap_or(0);
         let mut page = Superblock::new_zeroed();
         page.magic = MAGIC;
         page.major = FORMAT_MAJOR;
-        page.minor = FORMAT_MINOR;
+        page.minor = minor;
         page.section_count = u32::try_from(self.sections.len()).unwrap_or(u32::MAX);
         page.file_len = self.next;
         page.rows = rows;

@@ -1,20 +1,23 @@
-//! Arrow views: record batches whose buffers are the mapped file.
+//! Arrow views: record batches whose buffers are the mapped file, or the memory that a column was decoded into.
 //!
-//! Every array keeps the snapshot alive, so a batch may outlive lease, pool and even the file's name. Nothing is
-//! copied; there is no null bitmap, a missing float is `NaN`.
+//! Every array keeps the snapshot or that memory alive, so a batch may outlive lease, pool and even the file's name.
+//! Nothing is copied; there is no null bitmap, a missing float is `NaN`.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
 use arrow_array::types::Int64Type;
-use arrow_array::{ArrayRef, PrimitiveArray, RecordBatch, RunArray, StringArray, make_array};
+use arrow_array::{
+    ArrayRef, PrimitiveArray, RecordBatch, RecordBatchOptions, RunArray, StringArray, make_array,
+};
 use arrow_buffer::Buffer;
+use arrow_buffer::alloc::Allocation;
 use arrow_data::ArrayData;
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 use barrow_format::{Asset, Column, LogicalType, PhysicalType, Values};
 
+use crate::decoded::Decoded;
 use crate::error::{Error, Result};
 use crate::lease::Lease;
 use crate::snapshot::Snapshot;
@@ -34,16 +37,25 @@ impl Lease {
         Arc::new(Schema::new_with_metadata(fields, self.arrow_metadata().into_iter().collect()))
     }
 
-    /// Returns the whole bundle as one record batch: asset after asset in symbol order, oldest bar first. Zero-copy.
+    /// Returns the whole bundle as one record batch: asset after asset in symbol order, oldest bar first. Zero-copy; columns
+    /// that are not read in place are decoded as a whole.
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`] when a column cannot be read, [`Error::Arrow`] when Arrow refuses it.
+    /// [`Error::Corrupt`] or [`Error::SeriesDigest`] when a column cannot be read, [`Error::Arrow`] when Arrow refuses it.
     pub fn record_batch(&self) -> Result<RecordBatch> {
-        self.batch(0..self.rows())
+        let reader = self.reader();
+        self.batch(|index| {
+            if self.snapshot().reads_in_place(index) {
+                return Ok((reader.column(index)?, Owner::Snapshot(self.snapshot())));
+            }
+            let decoded = reader.decoded_column(index)?;
+            Ok((decoded.values(), Owner::Decoded(decoded)))
+        })
     }
 
-    /// Returns the bars of one asset as a record batch, oldest first. Zero-copy.
+    /// Returns the bars of one asset as a record batch, oldest first. Zero-copy; of columns that are not read in place, the
+    /// asset's series are decoded.
     ///
     /// # Errors
     ///
@@ -54,7 +66,39 @@ impl Lease {
     /// If the asset is of another bundle version.
     #[track_caller]
     pub fn asset_batch(&self, asset: Asset) -> Result<RecordBatch> {
-        self.batch(self.bars(asset).rows())
+        self.batch(self.series_of(asset))
+    }
+
+    /// Returns some columns of the bars of one asset, by their places in the schema, as a record batch, oldest first.
+    /// Zero-copy; the other columns are neither touched nor decoded.
+    ///
+    /// # Errors
+    ///
+    /// As [`Lease::record_batch`].
+    ///
+    /// # Panics
+    ///
+    /// If the asset is of another bundle version or there is no column of a place.
+    #[track_caller]
+    pub fn asset_columns(&self, asset: Asset, columns: &[usize]) -> Result<RecordBatch> {
+        self.batch_of(columns, Some(asset.rows()), self.series_of(asset))
+    }
+
+    /// Returns what finds the values of an asset in a column, and whose memory they lie in.
+    #[track_caller]
+    fn series_of<'l>(&'l self, asset: Asset) -> impl Fn(usize) -> Result<(Values<'l>, Owner<'l>)> {
+        let (reader, bars) = (self.reader(), self.bars(asset));
+        move |index| {
+            let owner = if self.snapshot().reads_in_place(index) {
+                None
+            } else {
+                reader.decoded(index, asset.ordinal())?
+            };
+            match owner {
+                Some(decoded) => Ok((decoded.values(), Owner::Decoded(decoded))),
+                None => Ok((bars.column_at(index)?, Owner::Snapshot(self.snapshot()))),
+            }
+        }
     }
 
     /// Returns the whole bundle as one record batch with a first column `symbol`, run-end encoded (run ends of i64 over
@@ -84,16 +128,32 @@ impl Lease {
         RecordBatch::try_new(schema, columns).map_err(|error| self.refused(error))
     }
 
-    fn batch(&self, rows: Range<usize>) -> Result<RecordBatch> {
-        let snapshot = self.snapshot();
-        let columns = self.schema().columns().iter().enumerate();
-        let arrays = columns.map(|(index, column)| {
-            let whole = snapshot.column_at(index)?;
-            let values = whole.slice(rows.clone()).unwrap_or(whole);
-            array(snapshot, data_type(column), values).map_err(|error| self.refused(error))
+    /// Returns the batch of these values of each column.
+    fn batch<'l>(
+        &'l self,
+        column: impl Fn(usize) -> Result<(Values<'l>, Owner<'l>)>,
+    ) -> Result<RecordBatch> {
+        let all: Vec<usize> = (0..self.schema().columns().len()).collect();
+        self.batch_of(&all, None, column)
+    }
+
+    /// Returns the batch of these values of some columns; `rows` is told where there may be no column.
+    fn batch_of<'l>(
+        &'l self,
+        columns: &[usize],
+        rows: Option<usize>,
+        column: impl Fn(usize) -> Result<(Values<'l>, Owner<'l>)>,
+    ) -> Result<RecordBatch> {
+        let arrays = columns.iter().map(|&index| {
+            let (values, owner) = column(index)?;
+            let data_type = data_type(&self.schema().columns()[index]);
+            array(owner, data_type, values).map_err(|error| self.refused(error))
         });
         let arrays = arrays.collect::<Result<Vec<_>>>()?;
-        RecordBatch::try_new(self.arrow_schema(), arrays).map_err(|error| self.refused(error))
+        let schema = self.arrow_schema().project(columns).map_err(|error| self.refused(error))?;
+        let options = RecordBatchOptions::new().with_row_count(rows);
+        RecordBatch::try_new_with_options(Arc::new(schema), arrays, &options)
+            .map_err(|error| self.refused(error))
     }
 
     fn arrow_metadata(&self) -> BTreeMap<String, String> {
@@ -114,34 +174,47 @@ impl Lease {
     }
 }
 
-/// Returns values as an Arrow array that lies in the map and keeps the snapshot alive.
+/// Whose memory values lie in.
+#[derive(Debug, Clone, Copy)]
+enum Owner<'a> {
+    /// That of a snapshot's map.
+    Snapshot(&'a Arc<Snapshot>),
+    /// That of a decoded series or column.
+    Decoded(&'a Arc<Decoded>),
+}
+
+/// Returns values as an Arrow array that lies in its owner's memory and keeps the owner alive.
 fn array(
-    snapshot: &Arc<Snapshot>,
+    owner: Owner<'_>,
     data_type: DataType,
     values: Values<'_>,
 ) -> Result<ArrayRef, ArrowError> {
-    let buffer = mapped_buffer(snapshot, values.as_bytes());
-    let data = ArrayData::builder(data_type).len(values.len()).add_buffer(buffer).build()?;
+    let (bytes, len) = (values.as_bytes(), values.len());
+    let buffer = match owner {
+        Owner::Snapshot(owner) => shared_buffer(bytes, owner.bundle().as_bytes(), owner.clone()),
+        Owner::Decoded(owner) => shared_buffer(bytes, owner.as_bytes(), owner.clone()),
+    };
+    let data = ArrayData::builder(data_type).len(len).add_buffer(buffer).build()?;
     Ok(make_array(data))
 }
 
-/// Returns bytes of a snapshot's map as an Arrow buffer that owns a share of the snapshot.
+/// Returns bytes as an Arrow buffer that owns a share of what holds them: `held` is the memory of `owner`.
 ///
-/// Bytes that lie elsewhere are copied, which cannot happen and keeps the function sound whatever it is given.
-fn mapped_buffer(snapshot: &Arc<Snapshot>, bytes: &[u8]) -> Buffer {
-    let map = snapshot.bundle().as_bytes().as_ptr_range();
-    let range = bytes.as_ptr_range();
-    if bytes.is_empty() || range.start < map.start || range.end > map.end {
+/// Bytes that lie elsewhere are copied, which cannot happen and keeps the function sound whatever bytes it is given.
+fn shared_buffer(bytes: &[u8], held: &[u8], owner: Arc<dyn Allocation>) -> Buffer {
+    let (range, held) = (bytes.as_ptr_range(), held.as_ptr_range());
+    if bytes.is_empty() || range.start < held.start || range.end > held.end {
         return Buffer::from(bytes);
     }
     let start = NonNull::from(bytes).cast::<u8>();
-    let owner = Arc::clone(snapshot);
     #[expect(unsafe_code, reason = "a buffer over foreign memory has no safe constructor")]
     // SAFETY: the pointer must be valid for reads of `bytes.len()` bytes for as long as the owner lives: `bytes` is a
-    // slice, so it is valid now, and the check above proves that it lies within the map that `owner` holds and never
-    // unmaps, remaps or hands out mutably before it is dropped. The memory must not be written while the buffer lives:
-    // the map is read-only, of an immutable file (see `mapping.rs`), and `Buffer` only lends `&[u8]`; its conversions
-    // to a mutable buffer refuse memory with a custom owner.
+    // slice, so it is valid now, and the check above proves that it lies within `held`. That is, in both calls (in `array`
+    // above, this function's only caller), the memory of `owner`: the map of a snapshot, which it never unmaps, remaps or
+    // hands out mutably before it is dropped; or the boxed words of a decoded series, which are not touched after they
+    // were filled and before they are dropped. The memory must not be written while the buffer lives: the map is
+    // read-only, of an immutable file (see `mapping.rs`); the words are only ever lent as `&[u8]`; and `Buffer` only lends
+    // `&[u8]`: its conversions to a mutable buffer refuse memory with a custom owner.
     unsafe {
         Buffer::from_custom_allocation(start, bytes.len(), owner)
     }

@@ -5,14 +5,19 @@ use std::ops::{Bound, Range, RangeBounds};
 
 use barrow_format::{Asset, Values};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::lease::floats;
-use crate::snapshot::{STANDARD, Snapshot};
+use crate::reader::{Origin, Reader};
+use crate::snapshot::STANDARD;
 
-/// The bars of one asset, or a stretch of them: a view into the map, cheap to copy.
+/// The bars of one asset, or a stretch of them: a view, cheap to copy.
 ///
-/// Every slice has the shape `[len]`, oldest bar first, and lies in the mapped file. Prices are in the quote currency
-/// as ingested, unadjusted; `NaN` where a value is missing.
+/// Every slice has the shape `[len]`, oldest bar first. Prices are in the quote currency as ingested, unadjusted; `NaN`
+/// where a value is missing.
+///
+/// A column that the file holds as one array is read in place. Of any other, the asset's series is decoded as a whole at
+/// its first touch, and the lease keeps it; [`Bars::origin`] tells which. The calls that name a column return the error
+/// when that fails, and so do [`Bars::times`] and [`Bars::within`]; the short ones panic with its text.
 ///
 /// # Examples
 ///
@@ -28,18 +33,19 @@ use crate::snapshot::{STANDARD, Snapshot};
 /// ```
 #[derive(Clone, Copy)]
 pub struct Bars<'a> {
-    snapshot: &'a Snapshot,
+    reader: Reader<'a>,
     /// First row, and the row after the last, in the bundle's columns.
     start: usize,
     end: usize,
     life: Life,
+    ordinal: u32,
 }
 
 impl<'a> Bars<'a> {
     #[inline]
-    pub(crate) fn new(snapshot: &'a Snapshot, asset: Asset) -> Self {
+    pub(crate) fn new(reader: Reader<'a>, asset: Asset) -> Self {
         let Range { start, end } = asset.row_range();
-        Self { snapshot, start, end, life: Life::of(asset) }
+        Self { reader, start, end, life: Life::of(asset), ordinal: asset.ordinal() }
     }
 
     /// Returns the number of bars.
@@ -60,16 +66,34 @@ impl<'a> Bars<'a> {
     }
 
     /// Returns the timestamps: nanoseconds since 1970-01-01 00:00 UTC, strictly ascending.
+    ///
+    /// # Panics
+    ///
+    /// If they cannot be decoded, with the text of the error that [`Bars::times`] returns.
     #[inline]
+    #[track_caller]
     pub fn time(self) -> &'a [i64] {
-        self.snapshot.time(self.rows())
+        match self.reader.snapshot.mapped_time(self.rows()) {
+            Some(times) => times,
+            None => self.times().unwrap_or_else(|error| unreadable(&error)),
+        }
+    }
+
+    /// Returns the timestamps, as [`Bars::time`] does.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] or [`Error::SeriesDigest`] when they cannot be
+    /// decoded.
+    pub fn times(self) -> Result<&'a [i64]> {
+        Ok(self.column_at(0)?.as_i64().unwrap_or_default())
     }
 
     /// Returns the opening prices.
     ///
     /// # Panics
     ///
-    /// If the bundle has no f64 column `open`; use [`Bars::f64`] where that is not certain.
+    /// If the bundle has no f64 column `open`, or it cannot be decoded; [`Bars::f64`] returns the error.
     #[inline]
     #[track_caller]
     pub fn open(self) -> &'a [f64] {
@@ -80,7 +104,7 @@ impl<'a> Bars<'a> {
     ///
     /// # Panics
     ///
-    /// If the bundle has no f64 column `high`; use [`Bars::f64`] where that is not certain.
+    /// If the bundle has no f64 column `high`, or it cannot be decoded; [`Bars::f64`] returns the error.
     #[inline]
     #[track_caller]
     pub fn high(self) -> &'a [f64] {
@@ -91,7 +115,7 @@ impl<'a> Bars<'a> {
     ///
     /// # Panics
     ///
-    /// If the bundle has no f64 column `low`; use [`Bars::f64`] where that is not certain.
+    /// If the bundle has no f64 column `low`, or it cannot be decoded; [`Bars::f64`] returns the error.
     #[inline]
     #[track_caller]
     pub fn low(self) -> &'a [f64] {
@@ -102,7 +126,7 @@ impl<'a> Bars<'a> {
     ///
     /// # Panics
     ///
-    /// If the bundle has no f64 column `close`; use [`Bars::f64`] where that is not certain.
+    /// If the bundle has no f64 column `close`, or it cannot be decoded; [`Bars::f64`] returns the error.
     #[inline]
     #[track_caller]
     pub fn close(self) -> &'a [f64] {
@@ -113,7 +137,7 @@ impl<'a> Bars<'a> {
     ///
     /// # Panics
     ///
-    /// If the bundle has no f64 column `volume`; use [`Bars::f64`] where that is not certain.
+    /// If the bundle has no f64 column `volume`, or it cannot be decoded; [`Bars::f64`] returns the error.
     #[inline]
     #[track_caller]
     pub fn volume(self) -> &'a [f64] {
@@ -124,28 +148,51 @@ impl<'a> Bars<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownColumn`](crate::Error::UnknownColumn) with the columns there are.
+    /// [`Error::UnknownColumn`] with the columns there are, and as [`Bars::column_at`].
     pub fn column(self, name: &str) -> Result<Values<'a>> {
-        self.column_at(self.snapshot.column_index(name)?)
+        self.column_at(self.reader.snapshot.column_index(name)?)
     }
 
     /// Returns the values of the column at a place in the schema.
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`](crate::Error::Corrupt) when there is no such place.
-    #[expect(clippy::missing_panics_doc, reason = "it cannot: see the comment inside")]
+    /// [`Error::Corrupt`] when there is no such place, or a block of the series is damaged;
+    /// [`Error::SeriesDigest`] when its values are not those that were written.
+    #[expect(clippy::missing_panics_doc, reason = "it cannot: see the comments inside")]
     pub fn column_at(self, index: usize) -> Result<Values<'a>> {
-        let whole = self.snapshot.column_at(index)?;
-        // Every column has the bundle's number of rows, which bounds those of each asset: both checked at opening.
-        Ok(whole.slice(self.rows()).expect("a checked asset's rows lie in every column"))
+        if self.reader.snapshot.reads_in_place(index) {
+            self.reader.snapshot.check_series(index, self.ordinal)?;
+            let whole = self.reader.snapshot.mapped_column(index)?;
+            // Every column has the bundle's number of rows, which bounds those of each asset: both checked at opening.
+            return Ok(whole
+                .slice(self.rows())
+                .expect("a checked asset's rows lie in every column"));
+        }
+        self.reader.stretch(index, self.ordinal, self.own_rows())
+    }
+
+    /// Returns where the values of a column in these bars come from.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownColumn`] with the columns there are.
+    pub fn origin(self, name: &str) -> Result<Origin> {
+        let column = self.reader.snapshot.column_index(name)?;
+        self.reader.stretch_origin(column, self.ordinal, self.own_rows())
+    }
+
+    /// Returns the rows among those of the asset, of which the first is 0.
+    fn own_rows(self) -> Range<usize> {
+        let first = self.life.rows().start;
+        self.start - first..self.end - first
     }
 
     /// Returns the values of a column of floats.
     ///
     /// # Errors
     ///
-    /// As [`Bars::column`]; [`Error::WrongColumnType`](crate::Error::WrongColumnType) when it does not hold f64.
+    /// As [`Bars::column`]; [`Error::WrongColumnType`] when it does not hold f64.
     pub fn f64(self, name: &str) -> Result<&'a [f64]> {
         floats(name, self.column(name)?)
     }
@@ -154,17 +201,35 @@ impl<'a> Bars<'a> {
     ///
     /// Two binary searches: in the calendar, which stays in the processor's cache, if the asset has no gaps, otherwise
     /// in its own timestamps.
+    ///
+    /// # Panics
+    ///
+    /// If those cannot be decoded, with the text of the error that [`Bars::within`] returns.
     #[inline]
     #[must_use]
+    #[track_caller]
     pub fn between(self, range: impl RangeBounds<i64>) -> Self {
+        match self.between_bounds(range.start_bound().cloned(), range.end_bound().cloned()) {
+            Ok(bars) => bars,
+            Err(error) => unreadable(&error),
+        }
+    }
+
+    /// Returns the bars whose timestamps lie in a range, as [`Bars::between`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Bars::times`].
+    pub fn within(self, range: impl RangeBounds<i64>) -> Result<Self> {
         self.between_bounds(range.start_bound().cloned(), range.end_bound().cloned())
     }
 
-    fn between_bounds(self, from: Bound<i64>, to: Bound<i64>) -> Self {
-        let sessions = span(&self.snapshot.calendar()[self.life.sessions()], from, to);
-        let start = self.life.row_of(self.snapshot, sessions.start).clamp(self.start, self.end);
-        let end = self.life.row_of(self.snapshot, sessions.end).clamp(start, self.end);
-        Self { start, end, ..self }
+    fn between_bounds(self, from: Bound<i64>, to: Bound<i64>) -> Result<Self> {
+        let (reader, life) = (self.reader, self.life);
+        let sessions = span(&reader.snapshot.calendar()[life.sessions()], from, to);
+        let start = life.row_of(reader, self.ordinal, sessions.start)?.clamp(self.start, self.end);
+        let end = life.row_of(reader, self.ordinal, sessions.end)?.clamp(start, self.end);
+        Ok(Self { start, end, ..self })
     }
 
     /// Returns the last `n` bars, or all if there are fewer.
@@ -184,9 +249,21 @@ impl<'a> Bars<'a> {
     #[inline]
     #[track_caller]
     fn standard(self, place: usize) -> &'a [f64] {
-        match self.snapshot.floats(place, self.rows()) {
+        match self.reader.snapshot.mapped_floats(place, self.rows()) {
             Some(values) => values,
-            None => missing(STANDARD[place]),
+            None => self.standard_elsewhere(STANDARD[place]),
+        }
+    }
+
+    /// Returns a column of a standard name that is not an array of f64 in the file.
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn standard_elsewhere(self, name: &str) -> &'a [f64] {
+        match self.f64(name) {
+            Ok(values) => values,
+            Err(Error::UnknownColumn { .. } | Error::WrongColumnType { .. }) => missing(name),
+            Err(error) => unreadable(&error),
         }
     }
 }
@@ -233,38 +310,45 @@ impl Life {
     /// Returns the first row that is not before the session at `place` of the asset's life (its number of sessions: the
     /// row after the last).
     #[inline]
-    pub(crate) fn row_of(self, snapshot: &Snapshot, place: usize) -> usize {
+    pub(crate) fn row_of(self, reader: Reader<'_>, ordinal: u32, place: usize) -> Result<usize> {
         if self.is_gap_free() {
-            return self.row_start + place;
+            return Ok(self.row_start + place);
         }
-        self.row_with_gaps(snapshot, place)
+        self.row_with_gaps(reader, ordinal, place)
     }
 
-    /// Returns the row at a place of the calendar, if the asset traded then.
+    /// Returns the place in the asset's life of a place of the calendar, if it lies in it.
     #[inline]
-    pub(crate) fn row_at(self, snapshot: &Snapshot, at: usize) -> Option<usize> {
-        let place = at.checked_sub(self.session_start).filter(|&place| place < self.sessions)?;
-        if self.is_gap_free() {
-            return Some(self.row_start + place);
-        }
-        let row = self.row_with_gaps(snapshot, place);
-        let time = snapshot.time(self.rows()).get(row - self.row_start)?;
-        (*time == snapshot.calendar()[at]).then_some(row)
+    pub(crate) fn place_of(self, at: usize) -> Option<usize> {
+        at.checked_sub(self.session_start).filter(|&place| place < self.sessions)
+    }
+
+    /// Returns the row, counted from the asset's first, of the session at `place` of its life, if it traded then.
+    pub(crate) fn row_at(
+        self,
+        reader: Reader<'_>,
+        ordinal: u32,
+        place: usize,
+    ) -> Result<Option<usize>> {
+        let row = self.row_of(reader, ordinal, place)? - self.row_start;
+        let times = reader.times(ordinal, self.rows())?;
+        let session = reader.snapshot.calendar()[self.session_start + place];
+        Ok(times.get(row).is_some_and(|&time| time == session).then_some(row))
     }
 
     /// Of the sessions before `place`, at least all but the missing ones have a row: that bounds the search, and gaps
     /// that are spread evenly tell where to begin it. An asset's own timestamps are seldom in the processor's cache, so
     /// what counts is to look at few of them.
-    fn row_with_gaps(self, snapshot: &Snapshot, place: usize) -> usize {
+    fn row_with_gaps(self, reader: Reader<'_>, ordinal: u32, place: usize) -> Result<usize> {
         if place == self.sessions {
-            return self.row_start + self.rows;
+            return Ok(self.row_start + self.rows);
         }
         let missing = self.sessions - self.rows;
         let (low, high) = (place.saturating_sub(missing), place.min(self.rows));
         let guess = (place * self.rows / self.sessions).clamp(low, high);
-        let times = snapshot.time(self.row_start + low..self.row_start + high);
-        let session = snapshot.calendar()[self.session_start + place];
-        self.row_start + low + gallop(times, guess - low, session)
+        let times = reader.times(ordinal, self.rows())?.get(low..high).unwrap_or_default();
+        let session = reader.snapshot.calendar()[self.session_start + place];
+        Ok(self.row_start + low + gallop(times, guess - low, session))
     }
 }
 
@@ -288,7 +372,7 @@ fn gallop(times: &[i64], guess: usize, session: i64) -> usize {
 
 impl fmt::Debug for Bars<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Bars(rows {}..{} of `{}`)", self.start, self.end, self.snapshot.name())
+        write!(f, "Bars(rows {}..{} of `{}`)", self.start, self.end, self.reader.snapshot.name())
     }
 }
 
@@ -306,6 +390,20 @@ pub(crate) fn span(times: &[i64], from: Bound<i64>, to: Bound<i64>) -> Range<usi
         Bound::Excluded(to) => rest.partition_point(|&time| time < to),
     };
     start..start + count
+}
+
+/// Panics with the text of an error and of what caused it.
+#[cold]
+#[track_caller]
+#[expect(clippy::panic, reason = "documented; the fallible twin of each call returns the error")]
+fn unreadable(error: &Error) -> ! {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    panic!("{text}")
 }
 
 #[cold]

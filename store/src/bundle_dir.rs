@@ -1,12 +1,13 @@
 //! Where the files of one bundle lie.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use barrow_format::{Digest, Version};
 
+use crate::disk;
 use crate::error::{Error, Result};
 use crate::spec::FILE_SUFFIX;
 
@@ -52,6 +53,24 @@ impl BundleDir {
         self.parts().join(format!("{digest}{FILE_SUFFIX}"))
     }
 
+    pub(crate) fn leases(&self) -> PathBuf {
+        self.path.join("leases")
+    }
+
+    pub(crate) fn pins(&self) -> PathBuf {
+        self.path.join("pins")
+    }
+
+    /// Returns the path of the file that readers of a version lock.
+    pub(crate) fn lease(&self, version: Version) -> PathBuf {
+        self.leases().join(version.to_string())
+    }
+
+    /// Returns the path of the file that keeps a version from being pruned.
+    pub(crate) fn pin(&self, version: Version) -> PathBuf {
+        self.pins().join(version.to_string())
+    }
+
     /// Returns the path of an unfinished file; the writer's lock makes the name its own.
     pub(crate) fn temporary(&self, what: &str) -> PathBuf {
         self.path.join(format!("{TEMPORARY_PREFIX}{}-{what}", std::process::id()))
@@ -66,8 +85,17 @@ impl BundleDir {
 
     /// Returns the versions that have a record, ascending.
     pub(crate) fn recorded_versions(&self) -> Result<Vec<Version>> {
-        let names = file_names(&self.versions())?;
-        Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
+        versions_in(&self.versions())
+    }
+
+    /// Returns the versions that have a lock file, ascending.
+    pub(crate) fn lease_files(&self) -> Result<Vec<Version>> {
+        versions_in(&self.leases())
+    }
+
+    /// Returns the versions that are pinned, ascending.
+    pub(crate) fn pinned_versions(&self) -> Result<Vec<Version>> {
+        versions_in(&self.pins())
     }
 
     /// Returns the digests of the parts that lie here, ascending.
@@ -76,6 +104,12 @@ impl BundleDir {
         let digests = names.iter().filter_map(|name| name.strip_suffix(FILE_SUFFIX)?.parse().ok());
         Ok(digests.collect())
     }
+}
+
+/// Returns the versions that files in a directory are named by, ascending.
+fn versions_in(path: &Path) -> Result<Vec<Version>> {
+    let names = file_names(path)?;
+    Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
 }
 
 /// Returns the names in a directory, ascending; none when it does not exist. Names that are not UTF-8 are none of ours.
@@ -96,8 +130,7 @@ pub(crate) fn file_names(path: &Path) -> Result<Vec<String>> {
 
 /// Flushes a directory, which makes the renames in it durable.
 pub(crate) fn sync_dir(path: &Path) -> Result<()> {
-    let directory = File::open(path).map_err(Error::io("open", path))?;
-    directory.sync_all().map_err(Error::io("flush", path))
+    disk::flush_dir(path).map_err(Error::io("flush", path))
 }
 
 /// Creates a directory and those above it; says whether it was there already.
@@ -105,7 +138,10 @@ pub(crate) fn ensure_dir(path: &Path) -> Result<bool> {
     if path.is_dir() {
         return Ok(true);
     }
-    fs::create_dir_all(path).map_err(Error::io("create", path))?;
+    if let Some(parent) = path.parent() {
+        ensure_dir(parent)?;
+    }
+    disk::make_dir(path).map_err(Error::io("create", path))?;
     Ok(false)
 }
 

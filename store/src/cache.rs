@@ -7,19 +7,10 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use barrow_format::Version;
-use hashbrown::{DefaultHashBuilder, HashMap};
-use parking_lot::Mutex;
 
-use crate::flight::{Flight, Ticket};
-use crate::lru::Lru;
-
-/// How many independent locks the cache has.
-const SHARDS: usize = 16;
-/// What an entry costs beside its value: key, list node, table slot, allocation headers.
-const ENTRY_BYTES: usize = 256;
+use crate::byte_cache::{ByteCache, CacheStats, Weigh};
 
 /// A byte-budgeted, thread-safe cache of derived series with exact LRU order.
 ///
@@ -39,22 +30,7 @@ const ENTRY_BYTES: usize = 256;
 /// ```
 #[derive(Debug)]
 pub struct SeriesCache {
-    shards: Vec<Mutex<Shard>>,
-    hasher: DefaultHashBuilder,
-    budget_bytes: usize,
-    /// Bytes held by all shards together.
-    held_bytes: AtomicU64,
-    /// Counts uses; an entry's stamp is the count at its last use.
-    clock: AtomicU64,
-    evictions: AtomicU64,
-}
-
-#[derive(Debug)]
-struct Shard {
-    lru: Lru<SeriesKey, Arc<Derived>>,
-    flights: HashMap<SeriesKey, Arc<Flight<Arc<Derived>>>>,
-    hits: u64,
-    misses: u64,
+    cache: ByteCache<SeriesKey, Derived>,
 }
 
 /// What a derived series is found by.
@@ -159,21 +135,10 @@ impl fmt::Debug for Derived {
     }
 }
 
-/// What a [`SeriesCache`] has done so far and holds now.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct CacheStats {
-    /// Requests answered without computing, those that waited for another thread's computation included.
-    pub hits: u64,
-    /// Requests that computed.
-    pub misses: u64,
-    /// Entries dropped to stay within the budget.
-    pub evictions: u64,
-    /// Entries held.
-    pub entries: usize,
-    /// Bytes held: values plus a fixed cost of 256 bytes an entry.
-    pub bytes: usize,
-    /// Bytes that may be held.
-    pub budget_bytes: usize,
+impl Weigh for Derived {
+    fn bytes(&self) -> usize {
+        self.bytes()
+    }
 }
 
 impl Default for SeriesCache {
@@ -189,15 +154,7 @@ impl SeriesCache {
 
     /// Returns an empty cache that holds at most `budget_bytes`. With a budget of 0 it holds nothing.
     pub fn new(budget_bytes: usize) -> Self {
-        let shard = || Shard { lru: Lru::new(), flights: HashMap::new(), hits: 0, misses: 0 };
-        Self {
-            shards: (0..SHARDS).map(|_| Mutex::new(shard())).collect(),
-            hasher: DefaultHashBuilder::default(),
-            budget_bytes,
-            held_bytes: AtomicU64::new(0),
-            clock: AtomicU64::new(0),
-            evictions: AtomicU64::new(0),
-        }
+        Self { cache: ByteCache::new(budget_bytes) }
     }
 
     /// Returns the value of `key`, computing it when it is not there.
@@ -226,150 +183,21 @@ impl SeriesCache {
         key: &SeriesKey,
         compute: impl FnOnce() -> Result<Derived, E>,
     ) -> Result<Arc<Derived>, E> {
-        let hash = self.hash(key);
-        let ticket = loop {
-            match self.find_or_start(hash, key) {
-                Found::Value(value) => return Ok(value),
-                Found::Duty(ticket) => break ticket,
-                Found::Flight(flight) => {
-                    if let Some(value) = flight.wait() {
-                        self.shard(hash).lock().hits += 1;
-                        return Ok(value);
-                    }
-                }
-            }
-        };
-        let duty = Duty { cache: self, hash, key };
-        let value = Arc::new(compute()?);
-        self.keep(hash, key, &value);
-        drop(duty);
-        ticket.land(Arc::clone(&value));
-        Ok(value)
+        self.cache.get_or_try_insert(key, compute)
     }
 
     /// Returns the value of `key` if it is there.
     pub fn get(&self, key: &SeriesKey) -> Option<Arc<Derived>> {
-        let hash = self.hash(key);
-        self.shard(hash).lock().touch(hash, key, &self.clock)
+        self.cache.get(key)
     }
 
     /// Returns what the cache has done so far and holds now.
     pub fn stats(&self) -> CacheStats {
-        let mut stats = CacheStats {
-            evictions: self.evictions.load(Ordering::Relaxed),
-            bytes: usize::try_from(self.held_bytes.load(Ordering::Relaxed)).unwrap_or(usize::MAX),
-            budget_bytes: self.budget_bytes,
-            ..CacheStats::default()
-        };
-        for shard in &self.shards {
-            let shard = shard.lock();
-            stats.hits += shard.hits;
-            stats.misses += shard.misses;
-            stats.entries += shard.lru.len();
-        }
-        stats
+        self.cache.stats()
     }
 
     /// Drops all entries; statistics go on.
     pub fn clear(&self) {
-        for shard in &self.shards {
-            let mut shard = shard.lock();
-            while let Some((_, value)) = shard.lru.pop_oldest() {
-                self.held_bytes.fetch_sub(charge(&value), Ordering::Relaxed);
-            }
-        }
+        self.cache.clear();
     }
-
-    fn hash(&self, key: &SeriesKey) -> u64 {
-        std::hash::BuildHasher::hash_one(&self.hasher, key)
-    }
-
-    fn shard(&self, hash: u64) -> &Mutex<Shard> {
-        // The table of a shard takes its bucket from the low bits and its tag from the top seven: use others.
-        let [_, _, _, _, _, chosen, ..] = hash.to_le_bytes();
-        &self.shards[usize::from(chosen) % SHARDS]
-    }
-
-    fn find_or_start(&self, hash: u64, key: &SeriesKey) -> Found {
-        let mut shard = self.shard(hash).lock();
-        if let Some(value) = shard.touch(hash, key, &self.clock) {
-            return Found::Value(value);
-        }
-        if let Some(flight) = shard.flights.get(key) {
-            return Found::Flight(Arc::clone(flight));
-        }
-        let (flight, ticket) = Flight::start();
-        shard.flights.insert(key.clone(), flight);
-        shard.misses += 1;
-        Found::Duty(ticket)
-    }
-
-    fn keep(&self, hash: u64, key: &SeriesKey, value: &Arc<Derived>) {
-        let bytes = charge(value);
-        let budget = u64::try_from(self.budget_bytes).unwrap_or(u64::MAX);
-        if bytes > budget {
-            return;
-        }
-        let stamp = self.clock.fetch_add(1, Ordering::Relaxed) + 1;
-        let displaced =
-            self.shard(hash).lock().lru.insert(hash, key.clone(), Arc::clone(value), stamp);
-        let freed = displaced.map_or(0, |value| charge(&value));
-        let mut held = self.held_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        if freed > 0 {
-            held = self.held_bytes.fetch_sub(freed, Ordering::Relaxed) - freed;
-        }
-        while held > budget {
-            let Some(freed) = self.evict_oldest() else { break };
-            held = self.held_bytes.fetch_sub(freed, Ordering::Relaxed) - freed;
-        }
-    }
-
-    /// Drops the entry that was used longest ago and returns what it counted.
-    fn evict_oldest(&self) -> Option<u64> {
-        let oldest = |shard: &&Mutex<Shard>| shard.lock().lru.oldest_stamp().unwrap_or(u64::MAX);
-        let shard = self.shards.iter().min_by_key(oldest)?;
-        let (_, value) = shard.lock().lru.pop_oldest()?;
-        self.evictions.fetch_add(1, Ordering::Relaxed);
-        Some(charge(&value))
-    }
-}
-
-impl Shard {
-    fn touch(&mut self, hash: u64, key: &SeriesKey, clock: &AtomicU64) -> Option<Arc<Derived>> {
-        let stamp = |last| {
-            // An entry that is already the newest of all needs no new stamp: the shared counter stays unwritten.
-            if clock.load(Ordering::Relaxed) == last {
-                last
-            } else {
-                clock.fetch_add(1, Ordering::Relaxed) + 1
-            }
-        };
-        let value = self.lru.touch(hash, key, stamp).cloned()?;
-        self.hits += 1;
-        Some(value)
-    }
-}
-
-enum Found {
-    Value(Arc<Derived>),
-    Flight(Arc<Flight<Arc<Derived>>>),
-    Duty(Ticket<Arc<Derived>>),
-}
-
-/// Takes the flight off the board, also when the computation fails or panics.
-struct Duty<'a> {
-    cache: &'a SeriesCache,
-    hash: u64,
-    key: &'a SeriesKey,
-}
-
-impl Drop for Duty<'_> {
-    fn drop(&mut self) {
-        self.cache.shard(self.hash).lock().flights.remove(self.key);
-    }
-}
-
-/// Returns what an entry counts against the budget.
-fn charge(value: &Derived) -> u64 {
-    u64::try_from(value.bytes().saturating_add(ENTRY_BYTES)).unwrap_or(u64::MAX)
 }

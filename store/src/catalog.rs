@@ -11,9 +11,11 @@ use crate::error::{Error, Result};
 use crate::head::{self, Head};
 use crate::lease::Lease;
 use crate::nearest::nearest;
+use crate::options::OpenOptions;
 use crate::pool::BundlePool;
-use crate::publish::Staging;
+use crate::publish::{StageOptions, Staging};
 use crate::record::{self, VersionEntry};
+use crate::revision::Revision;
 use crate::spec::check_name;
 
 /// A directory of named bundles.
@@ -22,6 +24,8 @@ use crate::spec::check_name;
 /// <root>/<bundle>/HEAD                    the newest version and how many publications led to it: one page
 /// <root>/<bundle>/versions/<version>      one record for each version: parent, time, tool, parts (immutable)
 /// <root>/<bundle>/parts/<digest>.barrow   the bytes, read-only and immutable
+/// <root>/<bundle>/leases/<version>        locked by whoever reads the version, empty
+/// <root>/<bundle>/pins/<version>          keeps the version from being pruned, with a note inside
 /// <root>/<bundle>/LOCK                    held by the one writer, with its process id inside
 /// ```
 ///
@@ -64,7 +68,7 @@ pub struct BundleEntry {
     pub tool: String,
 }
 
-/// Where one version's bytes lie.
+/// Where the file of a version lies that is opened.
 #[derive(Debug)]
 pub(crate) struct Located {
     pub(crate) path: PathBuf,
@@ -103,6 +107,15 @@ impl Catalog {
         BundlePool::global().lease(self, spec)
     }
 
+    /// Leases a bundle from the process-wide pool, opened as the options say.
+    ///
+    /// # Errors
+    ///
+    /// As [`BundlePool::lease_with`].
+    pub fn lease_with(&self, spec: &str, options: &OpenOptions) -> Result<Lease> {
+        BundlePool::global().lease_with(self, spec, options)
+    }
+
     /// Begins a new version of a bundle, which need not exist yet: takes the bundle's writer lock, sweeps what killed
     /// writers left behind, and creates the file to write to.
     ///
@@ -111,8 +124,17 @@ impl Catalog {
     /// [`Error::BundleName`]; [`Error::Locked`] when another writer is at work, in this process or another;
     /// [`Error::Io`].
     pub fn stage(&self, name: &str) -> Result<Staging> {
+        self.stage_with(name, &StageOptions::default())
+    }
+
+    /// Begins a new version as [`Catalog::stage`] does, with options.
+    ///
+    /// # Errors
+    ///
+    /// As [`Catalog::stage`]; [`Error::Locked`] when the other writer is still at work after the time to wait.
+    pub fn stage_with(&self, name: &str, options: &StageOptions) -> Result<Staging> {
         check_name(name)?;
-        Staging::begin(self, name)
+        Staging::begin(self, name, options)
     }
 
     /// Returns the names of the published bundles, ascending; none when the directory does not exist.
@@ -166,7 +188,8 @@ impl Catalog {
         head::read(&self.dir(name).head())?.ok_or_else(|| self.unknown(name))
     }
 
-    /// Returns a bundle's versions, newest first: each once, at the place of its first publication.
+    /// Returns a bundle's versions, newest first: each once, at the place of its first publication. One small file is read
+    /// for each.
     ///
     /// # Errors
     ///
@@ -228,18 +251,28 @@ impl Catalog {
         })
     }
 
-    /// Returns where a version's one part lies.
+    /// Returns where the file of a version lies that is opened; it refers to the others.
     pub(crate) fn locate(&self, name: &str, version: Version) -> Result<Located> {
         let entry = self.entry(name, version)?;
-        match entry.parts.as_slice() {
-            [part] => Ok(Located {
-                path: self.dir(name).part(part.digest),
-                version,
-                digest: part.digest,
-                bytes: part.bytes,
-            }),
-            parts => Err(Error::ManyParts { bundle: name.to_owned(), version, parts: parts.len() }),
-        }
+        let dir = self.dir(name);
+        let Some(part) = entry.parts.first() else {
+            let problem = "it names no part".to_owned();
+            return Err(Error::VersionRecord { path: dir.record(version), problem });
+        };
+        let (digest, bytes) = (part.digest, part.bytes);
+        Ok(Located { path: dir.part(digest), version, digest, bytes })
+    }
+
+    /// Opens a bundle's newest version to be revised: bars, assets, columns and adjustments can be brought in. Takes the
+    /// bundle's writer lock.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownBundle`]; [`Error::Corrupt`], [`Error::Io`] or [`Error::Mismatch`] when the version cannot be
+    /// opened; as [`Catalog::stage_with`].
+    pub fn revise(&self, name: &str, options: &StageOptions) -> Result<Revision> {
+        self.head(name)?;
+        self.stage_with(name, options)?.revise()
     }
 
     pub(crate) fn dir(&self, name: &str) -> BundleDir {
@@ -255,7 +288,7 @@ impl Catalog {
 
     /// Returns the generation up to which versions count as published; `None` when the page cannot tell, in which case
     /// every version that has a record counts.
-    fn horizon(&self, name: &str) -> Result<Option<u64>> {
+    pub(crate) fn horizon(&self, name: &str) -> Result<Option<u64>> {
         match head::read_generation(&self.dir(name).head()) {
             Ok(Some(generation)) => Ok(Some(generation)),
             Ok(None) => Err(self.unknown(name)),

@@ -5,7 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use barrow_format::{PhysicalType, Version};
+use barrow_format::{Digest, PhysicalType, Version};
+
+use crate::mounts::MountError;
+
+use crate::instant::Instant;
+use crate::revision_problem::RevisionProblem;
 
 /// The store's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -96,8 +101,10 @@ pub enum Error {
         found: PhysicalType,
     },
 
-    /// What follows `@` is neither hexadecimal nor of a version's length.
-    #[error("`{text}` is not a version: expected 1 to 64 hexadecimal digits")]
+    /// What follows `@` is neither a date nor hexadecimal of a version's length.
+    #[error(
+        "`{text}` is not a version: expected 1 to 64 hexadecimal digits, or a date as in `2026-11-25` or `2026-11-25T12:00`"
+    )]
     VersionSyntax {
         /// What stood after the `@`.
         text: String,
@@ -141,6 +148,34 @@ pub enum Error {
         source: Arc<barrow_format::Error>,
     },
 
+    /// Verification found bytes that are not those that were written.
+    #[error("`{}` is damaged in {count} place(s), the first: {first}", path.display())]
+    Damaged {
+        /// The bundle file.
+        path: PathBuf,
+        /// How many places are damaged.
+        count: usize,
+        /// The first of them, with section, column and asset.
+        first: Arc<barrow_format::Defect>,
+    },
+
+    /// The version could not be mounted.
+    #[error(transparent)]
+    Mount(Box<MountError>),
+
+    /// The version cannot be served by slices of a map alone, which the open options demand.
+    #[error("`{}` cannot be served without a copy: {what}", path.display())]
+    NotMapped {
+        /// The bundle file.
+        path: PathBuf,
+        /// What would not be a slice of the map.
+        what: String,
+    },
+
+    /// The values of a series are not those that were written.
+    #[error(transparent)]
+    SeriesDigest(Box<ChangedSeries>),
+
     /// A file of the catalog is not what its name says.
     #[error("`{}` is not what the catalog says: expected {what} {expected}, found {found}", path.display())]
     Mismatch {
@@ -173,18 +208,43 @@ pub enum Error {
         problem: String,
     },
 
-    /// The version lies in several parts, which this build cannot read.
-    #[error(
-        "version {} of bundle `{bundle}` lies in {parts} parts, this build reads versions of one part",
-        version.short()
-    )]
-    ManyParts {
+    /// Bars, columns or adjustments cannot be brought into a bundle.
+    #[error("bundle `{bundle}` cannot be revised: {problem}")]
+    Revision {
         /// The bundle's name.
         bundle: String,
-        /// The version asked for.
-        version: Version,
-        /// How many parts it has.
-        parts: usize,
+        /// Why.
+        problem: RevisionProblem,
+    },
+
+    /// The bundle had no version yet at the moment asked for.
+    #[error("bundle `{bundle}` had no version at {moment}: its first was published at {first}")]
+    NothingYet {
+        /// The bundle's name.
+        bundle: String,
+        /// The moment.
+        moment: Instant,
+        /// When the first version was published.
+        first: Instant,
+    },
+
+    /// The version that was the newest at the moment asked for has been pruned, or may have been: the versions that are
+    /// left of about that time do not follow on each other.
+    #[error("the version that bundle `{bundle}` had at {moment} was pruned")]
+    Pruned {
+        /// The bundle's name.
+        bundle: String,
+        /// The moment.
+        moment: Instant,
+    },
+
+    /// A part could not be written.
+    #[error("cannot write a part of bundle `{bundle}`")]
+    Write {
+        /// The bundle's name.
+        bundle: String,
+        /// Why: the disk, or a limit of the format.
+        source: Arc<barrow_format::Error>,
     },
 
     /// What was handed to [`publish`](crate::Staging::publish) is not what was written to the staging file.
@@ -216,10 +276,37 @@ impl Error {
         move |source| Self::Io { verb, path: path.to_owned(), source: Arc::new(source) }
     }
 
+    /// Wraps why a part of a bundle could not be written.
+    pub(crate) fn written(bundle: &str) -> impl FnOnce(barrow_format::Error) -> Self {
+        move |source| Self::Write { bundle: bundle.to_owned(), source: Arc::new(source) }
+    }
+
     /// Wraps a format error with the file it was found in.
     pub(crate) fn corrupt(path: &Path) -> impl FnOnce(barrow_format::Error) -> Self {
         move |source| Self::Corrupt { path: path.to_owned(), source: Arc::new(source) }
     }
+}
+
+/// A series whose values do not hash to the digest that the file has of them: they were changed after they were written,
+/// or the medium is failing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{}` is damaged: column `{column}` of asset `{symbol}` hashes to {}, expected {}",
+    path.display(),
+    found.short(),
+    expected.short()
+)]
+pub struct ChangedSeries {
+    /// The bundle file.
+    pub path: PathBuf,
+    /// The column's name.
+    pub column: String,
+    /// The asset's symbol.
+    pub symbol: String,
+    /// The digest in the file.
+    pub expected: Digest,
+    /// What the values hash to.
+    pub found: Digest,
 }
 
 /// The rule that a bundle name breaks.

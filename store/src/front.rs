@@ -9,7 +9,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
-use crate::snapshot::Pinned;
+use crate::opened::Pinned;
+use crate::shelf::Key;
 
 /// How many leases a thread remembers.
 const PLACES: usize = 128;
@@ -22,6 +23,7 @@ struct Remembered {
     hash: u64,
     root: Option<Arc<Path>>,
     text: Box<OsStr>,
+    options: u64,
     pinned: Weak<Pinned>,
 }
 
@@ -45,21 +47,17 @@ pub(crate) fn shard() -> usize {
 
 /// Returns what this thread last leased under a key, if the pool or a lease still has it.
 #[inline]
-pub(crate) fn recall(
-    pool: u64,
-    hash: u64,
-    root: Option<&Arc<Path>>,
-    text: &OsStr,
-) -> Option<Arc<Pinned>> {
+pub(crate) fn recall(pool: u64, key: Key<'_>) -> Option<Arc<Pinned>> {
     // The thread may be past the destruction of its locals.
     FRONT
         .try_with(|front| {
             let places = front.borrow();
-            let place = places.get(place(hash))?.as_ref()?;
-            let same = place.hash == hash
+            let place = places.get(place(key.hash))?.as_ref()?;
+            let same = place.hash == key.hash
                 && place.pool == pool
-                && same_root(place.root.as_ref(), root)
-                && place.text.as_encoded_bytes() == text.as_encoded_bytes();
+                && place.options == key.options
+                && same_root(place.root.as_ref(), key.root)
+                && place.text.as_encoded_bytes() == key.text.as_encoded_bytes();
             if same { place.pinned.upgrade() } else { None }
         })
         .ok()
@@ -67,18 +65,13 @@ pub(crate) fn recall(
 }
 
 /// Remembers a lease in this thread.
-pub(crate) fn remember(
-    pool: u64,
-    hash: u64,
-    root: Option<&Arc<Path>>,
-    text: &OsStr,
-    pinned: &Arc<Pinned>,
-) {
+pub(crate) fn remember(pool: u64, key: Key<'_>, pinned: &Arc<Pinned>) {
     let remembered = Remembered {
         pool,
-        hash,
-        root: root.cloned(),
-        text: text.into(),
+        hash: key.hash,
+        root: key.root.cloned(),
+        text: key.text.into(),
+        options: key.options,
         pinned: Arc::downgrade(pinned),
     };
     // Without locals there is nothing to remember in.
@@ -87,7 +80,7 @@ pub(crate) fn remember(
         if places.is_empty() {
             places.resize_with(PLACES, || None);
         }
-        if let Some(place) = places.get_mut(place(hash)) {
+        if let Some(place) = places.get_mut(place(key.hash)) {
             *place = Some(remembered);
         }
     });

@@ -48,13 +48,13 @@
 //! writes of one file are coherent on one machine, a device writes a 512-byte sector whole or not at all, and a flush
 //! orders what came before it ahead of what comes after.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::FileExt as _;
+use std::fs::File;
+use std::io;
 use std::path::Path;
 
 use barrow_format::{Digest, Version};
 
+use crate::disk;
 use crate::error::{Error, HeadProblem, Result};
 use crate::mapping::HeadMap;
 
@@ -157,33 +157,39 @@ pub(crate) fn damaged(path: &Path) -> impl FnOnce(HeadProblem) -> Error {
 ///
 /// The caller holds the bundle's lock and flushes the directory afterwards.
 pub(crate) fn create(path: &Path, temporary: &Path, head: Head) -> Result<()> {
-    let mut file = File::create(temporary).map_err(Error::io("create", temporary))?;
-    file.write_all(&encode_page(head)).map_err(Error::io("write", temporary))?;
-    file.sync_all().map_err(Error::io("flush", temporary))?;
-    std::fs::rename(temporary, path).map_err(Error::io("rename", temporary))
+    let file = disk::create(temporary).map_err(Error::io("create", temporary))?;
+    disk::write_at(&file, &encode_page(head), 0).map_err(Error::io("write", temporary))?;
+    disk::flush(&file).map_err(Error::io("flush", temporary))?;
+    disk::rename(temporary, path).map_err(Error::io("rename", temporary))
 }
 
 /// Makes `head` what the existing page says, in the order that the module describes.
 ///
 /// The caller holds the bundle's lock; `head.generation` is one more than the page's.
 pub(crate) fn advance(path: &Path, head: Head) -> Result<()> {
-    let file = OpenOptions::new().write(true).open(path).map_err(Error::io("open", path))?;
+    let file = disk::open_to_write(path).map_err(Error::io("open", path))?;
     advance_file(&file, head).map_err(Error::io("write", path))
+}
+
+/// Waits until the page, as it is, is on the device.
+pub(crate) fn settle(path: &Path) -> Result<()> {
+    let file = disk::open_to_write(path).map_err(Error::io("open", path))?;
+    disk::flush_bytes(&file).map_err(Error::io("flush", path))
 }
 
 fn advance_file(file: &File, head: Head) -> io::Result<()> {
     write_slot(file, head)?;
-    file.sync_data()?;
+    disk::flush_bytes(file)?;
     write_generation(file, head.generation)?;
-    file.sync_data()
+    disk::flush_bytes(file)
 }
 
 fn write_slot(file: &File, head: Head) -> io::Result<()> {
-    file.write_all_at(&encode_slot(head), file_offset(slot_offset(head.generation)))
+    disk::write_at(file, &encode_slot(head), file_offset(slot_offset(head.generation)))
 }
 
 fn write_generation(file: &File, generation: u64) -> io::Result<()> {
-    file.write_all_at(&generation.to_le_bytes(), file_offset(GENERATION_OFFSET))
+    disk::write_at(file, &generation.to_le_bytes(), file_offset(GENERATION_OFFSET))
 }
 
 fn file_offset(offset: usize) -> u64 {
@@ -198,6 +204,9 @@ fn u32_at(page: &[u8; PAGE_BYTES], offset: usize) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::OpenOptions;
+    use std::os::unix::fs::FileExt as _;
+
     use super::*;
     use crate::testing;
 

@@ -9,23 +9,37 @@ use barrow_format::{Adjustment, Asset, Provenance, Schema, Values, Verification,
 use crate::bars::Bars;
 use crate::error::{Error, Result};
 use crate::nearest::nearest;
-use crate::snapshot::{Pinned, Snapshot};
+use crate::opened::Pinned;
+use crate::options::OpenOptions;
+use crate::pins::Pins;
+use crate::reader::{Origin, Reader};
+use crate::snapshot::Snapshot;
 use crate::verify;
 
 /// One bundle version, pinned: it is mapped for as long as a lease of it (or an Arrow array made from one) lives.
 ///
 /// A lease never changes version; the next [`lease`](crate::BundlePool::lease) of the same name sees what was published
-/// meanwhile. Clone it freely: a clone costs one atomic addition. Every slice that is handed out borrows from the
-/// lease and lies in the map: nothing is copied.
+/// meanwhile. Clone it freely: a clone costs an atomic addition or two. Every slice that is handed out borrows from the
+/// lease. A column that the file holds as one array lies in the map, and nothing is copied; any other is decoded at its
+/// first touch, series by series, into memory that the process shares ([`DecodedCache`](crate::DecodedCache)) and that
+/// the lease and its clones keep. [`Lease::origin`] tells which.
 #[derive(Clone)]
 pub struct Lease {
     pinned: Arc<Pinned>,
+    /// What this lease has decoded; `None` where everything is read in place.
+    pins: Option<Arc<Pins>>,
 }
 
 impl Lease {
     #[inline]
     pub(crate) fn new(pinned: Arc<Pinned>) -> Self {
-        Self { pinned }
+        let pins = pinned.snapshot.pins();
+        Self { pinned, pins }
+    }
+
+    #[inline]
+    pub(crate) fn reader(&self) -> Reader<'_> {
+        Reader { snapshot: &self.pinned.snapshot, pins: self.pins.as_deref() }
     }
 
     #[inline]
@@ -68,7 +82,8 @@ impl Lease {
         u64::try_from(self.snapshot().bundle().as_bytes().len()).unwrap_or(u64::MAX)
     }
 
-    /// Returns the bundle as the format crate sees it: statistics, digests, sections.
+    /// Returns the bundle as the format crate sees it: statistics, digests, sections. What is read through it is not
+    /// decoded, nor checked as [`OpenOptions::verify`] says.
     pub fn bundle(&self) -> &barrow_format::Bundle<impl AsRef<[u8]> + use<>> {
         self.snapshot().bundle()
     }
@@ -141,17 +156,27 @@ impl Lease {
     #[track_caller]
     pub fn bars(&self, asset: Asset) -> Bars<'_> {
         self.own(asset);
-        Bars::new(self.snapshot(), asset)
+        Bars::new(self.reader(), asset)
     }
 
-    /// Returns a whole column: the values of all assets, asset after asset. Shape `[rows]`; no copy.
+    /// Returns a whole column: the values of all assets, asset after asset. Shape `[rows]`; no copy. One that is not read
+    /// in place is decoded by all processors and kept by the lease.
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownColumn`] with the columns there are, [`Error::Corrupt`].
+    /// [`Error::UnknownColumn`] with the columns there are; [`Error::Corrupt`] or [`Error::SeriesDigest`] when part of it is
+    /// damaged.
     pub fn column(&self, name: &str) -> Result<Values<'_>> {
-        let snapshot = self.snapshot();
-        snapshot.column_at(snapshot.column_index(name)?)
+        self.reader().column(self.snapshot().column_index(name)?)
+    }
+
+    /// Returns where the values of a column come from: the map, or memory into which they are decoded.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownColumn`] with the columns there are.
+    pub fn origin(&self, name: &str) -> Result<Origin> {
+        self.reader().origin(self.snapshot().column_index(name)?)
     }
 
     /// Returns a whole column of floats: the values of all assets, asset after asset, NaN where missing. Shape
@@ -164,6 +189,26 @@ impl Lease {
         floats(name, self.column(name)?)
     }
 
+    /// Decodes the series of some assets in a column on all processors, so that their [`Bars`] find them; nothing where the
+    /// column is read in place. Worth calling before a walk over many assets.
+    ///
+    /// # Errors
+    ///
+    /// As [`Lease::column`].
+    ///
+    /// # Panics
+    ///
+    /// If an asset is of another bundle version.
+    #[track_caller]
+    pub fn prepare(&self, name: &str, assets: impl IntoIterator<Item = Asset>) -> Result<()> {
+        let column = self.snapshot().column_index(name)?;
+        let ordinals = assets.into_iter().map(|asset| {
+            self.own(asset);
+            asset.ordinal()
+        });
+        self.reader().touch(column, ordinals)
+    }
+
     /// Returns splits, cash dividends and mergers, by asset, time and kind. They are recorded, not applied.
     ///
     /// # Errors
@@ -174,20 +219,38 @@ impl Lease {
         snapshot.bundle().adjustments().map_err(|error| snapshot.corrupt(error))
     }
 
-    /// Returns where the content came from.
+    /// Returns where the content came from: the sources of all files of the version.
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`] when the section is damaged.
+    /// [`Error::Corrupt`] when the section is damaged; [`Error::Io`] or [`Error::Mismatch`] when a file is missing or
+    /// another.
     pub fn provenance(&self) -> Result<Provenance> {
         let snapshot = self.snapshot();
-        snapshot.bundle().provenance().map_err(|error| snapshot.corrupt(error))
+        let own = snapshot.bundle().provenance().map_err(|error| snapshot.corrupt(error))?;
+        Ok(Provenance { sources: snapshot.files().sources()?, ..own })
+    }
+
+    /// Returns how the version was opened.
+    pub fn options(&self) -> OpenOptions {
+        self.snapshot().options()
+    }
+
+    /// Checks that the mapped file still has the length and the time of last change that it had when it was opened. One
+    /// system call. Nobody changes a published file; where a stranger might, this before a long walk turns what would
+    /// be a `SIGBUS` or wrong bars into an error, unless it happens during the walk.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Mismatch`].
+    pub fn check_file(&self) -> Result<()> {
+        self.snapshot().check_file()
     }
 
     /// Reads the whole file and compares every byte with what stands for it: digests, statistics, order, the content
     /// version, padding. With `threads` 0 there is one for each processor. Takes about 0.8 ns a byte and processor.
     pub fn verify(&self, threads: usize) -> Verification {
-        verify::verify(self.snapshot().bundle(), threads)
+        verify::verify(self.snapshot().files(), threads)
     }
 
     #[track_caller]

@@ -27,8 +27,9 @@
 //!
 //! # What is promised
 //!
-//! Readers take no lock and never wait for a writer. A writer killed at any instant leaves the version that was the
-//! newest. Bytes on disk are checked before they become slices: a damaged file is an [`Error`] that names file, section
+//! Readers write nothing and never wait for a writer. A writer killed at any instant leaves the version that was the
+//! newest. A version that some process has open is never pruned (see [`Catalog::prune`]) where its lock file can be
+//! locked; elsewhere, on a read-only disk perhaps, the map keeps the bytes for as long as it lives. Bytes on disk are checked before they become slices: a damaged file is an [`Error`] that names file, section
 //! and place, not a panic. Opening takes the same time for fifty assets as for fifty thousand and does not read the
 //! data: a flipped bit in a price is found by [`Lease::verify`], not by opening.
 //!
@@ -37,48 +38,100 @@
 
 mod arrow;
 mod bars;
+mod batch;
 mod bundle_dir;
+mod byte_cache;
 mod cache;
 mod catalog;
+mod change;
+mod checks;
+mod column_buffer;
+mod compact;
+mod crew;
+mod decoded;
+mod diff;
+mod disk;
+mod draft;
+mod draft_series;
 mod error;
+mod fault;
 mod flight;
 mod front;
 mod head;
+mod instant;
 mod journal;
+mod layout;
 mod lease;
 mod lock;
 mod lru;
 mod mapping;
+mod mount;
+mod mounts;
 mod nearest;
+mod network;
+mod opened;
 mod opening;
+mod options;
+mod overlap;
 mod panel;
+mod pin;
+mod pins;
 mod pool;
 mod presence;
+mod prune;
 mod publish;
+mod raw_copy;
+mod reader;
 mod record;
+mod republish;
+mod returns;
+mod revision;
+mod revision_problem;
+mod segments;
 mod shelf;
 mod sink;
 mod snapshot;
 mod spec;
+mod sweep;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
+mod tiers;
+mod timeline;
+mod usage;
 mod verify;
+mod version_lock;
 
 pub use barrow_format::{Asset, Defect, Schema, Values, Verification, Version};
 
 pub use bars::Bars;
-pub use cache::{CacheStats, Derived, SeriesCache, SeriesKey};
+pub use batch::AssetBars;
+pub use byte_cache::CacheStats;
+pub use cache::{Derived, SeriesCache, SeriesKey};
 pub use catalog::{BundleEntry, Catalog};
-pub use error::{Error, HeadProblem, NameProblem, Result};
+pub use change::{Change, ChangeKind};
+pub use decoded::DecodedCache;
+pub use diff::{AssetDifference, ColumnDifference, Difference};
+pub use error::{ChangedSeries, Error, HeadProblem, NameProblem, Result};
 pub use head::Head;
+pub use instant::Instant;
 pub use journal::{Journal, Records};
 pub use lease::Lease;
+pub use mount::Mount;
+pub use mounts::{MountEntry, MountError, Mounts};
 pub use nearest::nearest;
+pub use options::{OpenMode, OpenOptions, Paging, UnknownOpenMode, VerifyReads};
 pub use panel::Panel;
+pub use pin::Pin;
 pub use pool::{BundlePool, PoolStats};
 pub use presence::Presence;
-pub use publish::{Published, Staging};
+pub use prune::{PruneMode, PrunePolicy, Pruned, Spared, SparedReason};
+pub use publish::{Published, StageOptions, Staging};
+pub use reader::Origin;
 pub use record::{PartEntry, VersionEntry};
+pub use revision::Revision;
+pub use revision_problem::RevisionProblem;
 pub use sink::FileSink;
+pub use timeline::Publication;
+pub use usage::{Hold, Usage};

@@ -4,12 +4,19 @@
 //! happens. While it is held, the file contains the holder's process id in decimal, for whoever is refused; otherwise
 //! it is empty. Readers do not touch it.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read as _, Write as _};
+use std::fs::{File, TryLockError};
+use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
+use crate::bundle_dir::{BundleDir, ensure_dir};
+use crate::disk;
 use crate::error::{Error, Result};
+
+/// How long a writer that waits sleeps between two attempts, at first and at last.
+const PAUSE_MIN: Duration = Duration::from_millis(1);
+const PAUSE_MAX: Duration = Duration::from_millis(50);
 
 /// A held lock; released when dropped.
 #[derive(Debug)]
@@ -19,6 +26,47 @@ pub(crate) struct WriterLock {
 }
 
 impl WriterLock {
+    /// Creates a bundle's directory and takes its lock as soon as it is free, if that is soon enough.
+    ///
+    /// # Errors
+    ///
+    /// As [`WriterLock::take`].
+    pub(crate) fn of_bundle(dir: &BundleDir, name: &str, wait: Duration) -> Result<Self> {
+        let mut attempts = 0;
+        let started = Instant::now();
+        loop {
+            ensure_dir(dir.path())?;
+            attempts += 1;
+            let left = wait.saturating_sub(started.elapsed());
+            match Self::take_within(&dir.lock(), name, left) {
+                // A writer that gave up a new bundle removed the directory between the two steps: create it again.
+                // More often than that, something else is wrong.
+                Err(Error::Io { source, .. })
+                    if source.kind() == io::ErrorKind::NotFound && attempts < 100 => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Takes the lock at `path` as soon as it is free, if that is soon enough.
+    ///
+    /// # Errors
+    ///
+    /// As [`WriterLock::take`].
+    pub(crate) fn take_within(path: &Path, bundle: &str, wait: Duration) -> Result<Self> {
+        let started = Instant::now();
+        let mut pause = PAUSE_MIN;
+        loop {
+            match Self::take(path, bundle) {
+                Err(Error::Locked { .. }) if started.elapsed() < wait => {
+                    std::thread::sleep(pause.min(wait.saturating_sub(started.elapsed())));
+                    pause = (pause * 2).min(PAUSE_MAX);
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
     /// Takes the lock at `path`, at once or not at all.
     ///
     /// # Errors
@@ -26,13 +74,7 @@ impl WriterLock {
     /// [`Error::Locked`] when someone else holds it, [`Error::Io`] otherwise.
     pub(crate) fn take(path: &Path, bundle: &str) -> Result<Self> {
         loop {
-            let mut file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(path)
-                .map_err(Error::io("open", path))?;
+            let file = disk::open_or_create(path).map_err(Error::io("open", path))?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {
@@ -43,8 +85,7 @@ impl WriterLock {
             // A writer that gives up a new bundle unlinks its lock file. Whoever opened it before that has now locked a
             // file without a name, beside which another writer could lock the next file of this name: start over.
             if is_still_at(&file, path).map_err(Error::io("examine", path))? {
-                file.set_len(0).map_err(Error::io("write", path))?;
-                writeln!(file, "{}", std::process::id()).map_err(Error::io("write", path))?;
+                sign(&file, path);
                 return Ok(Self { file, path: path.to_owned() });
             }
         }
@@ -59,7 +100,20 @@ impl WriterLock {
 impl Drop for WriterLock {
     fn drop(&mut self) {
         // The process id is there for people; if it cannot be erased, the next writer overwrites it.
-        let _ = self.file.set_len(0);
+        let _ = disk::empty(&self.file);
+        // A process that another thread forks at this moment has the file open too until it runs its program: closing alone
+        // would leave the lock with it.
+        let _ = self.file.unlock();
+    }
+}
+
+/// Writes this process's id into the lock file it holds. On a full disk, where nothing can be written, the lock is held all
+/// the same: pruning, which makes room, must be able to take it.
+fn sign(file: &File, path: &Path) {
+    let id = format!("{}\n", std::process::id());
+    let signed = disk::empty(file).and_then(|()| disk::write_at(file, id.as_bytes(), 0));
+    if let Err(error) = signed {
+        tracing::warn!(path = %path.display(), %error, "cannot write the process id");
     }
 }
 
@@ -70,7 +124,8 @@ fn holder(mut file: &File) -> Option<u32> {
     text.trim().parse().ok()
 }
 
-fn is_still_at(file: &File, path: &Path) -> io::Result<bool> {
+/// Tells whether a path leads to an opened file.
+pub(crate) fn is_still_at(file: &File, path: &Path) -> io::Result<bool> {
     let held = file.metadata()?;
     match std::fs::metadata(path) {
         Ok(named) => Ok((named.dev(), named.ino()) == (held.dev(), held.ino())),
@@ -81,7 +136,7 @@ fn is_still_at(file: &File, path: &Path) -> io::Result<bool> {
 
 /// Removes a file that nobody needs; that it could not be removed is worth a line in the log and no more.
 pub(crate) fn remove_quietly(path: &Path) {
-    match std::fs::remove_file(path) {
+    match disk::remove(path) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => tracing::warn!(path = %path.display(), %error, "cannot remove"),

@@ -14,15 +14,19 @@
 
 use std::fs::{File, Metadata};
 use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
-use memmap2::{Mmap, MmapOptions};
+use memmap2::{Advice, Mmap, MmapMut, MmapOptions};
 
 use crate::error::{Error, HeadProblem, Result};
 use crate::head::{self, GENERATION_OFFSET, Head, PAGE_BYTES, SLOT_BYTES};
+use crate::options::Paging;
 
-/// The bytes of one immutable file, mapped read-only and shared with every other process that maps it.
+/// The bytes of one immutable file: mapped read-only and shared with every other process that maps it, or copied into
+/// memory that is read-only from then on.
 #[derive(Debug)]
 pub(crate) struct Mapping {
     map: Mmap,
@@ -33,26 +37,78 @@ impl Mapping {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] when it cannot be opened or mapped, or is not a regular file. An empty file is an empty mapping.
-    pub(crate) fn open(path: &Path) -> Result<(Self, Metadata)> {
-        let file = File::open(path).map_err(Error::io("open", path))?;
-        let metadata = file.metadata().map_err(Error::io("examine", path))?;
-        if !metadata.is_file() {
-            let refusal = io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
-            return Err(Error::io("map", path)(refusal));
-        }
-        let length = usize::try_from(metadata.len())
-            .map_err(|_| Error::io("map", path)(io::ErrorKind::FileTooLarge.into()))?;
+    /// [`Error::Io`] when it cannot be opened or mapped, is not a regular file, or may not be locked in memory as asked.
+    /// An empty file is an empty mapping.
+    pub(crate) fn open(path: &Path, paging: Paging) -> Result<(Self, Metadata)> {
+        let (file, metadata, length) = open_regular(path)?;
         let mut options = MmapOptions::new();
         options.len(length);
+        if paging.prefault && !paging.huge_pages {
+            options.populate();
+        }
         #[expect(unsafe_code, reason = "mapping a file has no safe form")]
         // SAFETY: `map` demands that the file is not modified or truncated while the map lives. The file is a published
-        // part (or a bundle file the user names): immutable by the catalog's design, which the module documents along
-        // with what happens when a stranger breaks it. The length is that of the opened file, so no page lies past its
-        // end now, and `Mmap` unmaps exactly what it mapped, once, when it is dropped.
+        // part or mount (or a bundle file the user names): immutable by the catalog's design, which the module documents
+        // along with what happens when a stranger breaks it. The length is that of the opened file, so no page lies past
+        // its end now, and `Mmap` unmaps exactly what it mapped, once, when it is dropped.
         let mapped = unsafe { options.map(&file) };
-        Ok((Self { map: mapped.map_err(Error::io("map", path))? }, metadata))
+        let this = Self { map: mapped.map_err(Error::io("map", path))? };
+        if paging.huge_pages {
+            this.wish(path, Advice::HugePage);
+            if paging.prefault {
+                this.wish(path, Advice::PopulateRead);
+            }
+        }
+        this.lock(path, paging)?;
+        Ok((this, metadata))
     }
+
+    /// Copies a file into memory of this process alone, at the start of a page as a map would be; also returns what the
+    /// operating system says of the file. What happens to the file later changes nothing here.
+    ///
+    /// # Errors
+    ///
+    /// As [`Mapping::open`], and [`Error::Io`] when there is not so much memory or the file cannot be read.
+    pub(crate) fn read(path: &Path, paging: Paging) -> Result<(Self, Metadata)> {
+        let (file, metadata, length) = open_regular(path)?;
+        let mut memory = MmapMut::map_anon(length).map_err(Error::io("make room for", path))?;
+        if paging.huge_pages
+            && let Err(error) = memory.advise(Advice::HugePage)
+        {
+            tracing::debug!(path = %path.display(), %error, "no huge pages");
+        }
+        file.read_exact_at(&mut memory, 0).map_err(Error::io("read", path))?;
+        let this = Self { map: memory.make_read_only().map_err(Error::io("protect", path))? };
+        this.lock(path, paging)?;
+        Ok((this, metadata))
+    }
+
+    /// Tells the operating system a wish, which it may refuse.
+    fn wish(&self, path: &Path, advice: Advice) {
+        if let Err(error) = self.map.advise(advice) {
+            tracing::debug!(path = %path.display(), ?advice, %error, "not heeded");
+        }
+    }
+
+    fn lock(&self, path: &Path, paging: Paging) -> Result<()> {
+        if paging.lock {
+            self.map.lock().map_err(Error::io("lock in memory", path))?;
+        }
+        Ok(())
+    }
+}
+
+/// Opens a regular file; also returns what the operating system says of it, and its length.
+fn open_regular(path: &Path) -> Result<(File, Metadata, usize)> {
+    let file = File::open(path).map_err(Error::io("open", path))?;
+    let metadata = file.metadata().map_err(Error::io("examine", path))?;
+    if !metadata.is_file() {
+        let refusal = io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
+        return Err(Error::io("map", path)(refusal));
+    }
+    let length = usize::try_from(metadata.len())
+        .map_err(|_| Error::io("map", path)(io::ErrorKind::FileTooLarge.into()))?;
+    Ok((file, metadata, length))
 }
 
 impl AsRef<[u8]> for Mapping {
@@ -66,6 +122,8 @@ impl AsRef<[u8]> for Mapping {
 #[derive(Debug)]
 pub(crate) struct HeadMap {
     map: Mmap,
+    /// Device and inode of the page.
+    identity: (u64, u64),
 }
 
 impl HeadMap {
@@ -80,7 +138,8 @@ impl HeadMap {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::io("open", path)(error)),
         };
-        let found = file.metadata().map_err(Error::io("examine", path))?.len();
+        let metadata = file.metadata().map_err(Error::io("examine", path))?;
+        let (found, identity) = (metadata.len(), (metadata.dev(), metadata.ino()));
         if usize::try_from(found) != Ok(PAGE_BYTES) {
             return Err(head::damaged(path)(HeadProblem::Length { found }));
         }
@@ -92,9 +151,14 @@ impl HeadMap {
         // the module reads it through relaxed atomic loads of aligned words only (`words`), for which a concurrent
         // write is a race that cannot tear a word. The file is never truncated: it is created with its full length.
         let mapped = unsafe { options.map(&file) };
-        let page = Self { map: mapped.map_err(Error::io("map", path))? };
+        let page = Self { map: mapped.map_err(Error::io("map", path))?, identity };
         page.check().map_err(head::damaged(path))?;
         Ok(Some(page))
+    }
+
+    /// Returns device and inode of the page, which no other file has for as long as it is mapped.
+    pub(crate) fn identity(&self) -> (u64, u64) {
+        self.identity
     }
 
     /// Returns how many publications the bundle has seen by now. One load; no system call.
@@ -173,8 +237,16 @@ mod tests {
         for length in [0, 1, 4096, 10_000] {
             let bytes: Vec<u8> = (0..length).map(|i| u8::try_from(i % 251).unwrap()).collect();
             std::fs::write(&path, &bytes).unwrap();
-            let (mapping, _) = Mapping::open(&path).unwrap();
+            let (mapping, _) = Mapping::open(&path, Paging::default()).unwrap();
             assert_eq!(mapping.as_ref(), bytes);
+            let paging = Paging { prefault: true, huge_pages: true, lock: false };
+            let (faulted, _) = Mapping::open(&path, paging).unwrap();
+            assert_eq!(faulted.as_ref(), bytes);
+            let (copy, metadata) = Mapping::read(&path, paging).unwrap();
+            assert_eq!((copy.as_ref(), metadata.len()), (bytes.as_slice(), length));
+            std::fs::write(&path, b"a stranger was here").unwrap();
+            assert_eq!(copy.as_ref(), bytes, "a copy is not the file");
+            std::fs::write(&path, &bytes).unwrap();
             std::fs::remove_file(&path).unwrap();
             assert_eq!(mapping.as_ref(), bytes, "a map outlives its file's name");
         }
@@ -184,9 +256,9 @@ mod tests {
     fn what_is_no_file_is_refused_with_its_path() {
         let dir = testing::dir();
         let missing = dir.path().join("missing");
-        let error = Mapping::open(&missing).unwrap_err();
+        let error = Mapping::open(&missing, Paging::default()).unwrap_err();
         assert_eq!(error.to_string(), format!("cannot open `{}`", missing.display()));
-        let error = Mapping::open(dir.path()).unwrap_err();
+        let error = Mapping::open(dir.path(), Paging::default()).unwrap_err();
         assert_eq!(error.to_string(), format!("cannot map `{}`", dir.path().display()));
         assert!(HeadMap::open(&missing).unwrap().is_none());
     }

@@ -7,11 +7,14 @@ use std::sync::Arc;
 use barrow_format::Version;
 
 use crate::catalog::Catalog;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::head;
 use crate::mapping::HeadMap;
-use crate::snapshot::{Currency, Opened, Snapshot};
+use crate::opened::{Currency, HeadPlace, Opened};
+use crate::options::OpenOptions;
+use crate::snapshot::Snapshot;
 use crate::spec::Spec;
+use crate::version_lock::{READER_PATIENCE, Shared, VersionLock};
 
 /// Opens what `text` specifies in the catalog at `root`, or without a root the bundle file at the path `text`.
 ///
@@ -19,14 +22,22 @@ use crate::spec::Spec;
 pub(crate) fn open(
     root: Option<&Arc<Path>>,
     text: &OsStr,
-    known: impl FnOnce(&Path) -> Option<Arc<Snapshot>>,
+    options: OpenOptions,
+    known: impl Fn(&Path) -> Option<Arc<Snapshot>>,
 ) -> Result<Opened> {
-    let Some(root) = root else { return open_file(Path::new(text)) };
+    let Some(root) = root else { return open_file(Path::new(text), options) };
     let catalog = Catalog::at(root);
     match Spec::parse(&text.to_string_lossy())? {
-        Spec::File(path) => open_file(path),
-        Spec::Newest(name) => open_newest(&catalog, name, known),
-        Spec::Pinned { name, prefix } => open_pinned(&catalog, name, prefix, known),
+        Spec::File(path) => open_file(path, options),
+        Spec::Newest(name) => open_newest(&catalog, name, options, known),
+        Spec::Pinned { name, prefix } => {
+            let fixed = prefix.len() == 64;
+            open_older(&catalog, name, fixed, options, known, || catalog.version(name, prefix))
+        }
+        Spec::AsOf { name, moment } => {
+            let find = || catalog.version_at(name, moment);
+            open_older(&catalog, name, false, options, known, find)
+        }
     }
 }
 
@@ -34,52 +45,90 @@ pub(crate) fn open(
 pub(crate) fn open_newest(
     catalog: &Catalog,
     name: &str,
-    known: impl FnOnce(&Path) -> Option<Arc<Snapshot>>,
+    options: OpenOptions,
+    known: impl Fn(&Path) -> Option<Arc<Snapshot>>,
 ) -> Result<Opened> {
     let path = catalog.dir(name).head();
-    let head = HeadMap::open(&path)?.ok_or_else(|| catalog.unknown(name))?;
-    let newest = head.read().map_err(head::damaged(&path))?;
-    let snapshot = open_version(catalog, name, newest.version, known)?;
-    let generation = newest.generation;
-    Ok(Opened::new(snapshot, Currency::Generation { head, generation }))
+    loop {
+        let head = HeadMap::open(&path)?.ok_or_else(|| catalog.unknown(name))?;
+        let newest = head.read().map_err(head::damaged(&path))?;
+        let generation = newest.generation;
+        match open_version(catalog, name, newest.version, options, &known) {
+            Ok(snapshot) => {
+                let place = HeadPlace::of(&head, path);
+                let currency = Currency::Generation { head, generation, place };
+                return Ok(Opened::new(snapshot, currency));
+            }
+            // The next version was published and this one pruned before it was locked.
+            Err(_) if head.generation() != generation => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
-/// Opens the one version that starts with some digits. All digits mean the same for ever, fewer only until the next
-/// publication.
-fn open_pinned(
+/// Opens the version that `find` finds. All digits of a version mean the same for ever, which is told by `fixed`; fewer, or
+/// a moment, only until the next publication.
+fn open_older(
     catalog: &Catalog,
     name: &str,
-    prefix: &str,
-    known: impl FnOnce(&Path) -> Option<Arc<Snapshot>>,
+    fixed: bool,
+    options: OpenOptions,
+    known: impl Fn(&Path) -> Option<Arc<Snapshot>>,
+    find: impl Fn() -> Result<Version>,
 ) -> Result<Opened> {
     // The generation is read before the versions are listed: one published in between must not go unnoticed. A damaged
     // page does not keep anyone from opening a version.
-    let head = HeadMap::open(&catalog.dir(name).head()).ok().flatten();
+    let path = catalog.dir(name).head();
+    let head = HeadMap::open(&path).ok().flatten();
     let generation = head.as_ref().map_or(0, HeadMap::generation);
-    let version = catalog.version(name, prefix)?;
-    let snapshot = open_version(catalog, name, version, known)?;
+    let version = find()?;
+    let snapshot = open_version(catalog, name, version, options, &known)?;
     let currency = match head {
-        Some(head) if prefix.len() < 64 => Currency::Generation { head, generation },
+        Some(head) if !fixed => {
+            let place = HeadPlace::of(&head, path);
+            Currency::Generation { head, generation, place }
+        }
         _ => Currency::Fixed,
     };
     Ok(Opened::new(snapshot, currency))
 }
 
+/// Opens a version and keeps it from being pruned for as long as the snapshot lives.
 fn open_version(
     catalog: &Catalog,
     name: &str,
     version: Version,
-    known: impl FnOnce(&Path) -> Option<Arc<Snapshot>>,
+    options: OpenOptions,
+    known: &impl Fn(&Path) -> Option<Arc<Snapshot>>,
 ) -> Result<Arc<Snapshot>> {
-    let located = catalog.locate(name, version)?;
-    match known(&located.path) {
-        Some(snapshot) => Ok(snapshot),
-        None => Ok(Arc::new(Snapshot::open_part(name, &located)?)),
+    let mut located = catalog.locate(name, version)?;
+    if let Some(snapshot) = known(&located.path) {
+        return Ok(snapshot);
+    }
+    let lock = match VersionLock::share(&catalog.dir(name).lease(version), READER_PATIENCE) {
+        Shared::Held(lock) => Some(lock),
+        Shared::Without | Shared::Busy => None,
+        Shared::Pruned => {
+            let (bundle, prefix) = (name.to_owned(), version.to_string());
+            return Err(Error::UnknownVersion { bundle, prefix });
+        }
+    };
+    loop {
+        let error = match Snapshot::open_part(name, &located, options) {
+            Ok(snapshot) => return Ok(Arc::new(snapshot.mounted()?.locked(lock))),
+            Err(error) => error,
+        };
+        // The version may have been written anew as one file after its record was read.
+        let now = catalog.locate(name, version)?;
+        if now.path == located.path {
+            return Err(error);
+        }
+        located = now;
     }
 }
 
-fn open_file(path: &Path) -> Result<Opened> {
-    let (snapshot, stamp) = Snapshot::open_file(path)?;
+fn open_file(path: &Path, options: OpenOptions) -> Result<Opened> {
+    let (snapshot, stamp) = Snapshot::open_file(path, options)?;
     let currency = Currency::File { path: path.to_owned(), stamp };
-    Ok(Opened::new(Arc::new(snapshot), currency))
+    Ok(Opened::new(Arc::new(snapshot.mounted()?), currency))
 }

@@ -2,11 +2,12 @@
 
 use std::ops::{Range, RangeBounds};
 
-use barrow_format::Values;
+use barrow_format::{PhysicalType, Values};
 
 use crate::bars::{Life, span};
 use crate::error::{Error, Result};
 use crate::lease::Lease;
+use crate::reader::Reader;
 
 /// Times that are filled for all assets before the next ones. Neighbouring assets write to the same cache lines, one line
 /// for each time: so many lines stay in the second-level cache.
@@ -49,24 +50,26 @@ impl Lease {
     /// `NaN` where an asset has no bar.
     ///
     /// Columns of f32, i32, u32 and u8 are widened. Allocates times x assets x 8 bytes and touches that much of the
-    /// map; gap-free assets are copied without a search.
+    /// map; gap-free assets are copied without a search. Of a column that is not read in place, the series of the assets
+    /// that live in the range are decoded, by all processors.
     ///
     /// # Errors
     ///
     /// [`Error::UnknownColumn`]; [`Error::WrongColumnType`] for a column of i64, which f64 cannot hold exactly;
-    /// [`Error::Corrupt`] when an asset's record is damaged.
+    /// [`Error::Corrupt`] or [`Error::SeriesDigest`] when an asset's record or series is damaged.
     pub fn panel(&self, column: &str, range: impl RangeBounds<i64>) -> Result<Panel<'_>> {
         let calendar = self.calendar();
         let span = span(calendar, range.start_bound().cloned(), range.end_bound().cloned());
         let assets = self.assets_usize();
         let mut values = vec![f64::NAN; span.len().saturating_mul(assets)];
-        match self.column(column)? {
-            Values::F64(source) => self.fill(source, &span, &mut values)?,
-            Values::F32(source) => self.fill(source, &span, &mut values)?,
-            Values::I32(source) => self.fill(source, &span, &mut values)?,
-            Values::U32(source) => self.fill(source, &span, &mut values)?,
-            Values::U8(source) => self.fill(source, &span, &mut values)?,
-            other @ Values::I64(_) => return Err(inexact(column, other)),
+        let index = self.snapshot().column_index(column)?;
+        match self.snapshot().physical(index)? {
+            PhysicalType::F64 => self.fill(index, Values::as_f64, &span, &mut values)?,
+            PhysicalType::F32 => self.fill(index, Values::as_f32, &span, &mut values)?,
+            PhysicalType::I32 => self.fill(index, Values::as_i32, &span, &mut values)?,
+            PhysicalType::U32 => self.fill(index, Values::as_u32, &span, &mut values)?,
+            PhysicalType::U8 => self.fill(index, Values::as_u8, &span, &mut values)?,
+            PhysicalType::I64 => return Err(inexact(column)),
         }
         Ok(Panel { times: &calendar[span], assets, values })
     }
@@ -94,49 +97,64 @@ impl Lease {
     /// If `values` does not have one place for each asset.
     pub fn cross_section_into(&self, column: &str, time_ns: i64, values: &mut [f64]) -> Result<()> {
         assert_eq!(values.len(), self.assets_usize(), "one place for each asset is needed");
-        let source = self.column(column)?;
+        let index = self.snapshot().column_index(column)?;
+        let physical = self.snapshot().physical(index)?;
+        if physical == PhysicalType::I64 {
+            return Err(inexact(column));
+        }
         let Ok(at) = self.calendar().binary_search(&time_ns) else {
             values.fill(f64::NAN);
             return Ok(());
         };
-        match source {
-            Values::F64(source) => self.gather(source, at, values),
-            Values::F32(source) => self.gather(source, at, values),
-            Values::I32(source) => self.gather(source, at, values),
-            Values::U32(source) => self.gather(source, at, values),
-            Values::U8(source) => self.gather(source, at, values),
-            other @ Values::I64(_) => Err(inexact(column, other)),
+        match physical {
+            PhysicalType::F64 => self.gather(index, Values::as_f64, at, values),
+            PhysicalType::F32 => self.gather(index, Values::as_f32, at, values),
+            PhysicalType::I32 => self.gather(index, Values::as_i32, at, values),
+            PhysicalType::U32 => self.gather(index, Values::as_u32, at, values),
+            PhysicalType::U8 => self.gather(index, Values::as_u8, at, values),
+            PhysicalType::I64 => Err(inexact(column)),
         }
     }
 
-    fn gather<T: Copy + Into<f64>>(
-        &self,
-        source: &[T],
+    fn gather<'l, T: Copy + Into<f64>>(
+        &'l self,
+        column: usize,
+        typed: Typed<'l, T>,
         at: usize,
         values: &mut [f64],
     ) -> Result<()> {
-        let snapshot = self.snapshot();
-        for (life, value) in snapshot.lives()?.iter().zip(values) {
-            let row = life.row_at(snapshot, at);
-            *value = row.map_or(f64::NAN, |row| source[row].into());
+        let reader = self.reader();
+        let lives = self.snapshot().lives()?;
+        let source = self.source(column, typed, lives, &(at..at + 1))?;
+        for ((ordinal, &life), value) in (0..).zip(lives).zip(values) {
+            *value = match life.place_of(at) {
+                None => f64::NAN,
+                Some(place) if life.is_gap_free() => source.value(ordinal, life, place)?.into(),
+                Some(place) => match life.row_at(reader, ordinal, place)? {
+                    Some(row) => source.value(ordinal, life, row)?.into(),
+                    None => f64::NAN,
+                },
+            };
         }
         Ok(())
     }
 
     /// Copies every asset's values of a stretch of the calendar to their places in `values`.
-    fn fill<T: Copy + Into<f64>>(
-        &self,
-        source: &[T],
+    fn fill<'l, T: Copy + Into<f64>>(
+        &'l self,
+        column: usize,
+        typed: Typed<'l, T>,
         span: &Range<usize>,
         values: &mut [f64],
     ) -> Result<()> {
         let lives = self.snapshot().lives()?;
+        let source = self.source(column, typed, lives, span)?;
         let width = lives.len();
         for start in span.clone().step_by(TIMES_AT_ONCE) {
             let stretch = start..span.end.min(start + TIMES_AT_ONCE);
             let target = &mut values[(start - span.start) * width..];
-            for (place, &life) in lives.iter().enumerate() {
-                self.spread(source, life, &stretch, &mut target[place..]);
+            for (place, life) in (0..).zip(lives).enumerate() {
+                self.spread(&source, (life.0, *life.1), &stretch, &mut target[place..])?;
             }
         }
         Ok(())
@@ -145,35 +163,60 @@ impl Lease {
     /// Copies one asset's values of a stretch of the calendar to every `width`-th place of `target`.
     fn spread<T: Copy + Into<f64>>(
         &self,
-        source: &[T],
-        life: Life,
+        source: &Source<'_, T>,
+        (ordinal, life): (u32, Life),
         stretch: &Range<usize>,
         target: &mut [f64],
-    ) {
-        let (rows, sessions, width) = (life.rows(), life.sessions(), self.assets_usize());
+    ) -> Result<()> {
+        let (sessions, width) = (life.sessions(), self.assets_usize());
         let (start, end) = (stretch.start.max(sessions.start), stretch.end.min(sessions.end));
         if start >= end {
-            return;
+            return Ok(());
         }
+        let series = source.series(ordinal, life)?;
         if life.is_gap_free() {
-            let first = rows.start + (start - sessions.start);
+            let first = start - sessions.start;
             let places = target[(start - stretch.start) * width..].iter_mut().step_by(width);
-            for (place, &value) in places.zip(&source[first..first + (end - start)]) {
+            for (place, &value) in places.zip(&series[first..first + (end - start)]) {
                 *place = value.into();
             }
-            return;
+            return Ok(());
         }
         let calendar = &self.calendar()[start..end];
-        let times = self.snapshot().time(rows.clone());
+        let times = self.reader().times(ordinal, life.rows())?;
         let first = times.partition_point(|&time| time < calendar[0]);
         let mut at = 0;
-        for (&time, &value) in times[first..].iter().zip(&source[rows.start + first..rows.end]) {
+        for (&time, &value) in times[first..].iter().zip(&series[first..]) {
             at += calendar[at..].iter().take_while(|&&session| session < time).count();
             if at == calendar.len() {
                 break;
             }
             target[(start - stretch.start + at) * width] = value.into();
         }
+        Ok(())
+    }
+
+    /// Returns where to take a column's values from, for the assets that live in a stretch of the calendar.
+    fn source<'l, T: Copy>(
+        &'l self,
+        column: usize,
+        typed: Typed<'l, T>,
+        lives: &[Life],
+        span: &Range<usize>,
+    ) -> Result<Source<'l, T>> {
+        let reader = self.reader();
+        let alive = |life: &Life| {
+            let sessions = life.sessions();
+            sessions.start < span.end && span.start < sessions.end
+        };
+        let living = || (0..).zip(lives).filter(|(_, life)| alive(life));
+        reader.touch(column, living().map(|(ordinal, _)| ordinal))?;
+        let with_gaps = living().filter(|(_, life)| !life.is_gap_free());
+        reader.touch(0, with_gaps.map(|(ordinal, _)| ordinal))?;
+        if self.snapshot().reads_in_place(column) && !self.snapshot().checks() {
+            return Ok(Source::Whole(typed(reader.column(column)?).unwrap_or_default()));
+        }
+        Ok(Source::Each { reader, column, typed })
     }
 
     fn assets_usize(&self) -> usize {
@@ -181,11 +224,42 @@ impl Lease {
     }
 }
 
+/// Sees values as those of one type, if they are.
+type Typed<'l, T> = fn(Values<'l>) -> Option<&'l [T]>;
+
+/// The values of one column: as one array, or of each asset apart, so that only those that are needed are decoded.
+enum Source<'l, T> {
+    Whole(&'l [T]),
+    Each { reader: Reader<'l>, column: usize, typed: Typed<'l, T> },
+}
+
+impl<'l, T: Copy> Source<'l, T> {
+    /// Returns the value of an asset at one of its rows, counted from its first.
+    #[inline]
+    fn value(&self, ordinal: u32, life: Life, row: usize) -> Result<T> {
+        match self {
+            Self::Whole(values) => Ok(values[life.rows().start + row]),
+            Self::Each { .. } => Ok(self.series(ordinal, life)?[row]),
+        }
+    }
+
+    /// Returns the series of an asset.
+    #[inline]
+    fn series(&self, ordinal: u32, life: Life) -> Result<&'l [T]> {
+        match self {
+            Self::Whole(values) => Ok(&values[life.rows()]),
+            Self::Each { reader, column, typed } => {
+                Ok(typed(reader.series(*column, ordinal)?).unwrap_or_default())
+            }
+        }
+    }
+}
+
 #[cold]
-fn inexact(column: &str, values: Values<'_>) -> Error {
+fn inexact(column: &str) -> Error {
     Error::WrongColumnType {
         column: column.to_owned(),
         expected: "a type that f64 holds exactly",
-        found: values.physical(),
+        found: PhysicalType::I64,
     }
 }

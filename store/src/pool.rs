@@ -16,9 +16,11 @@ use crate::error::Result;
 use crate::flight::Ticket;
 use crate::front::{self, SHARDS};
 use crate::lease::Lease;
+use crate::opened::{Opened, Padded, Pinned};
 use crate::opening;
+use crate::options::OpenOptions;
 use crate::shelf::{Entry, Key, Shelf, Stage, Step};
-use crate::snapshot::{Opened, Padded, Pinned, Snapshot};
+use crate::snapshot::Snapshot;
 
 /// A set of opened bundles, shared by the threads of a process.
 ///
@@ -115,7 +117,7 @@ impl BundlePool {
     ///
     /// [`UnknownBundle`], [`UnknownVersion`] or [`AmbiguousVersion`] when there is no such thing; [`BundleName`] or
     /// [`VersionSyntax`] when there cannot be; [`Head`], [`VersionRecord`], [`Mismatch`] or [`Corrupt`] when it is
-    /// damaged; [`ManyParts`]; [`Io`]. Errors are not kept: the next lease tries again.
+    /// damaged; [`Io`]. Errors are not kept: the next lease tries again.
     ///
     /// [`UnknownBundle`]: crate::Error::UnknownBundle
     /// [`UnknownVersion`]: crate::Error::UnknownVersion
@@ -126,11 +128,27 @@ impl BundlePool {
     /// [`VersionRecord`]: crate::Error::VersionRecord
     /// [`Mismatch`]: crate::Error::Mismatch
     /// [`Corrupt`]: crate::Error::Corrupt
-    /// [`ManyParts`]: crate::Error::ManyParts
     /// [`Io`]: crate::Error::Io
     #[inline]
     pub fn lease(&self, catalog: &Catalog, spec: &str) -> Result<Lease> {
-        self.lease_key(Some(catalog.shared_root()), OsStr::new(spec))
+        self.lease_key(Some(catalog.shared_root()), OsStr::new(spec), OpenOptions::default())
+    }
+
+    /// Leases a bundle of a catalog as [`BundlePool::lease`] does, opened as the options say. What is opened with other
+    /// options is held apart.
+    ///
+    /// # Errors
+    ///
+    /// As [`BundlePool::lease`]; [`Damaged`](crate::Error::Damaged) when what is verified at opening is not what was
+    /// written; [`NotMapped`](crate::Error::NotMapped).
+    #[inline]
+    pub fn lease_with(
+        &self,
+        catalog: &Catalog,
+        spec: &str,
+        options: &OpenOptions,
+    ) -> Result<Lease> {
+        self.lease_key(Some(catalog.shared_root()), OsStr::new(spec), *options)
     }
 
     /// Leases a bundle file by its path, with no catalog.
@@ -139,7 +157,16 @@ impl BundlePool {
     ///
     /// [`Corrupt`](crate::Error::Corrupt) when it is damaged or not a bundle, [`Io`](crate::Error::Io).
     pub fn lease_file(&self, path: impl AsRef<Path>) -> Result<Lease> {
-        self.lease_key(None, path.as_ref().as_os_str())
+        self.lease_file_with(path, &OpenOptions::default())
+    }
+
+    /// Leases a bundle file by its path, opened as the options say.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    pub fn lease_file_with(&self, path: impl AsRef<Path>, options: &OpenOptions) -> Result<Lease> {
+        self.lease_key(None, path.as_ref().as_os_str(), *options)
     }
 
     /// Returns what the pool has done so far and holds now.
@@ -168,36 +195,43 @@ impl BundlePool {
     }
 
     #[inline]
-    fn lease_key(&self, root: Option<&Arc<Path>>, text: &OsStr) -> Result<Lease> {
-        let hash = self.hasher.hash_one(text.as_encoded_bytes());
-        if let Some(pinned) = front::recall(self.id, hash, root, text)
+    fn lease_key(
+        &self,
+        root: Option<&Arc<Path>>,
+        text: &OsStr,
+        options: OpenOptions,
+    ) -> Result<Lease> {
+        let key = self.key(root, text, options.bits());
+        if let Some(pinned) = front::recall(self.id, key)
             && pinned.opened.is_current()
         {
             self.count_hit(&pinned.opened);
             return Ok(Lease::new(pinned));
         }
-        let key = Key { root, text, hash };
-        let open = || opening::open(root, text, |path| self.known(path));
-        self.lease_slowly(key, open).map(Lease::new)
+        self.lease_anew(key, options).map(Lease::new)
     }
 
-    /// Leases with an opening of the test's own.
-    #[cfg(test)]
-    pub(crate) fn lease_with(
+    #[cold]
+    #[inline(never)]
+    fn lease_anew(&self, key: Key<'_>, options: OpenOptions) -> Result<Arc<Pinned>> {
+        let open = || opening::open(key.root, key.text, options, |path| self.known(path, options));
+        self.lease_slowly(key, open)
+    }
+
+    #[inline]
+    pub(crate) fn key<'k>(
         &self,
-        catalog: &Catalog,
-        spec: &str,
-        open: impl FnOnce() -> Result<Opened>,
-    ) -> Result<Lease> {
-        let text = OsStr::new(spec);
-        let hash = self.hasher.hash_one(text.as_encoded_bytes());
-        let key = Key { root: Some(catalog.shared_root()), text, hash };
-        self.lease_slowly(key, open).map(Lease::new)
+        root: Option<&'k Arc<Path>>,
+        text: &'k OsStr,
+        options: u64,
+    ) -> Key<'k> {
+        let hash = self.hasher.hash_one(text.as_encoded_bytes()).wrapping_add(options);
+        Key { root, text, options, hash }
     }
 
     /// Finds the bundle in the table, waits for whoever is opening it, or opens it.
     #[cold]
-    fn lease_slowly(
+    pub(crate) fn lease_slowly(
         &self,
         key: Key<'_>,
         open: impl FnOnce() -> Result<Opened>,
@@ -205,7 +239,10 @@ impl BundlePool {
         loop {
             let step = self.shelf.lock().step(key);
             match step {
-                Step::Held(opened) if opened.is_current() => {
+                // A file that was cut short is opened again, which says what is wrong with it.
+                Step::Held(opened)
+                    if opened.is_current() && opened.snapshot.check_file().is_ok() =>
+                {
                     self.count_hit(&opened);
                     return Ok(self.pin_again(key, &opened));
                 }
@@ -282,7 +319,7 @@ impl BundlePool {
     /// and is done, a worker perhaps, is spared the memory.
     fn pin_again(&self, key: Key<'_>, opened: &Arc<Opened>) -> Arc<Pinned> {
         let pinned = self.pin(key, opened);
-        front::remember(self.id, key.hash, key.root, key.text, &pinned);
+        front::remember(self.id, key, &pinned);
         pinned
     }
 
@@ -302,11 +339,13 @@ impl BundlePool {
     }
 
     /// Returns a snapshot of the file at `path` that some entry has, if the catalog still means it by some name.
-    fn known(&self, path: &Path) -> Option<Arc<Snapshot>> {
-        self.shelf.lock().open().find_map(|opened| {
-            let same = opened.snapshot.path() == path && opened.currency.holds();
-            same.then(|| Arc::clone(&opened.snapshot))
-        })
+    fn known(&self, path: &Path, options: OpenOptions) -> Option<Arc<Snapshot>> {
+        let found = self.shelf.lock().open().find_map(|opened| {
+            let snapshot = &opened.snapshot;
+            let same = snapshot.source() == path && snapshot.options() == options;
+            (same && opened.currency.holds()).then(|| Arc::clone(snapshot))
+        });
+        found.filter(|snapshot| snapshot.check_file().is_ok())
     }
 }
 

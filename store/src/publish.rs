@@ -2,26 +2,33 @@
 //!
 //! 1. The part is written under a temporary name in the bundle's directory, made read-only and flushed.
 //! 2. It is renamed to `parts/<digest>.barrow`, and the directory is flushed.
-//! 3. The version's record is written in the same way to `versions/<version>`.
-//! 4. `HEAD` is advanced (see `head.rs`): this is the step at which readers see the new version.
+//! 3. The file that its readers will lock is created, `leases/<version>`.
+//! 4. The version's record is written as the part was, to `versions/<version>`.
+//! 5. `HEAD` is advanced (see `head.rs`): this is the step at which readers see the new version.
 //!
-//! A writer that dies before step 4 has published nothing. What it leaves behind (temporary files, parts that no record
+//! A writer that dies before step 5 has published nothing. What it leaves behind (temporary files, parts that no record
 //! names, a record one generation ahead of `HEAD`) is invisible to readers and is swept by the next writer, who can tell
-//! it apart because it holds the lock.
+//! it apart because it holds the lock (see `sweep.rs`).
 
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use barrow_format::{Bundle, Version, Written};
+use barrow_format::{Bundle, Digest, Version, Written};
 
 use crate::bundle_dir::{BundleDir, ensure_dir, sync_dir};
-use crate::catalog::{Catalog, published};
+use crate::catalog::Catalog;
+use crate::change::{Change, ChangeKind};
+use crate::disk;
 use crate::error::{Error, Result};
 use crate::head::{self, Head};
 use crate::lock::{WriterLock, remove_quietly};
 use crate::mapping::Mapping;
+use crate::options::Paging;
 use crate::record::{self, PartEntry, VersionEntry};
+use crate::republish::open_part;
+use crate::returns::{self, Return};
 use crate::sink::FileSink;
+use crate::sweep::{ensure_lease, remove_unpublished, sweep};
 
 /// A version in the making: the writer's lock and the file to write to.
 ///
@@ -59,14 +66,22 @@ use crate::sink::FileSink;
 /// ```
 #[derive(Debug)]
 pub struct Staging {
-    catalog: Catalog,
-    name: String,
-    dir: BundleDir,
+    pub(crate) catalog: Catalog,
+    pub(crate) name: String,
+    pub(crate) dir: BundleDir,
     lock: WriterLock,
     sink: FileSink,
     /// The catalog's directory, if this staging created it.
     made_root: Option<PathBuf>,
-    done: bool,
+    pub(crate) done: bool,
+}
+
+/// How to begin a new version.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StageOptions {
+    /// How long to wait for a writer that is at work on the bundle already; by default not at all. Who waits tries again
+    /// every few milliseconds, so of several that wait the first to come is not always the first to go.
+    pub wait: Duration,
 }
 
 /// What a publication did.
@@ -82,13 +97,15 @@ pub struct Published {
     pub bytes: u64,
     /// Whether the content was the newest version already, so that nothing was published.
     pub unchanged: bool,
+    /// What changed; of unchanged content, nothing.
+    pub change: Change,
 }
 
 impl Staging {
-    pub(crate) fn begin(catalog: &Catalog, name: &str) -> Result<Self> {
+    pub(crate) fn begin(catalog: &Catalog, name: &str, options: &StageOptions) -> Result<Self> {
         let dir = catalog.dir(name);
         let made_root = (!catalog.root().exists()).then(|| catalog.root().to_owned());
-        let lock = take_lock(&dir, name)?;
+        let lock = WriterLock::of_bundle(&dir, name, options.wait)?;
         let prepared = sweep(&dir).and_then(|()| FileSink::create(dir.temporary("part")));
         match prepared {
             Ok(sink) => {
@@ -107,6 +124,11 @@ impl Staging {
         &self.name
     }
 
+    /// Returns the path of another unfinished file of this writer.
+    pub(crate) fn scratch_path(&self) -> PathBuf {
+        self.dir.temporary("scratch")
+    }
+
     /// Returns where to write the part; hand it to [`BundleWriter::new`](barrow_format::BundleWriter::new).
     pub fn sink(&self) -> &FileSink {
         &self.sink
@@ -115,37 +137,55 @@ impl Staging {
     /// Makes what was written to the sink the bundle's newest version.
     ///
     /// Content that is the newest version already is not published again, whatever its provenance says. Content of an
-    /// older version makes that version the newest again; its record stays as it was. Costs the time that the device takes
+    /// older version makes that version the newest again; its record stays as it was, and the timeline tells of it. Costs the time that the device takes
     /// to store the part; the bytes are not read again.
     ///
     /// # Errors
     ///
     /// [`Error::Staging`] when `written` is not what the sink holds, [`Error::Corrupt`] when the sink holds no bundle,
     /// [`Error::Head`] when the bundle's page is beyond repair, [`Error::Io`]. After an error, the version that was the
-    /// newest still is.
-    pub fn publish(mut self, written: Written) -> Result<Published> {
-        let published = self.advance(written)?;
+    /// newest still is; unless it was the last flush that failed, after which readers see the new version already, but
+    /// whether it survives a loss of power is not known. Publishing the same content again is right in either case.
+    pub fn publish(self, written: Written) -> Result<Published> {
+        let kind = ChangeKind::Ingest;
+        let (rows_added, assets_added) = (written.rows, written.assets);
+        self.publish_change(written, Change { rows_added, assets_added, ..Change::of(kind) })
+    }
+
+    /// Publishes as [`Staging::publish`] does, and writes down what changed.
+    pub(crate) fn publish_change(mut self, written: Written, change: Change) -> Result<Published> {
+        let new = self.examine(written, change)?;
+        let published = self.advance(new)?;
         self.done = true;
         Ok(published)
     }
 
-    fn advance(&self, written: Written) -> Result<Published> {
-        let new = self.examine(written)?;
+    pub(crate) fn advance(&self, new: VersionEntry) -> Result<Published> {
         let before = self.before()?;
+        let change = new.change.unwrap_or(Change::of(ChangeKind::Ingest));
         let parent = before.and_then(|(_, version)| version);
         let sound = self.sound_entry(new.version);
         if let (Some((generation, Some(newest))), Some(entry)) = (before, &sound)
             && newest == new.version
         {
+            // Whoever published it may have been told that the last flush failed, and tries again.
+            head::settle(&self.dir.head())?;
             let parent = entry.parent;
             let bytes = entry.bytes();
-            return Ok(Published { version: newest, parent, generation, bytes, unchanged: true });
+            let (unchanged, change) = (true, Change::of(change.kind));
+            return Ok(Published { version: newest, parent, generation, bytes, unchanged, change });
         }
         let generation = self.next_generation(before)?;
         let version = new.version;
-        let bytes = match sound {
-            Some(entry) => entry.bytes(),
-            None => self.install(VersionEntry { parent, generation, ..new })?,
+        let published_ns = new.published_ns.max(self.latest_ns(before)?);
+        let bytes = if let Some(entry) = sound {
+            returns::write(
+                &self.dir,
+                &Return { version, parent, generation, published_ns, change },
+            )?;
+            entry.bytes()
+        } else {
+            self.install(VersionEntry { parent, generation, published_ns, ..new })?
         };
         let head = Head { generation, version };
         if before.is_some() {
@@ -154,12 +194,15 @@ impl Staging {
             head::create(&self.dir.head(), &self.dir.temporary("head"), head)?;
             sync_dir(self.dir.path())?;
             sync_dir(self.catalog.root())?;
+            if let Some(above) = self.made_root.as_deref().and_then(Path::parent) {
+                sync_dir(above)?;
+            }
         }
-        Ok(Published { version, parent, generation, bytes, unchanged: false })
+        Ok(Published { version, parent, generation, bytes, unchanged: false, change })
     }
 
     /// Opens what was written, in constant time, and compares it with what the caller says was written.
-    fn examine(&self, written: Written) -> Result<VersionEntry> {
+    pub(crate) fn examine(&self, written: Written, change: Change) -> Result<VersionEntry> {
         let check = |what, expected: String, found: String| {
             if expected == found {
                 return Ok(());
@@ -169,25 +212,33 @@ impl Staging {
         let bytes = self.sink.len_bytes()?;
         check("length", written.file_len.to_string(), bytes.to_string())?;
         let path = self.sink.path();
-        let (mapping, _) = Mapping::open(path)?;
+        let (mapping, _) = Mapping::open(path, Paging::default())?;
         let bundle = Bundle::open(mapping).map_err(Error::corrupt(path))?;
         check("version", written.version.to_string(), bundle.version().to_string())?;
         check("digest", written.digest.to_string(), bundle.digest().to_string())?;
-        let rows = u64::try_from(bundle.rows()).unwrap_or(u64::MAX);
+        let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        let (rows, local_rows) = (number(bundle.rows()), number(bundle.local_rows()));
+        let mut parts = vec![PartEntry { digest: bundle.digest(), bytes, rows: local_rows }];
+        let others = bundle.parts().map_err(Error::corrupt(path))?.iter();
+        parts.extend(others.map(|part| {
+            let digest = Digest::from_bytes(part.digest);
+            PartEntry { digest, bytes: part.bytes, rows: part.rows }
+        }));
         Ok(VersionEntry {
             version: bundle.version(),
             parent: None,
             generation: 0,
             published_ns: now_ns(),
-            parts: vec![PartEntry { digest: bundle.digest(), bytes, rows }],
+            parts,
             tool: bundle.provenance().map_err(Error::corrupt(path))?.tool,
             rows,
             assets: u64::from(bundle.asset_count()),
+            change: Some(change),
         })
     }
 
     /// Returns the page's generation, and the newest version unless its slot is damaged, which publishing repairs.
-    fn before(&self) -> Result<Option<(u64, Option<Version>)>> {
+    pub(crate) fn before(&self) -> Result<Option<(u64, Option<Version>)>> {
         let path = self.dir.head();
         let Some(generation) = head::read_generation(&path)? else { return Ok(None) };
         let version = head::read(&path).ok().flatten().map(|head| head.version);
@@ -197,17 +248,22 @@ impl Staging {
     /// Returns the record of a version that is published already, if it and its parts can still be used.
     fn sound_entry(&self, version: Version) -> Option<VersionEntry> {
         let entry = self.catalog.entry(&self.name, version).ok()?;
-        let whole = entry.parts.iter().all(|part| {
-            let opened = Mapping::open(&self.dir.part(part.digest)).ok();
-            let bundle = opened.and_then(|(mapping, _)| Bundle::open(mapping).ok());
-            bundle.is_some_and(|bundle| bundle.digest() == part.digest)
-        });
+        let whole = entry.parts.iter().all(|part| open_part(&self.dir, part).is_ok());
         whole.then_some(entry)
+    }
+
+    /// Returns when the newest version was published. A clock that went back since must not make the next one look older:
+    /// times never fall along the history.
+    fn latest_ns(&self, newest: Option<(u64, Option<Version>)>) -> Result<i64> {
+        let Some((generation, version)) = newest else { return Ok(i64::MIN) };
+        let back = returns::at(&self.dir, generation)?.map(|back| back.published_ns);
+        let entry = version.and_then(|version| self.catalog.entry(&self.name, version).ok());
+        Ok(back.max(entry.map(|entry| entry.published_ns)).unwrap_or(i64::MIN))
     }
 
     /// Returns the generation of this publication: one more than the page's. Without a page it is the first, unless
     /// records of later ones are there, which means that the page was lost.
-    fn next_generation(&self, before: Option<(u64, Option<Version>)>) -> Result<u64> {
+    pub(crate) fn next_generation(&self, before: Option<(u64, Option<Version>)>) -> Result<u64> {
         if let Some((generation, _)) = before {
             return Ok(generation + 1);
         }
@@ -221,7 +277,7 @@ impl Staging {
     /// Makes part and record durable under their final names; returns the size of the parts.
     ///
     /// Where a version is installed again because its part was lost or damaged, it keeps its place in the history.
-    fn install(&self, new: VersionEntry) -> Result<u64> {
+    pub(crate) fn install(&self, new: VersionEntry) -> Result<u64> {
         let entry = match self.catalog.entry(&self.name, new.version) {
             Ok(VersionEntry { parent, generation, published_ns, .. }) => {
                 VersionEntry { parent, generation, published_ns, ..new }
@@ -231,12 +287,13 @@ impl Staging {
         self.sink.seal()?;
         ensure_dir(&self.dir.parts())?;
         ensure_dir(&self.dir.versions())?;
-        for part in &entry.parts {
-            let path = self.dir.part(part.digest);
-            std::fs::rename(self.sink.path(), &path)
-                .map_err(Error::io("rename", self.sink.path()))?;
+        // The others are there: the version before refers to them, and nobody else removes anything meanwhile.
+        if let Some(head) = entry.parts.first() {
+            let path = self.dir.part(head.digest);
+            disk::rename(self.sink.path(), &path).map_err(Error::io("rename", self.sink.path()))?;
         }
         sync_dir(&self.dir.parts())?;
+        ensure_lease(&self.dir, entry.version)?;
         let path = self.dir.record(entry.version);
         record::write(&path, &self.dir.temporary("record"), &entry)?;
         sync_dir(&self.dir.versions())?;
@@ -256,78 +313,13 @@ impl Drop for Staging {
         remove_unpublished(&self.dir, &self.lock);
         if let Some(root) = &self.made_root {
             // Fails, as it should, when something was published below.
-            let _ = std::fs::remove_dir(root);
+            let _ = disk::remove_dir(root);
         }
     }
-}
-
-/// Creates the bundle's directory and takes its lock.
-fn take_lock(dir: &BundleDir, name: &str) -> Result<WriterLock> {
-    let mut attempts = 0;
-    loop {
-        ensure_dir(dir.path())?;
-        attempts += 1;
-        match WriterLock::take(&dir.lock(), name) {
-            // A writer that gave up a new bundle removed the directory between the two steps: create it again. More
-            // often than that, something else is wrong.
-            Err(Error::Io { source, .. })
-                if source.kind() == std::io::ErrorKind::NotFound && attempts < 100 => {}
-            outcome => return outcome,
-        }
-    }
-}
-
-/// Removes what a bundle without `HEAD` consists of, as far as it is empty; the lock file goes last.
-fn remove_unpublished(dir: &BundleDir, lock: &WriterLock) {
-    if dir.head().exists() {
-        return;
-    }
-    // Each of these fails, as it should, when there is something in it that is not ours to remove.
-    let emptied = [dir.parts(), dir.versions()].iter().all(|path| remove_empty(path));
-    if emptied && dir.temporaries().is_ok_and(|left| left.is_empty()) {
-        lock.unlink();
-        let _ = std::fs::remove_dir(dir.path());
-    }
-}
-
-fn remove_empty(path: &Path) -> bool {
-    std::fs::remove_dir(path).is_ok() || !path.exists()
-}
-
-/// Removes what killed writers left behind. The caller holds the lock.
-fn sweep(dir: &BundleDir) -> Result<()> {
-    for path in dir.temporaries()? {
-        remove_quietly(&path);
-    }
-    // What a damaged page says about generations is not enough to remove anything by.
-    let Ok(generation) = head::read_generation(&dir.head()) else { return Ok(()) };
-    let mut entries = Vec::new();
-    for version in dir.recorded_versions()? {
-        // An unreadable record may name any part: remove none.
-        let Ok(entry) = record::read(&dir.record(version), version) else { return Ok(()) };
-        entries.push(entry);
-    }
-    // Records beyond the first generation without a page mean that the page was lost: they are all there is to go by.
-    let lost = generation.is_none() && entries.iter().any(|entry| entry.generation > 1);
-    let horizon = if lost { None } else { Some(generation.unwrap_or(0)) };
-    let mut named = Vec::new();
-    for entry in entries {
-        let version = entry.version;
-        match published(entry, horizon) {
-            Some(entry) => named.extend(entry.parts.iter().map(|part| part.digest)),
-            None => remove_quietly(&dir.record(version)),
-        }
-    }
-    for digest in dir.stored_parts()? {
-        if !named.contains(&digest) {
-            remove_quietly(&dir.part(digest));
-        }
-    }
-    Ok(())
 }
 
 /// Returns the time by this machine's clock, in nanoseconds since 1970; 0 if the clock is set before that.
-fn now_ns() -> i64 {
+pub(crate) fn now_ns() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }

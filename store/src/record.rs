@@ -14,16 +14,19 @@
 //! }
 //! ```
 //!
-//! `generation` is the one that first made the version the newest. `parts` are in row order; each names the file
-//! `parts/<digest>.barrow`. Unknown members are ignored; another `format` is an error.
+//! `generation` is the one that first made the version the newest. The first of `parts` is the file that is opened; the
+//! others are those that it refers to, with the rows that lie in each. Each names the file `parts/<digest>.barrow`.
+//! `change` tells what that publication changed. Unknown members are ignored; another `format` is an error.
 
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::path::Path;
 
 use barrow_format::{Digest, Version};
 use serde::{Deserialize, Serialize};
 
+use crate::change::Change;
+use crate::disk;
 use crate::error::{Error, Result};
 
 /// The format tag that this build writes, and the only one it reads.
@@ -42,7 +45,7 @@ pub struct VersionEntry {
     pub generation: u64,
     /// When that was, in nanoseconds since 1970-01-01 00:00 UTC, by the clock of the publishing machine.
     pub published_ns: i64,
-    /// The files it lies in, in row order.
+    /// The files it lies in: first the one that is opened, then those that it refers to.
     pub parts: Vec<PartEntry>,
     /// The program that wrote them, e.g. `barrow 0.1.0`.
     pub tool: String,
@@ -50,6 +53,8 @@ pub struct VersionEntry {
     pub rows: u64,
     /// Number of assets.
     pub assets: u64,
+    /// What its first publication changed; `None` in records of before there were revisions.
+    pub change: Option<Change>,
 }
 
 impl VersionEntry {
@@ -80,6 +85,8 @@ struct Record {
     tool: String,
     rows: u64,
     assets: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    change: Option<Change>,
     parts: Vec<PartRecord>,
 }
 
@@ -110,13 +117,13 @@ pub(crate) fn read(path: &Path, version: Version) -> Result<VersionEntry> {
 
 /// Writes a record under a temporary name, flushes it and renames it into place, read-only.
 pub(crate) fn write(path: &Path, temporary: &Path, entry: &VersionEntry) -> Result<()> {
-    let mut file = File::create(temporary).map_err(Error::io("create", temporary))?;
+    let file = disk::create(temporary).map_err(Error::io("create", temporary))?;
     let mut text = render(entry);
     text.push('\n');
-    file.write_all(text.as_bytes()).map_err(Error::io("write", temporary))?;
-    crate::sink::make_read_only(&file).map_err(Error::io("protect", temporary))?;
-    file.sync_all().map_err(Error::io("flush", temporary))?;
-    std::fs::rename(temporary, path).map_err(Error::io("rename", temporary))
+    disk::write_at(&file, text.as_bytes(), 0).map_err(Error::io("write", temporary))?;
+    disk::make_read_only(&file).map_err(Error::io("protect", temporary))?;
+    disk::flush(&file).map_err(Error::io("flush", temporary))?;
+    disk::rename(temporary, path).map_err(Error::io("rename", temporary))
 }
 
 fn parse(text: &str) -> Result<VersionEntry, String> {
@@ -141,6 +148,7 @@ fn parse(text: &str) -> Result<VersionEntry, String> {
         tool: record.tool,
         rows: record.rows,
         assets: record.assets,
+        change: record.change,
     })
 }
 
@@ -159,6 +167,7 @@ fn render(entry: &VersionEntry) -> String {
         tool: entry.tool.clone(),
         rows: entry.rows,
         assets: entry.assets,
+        change: entry.change,
         parts: entry.parts.iter().map(part).collect(),
     };
     serde_json::to_string_pretty(&record).expect("strings and integers are always JSON")
@@ -167,6 +176,7 @@ fn render(entry: &VersionEntry) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::change::ChangeKind;
     use crate::testing;
 
     fn entry() -> VersionEntry {
@@ -184,6 +194,7 @@ mod tests {
             tool: "barrow \"0.1.0\"".to_owned(),
             rows: 3,
             assets: 2,
+            change: Some(Change { rows_added: 2, ..Change::of(ChangeKind::Append) }),
         }
     }
 
@@ -195,7 +206,7 @@ mod tests {
         assert_eq!(read(&path, entry().version).unwrap(), entry());
         assert!(!temporary.exists());
         assert!(std::fs::metadata(&path).unwrap().permissions().readonly());
-        let first = VersionEntry { parent: None, parts: Vec::new(), ..entry() };
+        let first = VersionEntry { parent: None, parts: Vec::new(), change: None, ..entry() };
         assert_eq!(parse(&render(&first)).unwrap(), first);
         assert_eq!(entry().bytes(), 98304);
     }
@@ -209,6 +220,8 @@ mod tests {
         };
         check("", "EOF");
         check("[]", "invalid");
+        let later = parse(&text.replace("\"append\"", "\"a later kind\"")).unwrap();
+        assert_eq!(later.change.unwrap().kind, ChangeKind::Other);
         check(&text.replace("version/1", "version/2"), "this build reads `barrow-version/1`");
         check(&text.replace(&"ab".repeat(32), "ab"), "`ab` is not a version");
         check(&text.replace(&"01".repeat(32), "xy"), "`xy` is not a digest");

@@ -10,7 +10,7 @@ use hashbrown::HashTable;
 use crate::error::Result;
 use crate::flight::{Flight, Ticket};
 use crate::front::{SHARDS, same_root};
-use crate::snapshot::{Opened, Pinned};
+use crate::opened::{Opened, Pinned};
 
 /// The bundles of a pool, by key, and the counters that only change together with them.
 #[derive(Default)]
@@ -27,6 +27,7 @@ pub(crate) struct Entry {
     pub(crate) hash: u64,
     pub(crate) root: Option<Arc<Path>>,
     pub(crate) text: Box<OsStr>,
+    pub(crate) options: u64,
     pub(crate) stage: Stage,
 }
 
@@ -38,12 +39,14 @@ pub(crate) enum Stage {
     Open { opened: Arc<Opened>, pins: [Option<Arc<Pinned>>; SHARDS] },
 }
 
-/// What to lease, and its hash.
+/// What to lease and how to open it, and the hash of that.
 #[derive(Clone, Copy)]
 pub(crate) struct Key<'a> {
     /// The catalog that `text` is a specification in; `None` when `text` is a path.
     pub(crate) root: Option<&'a Arc<Path>>,
     pub(crate) text: &'a OsStr,
+    /// The number of the [`OpenOptions`](crate::OpenOptions).
+    pub(crate) options: u64,
     pub(crate) hash: u64,
 }
 
@@ -66,6 +69,7 @@ impl Shelf {
                     hash: key.hash,
                     root: key.root.cloned(),
                     text: key.text.into(),
+                    options: key.options,
                     stage: Stage::Opening(flight),
                 };
                 self.entries.insert_unique(key.hash, entry, |entry| entry.hash);
@@ -111,6 +115,7 @@ impl Entry {
     /// Tells whether this is the entry of a key.
     pub(crate) fn is(&self, key: Key<'_>) -> bool {
         self.hash == key.hash
+            && self.options == key.options
             && same_root(self.root.as_ref(), key.root)
             && self.text.as_encoded_bytes() == key.text.as_encoded_bytes()
     }

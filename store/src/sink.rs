@@ -1,8 +1,7 @@
 //! The file that a new part is written to.
 
-use std::fs::{File, OpenOptions, Permissions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,6 +11,7 @@ use std::thread::{Builder, JoinHandle};
 use barrow_format::Sink;
 use parking_lot::Mutex;
 
+use crate::disk;
 use crate::error::{Error, Result};
 
 /// How much is written before the device is set to work on it.
@@ -46,9 +46,7 @@ impl FileSink {
     /// [`Error::Io`] when it cannot be created.
     pub fn create(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(true);
-        let file = options.open(path).map_err(Error::io("create", path))?;
+        let file = disk::create(path).map_err(Error::io("create", path))?;
         Ok(Self {
             file: Arc::new(file),
             path: path.to_owned(),
@@ -74,8 +72,8 @@ impl FileSink {
             let outcome = thread.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()));
             outcome.map_err(Error::io("flush", &self.path))?;
         }
-        make_read_only(&self.file).map_err(Error::io("protect", &self.path))?;
-        self.file.sync_all().map_err(Error::io("flush", &self.path))
+        disk::make_read_only(&self.file).map_err(Error::io("protect", &self.path))?;
+        disk::flush(&self.file).map_err(Error::io("flush", &self.path))
     }
 
     /// Has the device begin to store what has been written. That it could not be begun early is no error.
@@ -101,7 +99,7 @@ impl FileSink {
 
 impl Sink for FileSink {
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all_at(bytes, offset)?;
+        disk::write_at(&self.file, bytes, offset)?;
         let bytes = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         let before = self.written_bytes.fetch_add(bytes, Ordering::Relaxed);
         if before / FLUSH_BYTES != before.saturating_add(bytes) / FLUSH_BYTES {
@@ -115,14 +113,9 @@ impl Sink for FileSink {
 fn flush_on_request(file: &File, requests: &Receiver<()>) -> io::Result<()> {
     while requests.recv().is_ok() {
         while requests.try_recv().is_ok() {}
-        file.sync_data()?;
+        disk::flush_bytes(file)?;
     }
     Ok(())
-}
-
-/// Sets mode 0444: a published file is never written again.
-pub(crate) fn make_read_only(file: &File) -> io::Result<()> {
-    file.set_permissions(Permissions::from_mode(0o444))
 }
 
 #[cfg(test)]

@@ -1,20 +1,31 @@
 //! Snapshots: one bundle version, mapped and opened, shared by everyone who leases it.
 
-use std::fs::Metadata;
+use std::num::NonZeroUsize;
 use std::ops::Range;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use barrow_format::{Bundle, PhysicalType, Values};
+use barrow_format::{
+    Asset, Bundle, Digest, Error as FormatError, PhysicalType, SectionKind, Values,
+};
 use zerocopy::{FromBytes, Immutable};
 
 use crate::bars::Life;
 use crate::bundle_dir::stem;
 use crate::catalog::Located;
-use crate::error::{Error, Result};
-use crate::mapping::{HeadMap, Mapping};
+use crate::checks::Checks;
+use crate::error::{ChangedSeries, Error, Result};
+use crate::layout::Layout;
+use crate::mapping::Mapping;
+use crate::mount::Mount;
+use crate::mounts::Mounts;
+use crate::network;
+use crate::opened::FileStamp;
+use crate::options::{OpenMode, OpenOptions, VerifyReads};
+use crate::pins::Pins;
+use crate::segments::{Files, Parts};
+use crate::version_lock::VersionLock;
 
 /// The names of the float columns that bars have accessors for, in the order of [`Snapshot::standard`].
 pub(crate) const STANDARD: [&str; 5] = ["open", "high", "low", "close", "volume"];
@@ -23,30 +34,48 @@ pub(crate) const STANDARD: [&str; 5] = ["open", "high", "low", "close", "volume"
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     bundle: Bundle<Mapping>,
+    /// The files that hold the rows which the file itself does not.
+    parts: Parts,
     name: String,
     path: PathBuf,
-    /// Where the columns of [`STANDARD`] begin in the file, if they exist and hold raw f64.
-    standard: [Option<usize>; STANDARD.len()],
-    /// Where the timestamps begin in the file.
-    time: usize,
+    /// Tells this opening from all others of the process.
+    id: u64,
+    pub(crate) options: OpenOptions,
+    /// What the operating system said of the file when it was opened.
+    pub(crate) stamp: FileStamp,
+    /// Which series were hashed, where each is to be before it is handed out.
+    pub(crate) checks: Option<Checks>,
+    /// How each column is read.
+    pub(crate) layouts: Box<[Layout]>,
+    /// Whether some column is not read in place, so that leases need pins.
+    decodes: bool,
+    /// Where the columns of [`STANDARD`] begin in the file, if they exist, hold f64 and are read in place and
+    /// unchecked.
+    standard: [Option<NonZeroUsize>; STANDARD.len()],
+    /// Where the timestamps begin in the file, if they are read in place and unchecked.
+    time: Option<NonZeroUsize>,
     /// Of each asset; see [`Snapshot::lives`].
     lives: OnceLock<Box<[Life]>>,
+    /// What keeps the mounted file, if it is one; dropped after the map.
+    _mount: Option<Mount>,
+    /// The file that was asked for, where that is not the one that is mapped.
+    source: Option<PathBuf>,
+    /// Keeps the version from being pruned; dropped last.
+    _lock: Option<VersionLock>,
 }
 
 impl Snapshot {
     /// Opens a version's part and checks that it is the one the catalog names.
-    pub(crate) fn open_part(name: &str, located: &Located) -> Result<Self> {
-        let (mapping, _) = Mapping::open(&located.path)?;
-        let found = u64::try_from(mapping.as_ref().len()).unwrap_or(u64::MAX);
+    pub(crate) fn open_part(name: &str, located: &Located, options: OpenOptions) -> Result<Self> {
         let check = |what, expected: String, found: String| {
             if expected == found {
                 return Ok(());
             }
             Err(Error::Mismatch { path: located.path.clone(), what, expected, found })
         };
+        let snapshot = Self::open_at(name.to_owned(), &located.path, options)?;
         // A truncated file says so itself when it is opened; this names the file that grew or was replaced.
-        let snapshot = Self::over(mapping, name.to_owned(), &located.path)?;
-        check("length", located.bytes.to_string(), found.to_string())?;
+        check("length", located.bytes.to_string(), snapshot.stamp.bytes.to_string())?;
         let bundle = &snapshot.bundle;
         check("version", located.version.to_string(), bundle.version().to_string())?;
         check("digest", located.digest.to_string(), bundle.digest().to_string())?;
@@ -54,29 +83,110 @@ impl Snapshot {
     }
 
     /// Opens a bundle file that no catalog knows of; also returns what to recognise the file by.
-    pub(crate) fn open_file(path: &Path) -> Result<(Self, FileStamp)> {
-        let (mapping, metadata) = Mapping::open(path)?;
-        Ok((Self::over(mapping, stem(path), path)?, FileStamp::of(&metadata)))
+    pub(crate) fn open_file(path: &Path, options: OpenOptions) -> Result<(Self, FileStamp)> {
+        let snapshot = Self::open_at(stem(path), path, options)?;
+        let stamp = snapshot.stamp;
+        Ok((snapshot, stamp))
     }
 
-    fn over(mapping: Mapping, name: String, path: &Path) -> Result<Self> {
-        let bundle = Bundle::open(mapping).map_err(Error::corrupt(path))?;
-        // What `time`, `calendar` and `floats` take for granted: all columns of a schema that opened can be read, and a
-        // part's columns have as many rows as the part.
-        bundle.calendar().map_err(Error::corrupt(path))?;
-        let start = |index, physical| {
-            let values = bundle.column(index)?;
-            let offset = values.as_bytes().as_ptr().addr() - bundle.as_bytes().as_ptr().addr();
-            Ok((values.physical() == physical).then_some(offset))
-        };
-        let time = start(0, PhysicalType::I64).map_err(Error::corrupt(path))?.unwrap_or(0);
-        let mut standard = [None; STANDARD.len()];
-        for (place, name) in standard.iter_mut().zip(STANDARD) {
-            if let Some(index) = bundle.schema().column_index(name) {
-                *place = start(index, PhysicalType::F64).map_err(Error::corrupt(path))?;
-            }
+    /// Returns the snapshot, or if it is to be mounted and its columns are not read in place, that of its mount.
+    pub(crate) fn mounted(self) -> Result<Self> {
+        if self.options.mode != OpenMode::Mount || !self.decodes {
+            return Ok(self);
         }
-        Ok(Self { bundle, name, path: path.to_owned(), standard, time, lives: OnceLock::new() })
+        let mount = Mounts::shared().mount_snapshot(&self)?;
+        let mounted = Self::open_at(self.name.clone(), mount.path(), self.options)?;
+        let (expected, found) = (self.bundle.version(), mounted.bundle.version());
+        if expected == found {
+            return Ok(Self { _mount: Some(mount), source: Some(self.path), ..mounted });
+        }
+        Err(Error::Mismatch {
+            path: mount.path().to_owned(),
+            what: "version",
+            expected: expected.to_string(),
+            found: found.to_string(),
+        })
+    }
+
+    fn open_at(name: String, path: &Path, options: OpenOptions) -> Result<Self> {
+        let (mapping, metadata) = match options.mode {
+            OpenMode::Map | OpenMode::Mount => Mapping::open(path, options.paging)?,
+            OpenMode::Read => Mapping::read(path, options.paging)?,
+        };
+        let stamp = FileStamp::of(&metadata);
+        if options.mode != OpenMode::Read {
+            network::warn_once(stamp.device, path);
+        }
+        let snapshot = Self::over(mapping, name, path, options, stamp)?;
+        snapshot.verify_opening()?;
+        Ok(snapshot)
+    }
+
+    fn over(
+        mapping: Mapping,
+        name: String,
+        path: &Path,
+        options: OpenOptions,
+        stamp: FileStamp,
+    ) -> Result<Self> {
+        static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+        let bundle = Bundle::open(mapping).map_err(Error::corrupt(path))?;
+        // What `calendar` takes for granted.
+        bundle.calendar().map_err(Error::corrupt(path))?;
+        let parts = Parts::of(&bundle, path, options)?;
+        let columns = 0..bundle.schema().columns().len();
+        let layouts: Box<[Layout]> = columns
+            .map(|index| Layout::of(&bundle, index))
+            .collect::<Result<_, _>>()
+            .map_err(Error::corrupt(path))?;
+        let assets = usize::try_from(bundle.asset_count()).unwrap_or(usize::MAX);
+        // What is copied is verified as a whole before anyone reads it.
+        let checked = options.verify == VerifyReads::OnFirstTouch && options.mode != OpenMode::Read;
+        let checks = checked.then(|| Checks::new(layouts.len(), assets));
+        // What `mapped_time` and `mapped_floats` take for granted: all columns of a schema that opened can be read, and a
+        // part's columns have as many rows as the part.
+        let start = |index: usize, physical| {
+            if checked {
+                return None;
+            }
+            let column = bundle.schema().columns().get(index)?;
+            match layouts.get(index)? {
+                // Page 0 is the superblock, so nothing begins at byte 0.
+                Layout::Raw { start } if column.physical == physical => NonZeroUsize::new(*start),
+                _ => None,
+            }
+        };
+        let time = start(0, PhysicalType::I64);
+        let standard = STANDARD.map(|name| {
+            let index = bundle.schema().column_index(name)?;
+            start(index, PhysicalType::F64)
+        });
+        let decodes = layouts.iter().any(|layout| !matches!(layout, Layout::Raw { .. }));
+        let (id, path) = (NEXT_ID.fetch_add(1, Ordering::Relaxed), path.to_owned());
+        let lives = OnceLock::new();
+        Ok(Self {
+            bundle,
+            parts,
+            name,
+            path,
+            id,
+            options,
+            stamp,
+            checks,
+            layouts,
+            decodes,
+            standard,
+            time,
+            lives,
+            _mount: None,
+            source: None,
+            _lock: None,
+        })
+    }
+
+    /// Returns the snapshot with the lock that keeps its version from being pruned.
+    pub(crate) fn locked(self, lock: Option<VersionLock>) -> Self {
+        Self { _lock: lock, ..self }
     }
 
     #[inline]
@@ -84,18 +194,70 @@ impl Snapshot {
         &self.bundle
     }
 
+    /// Returns all files of the version, to read rows from.
+    #[inline]
+    pub(crate) fn files(&self) -> Files<'_> {
+        Files { head: &self.bundle, path: &self.path, parts: &self.parts }
+    }
+
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
+    /// Returns the path of the file that is read.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Returns the whole column at `index`.
+    /// Returns the path of the file that was asked for: of a mount, that of the version.
+    pub(crate) fn source(&self) -> &Path {
+        self.source.as_deref().unwrap_or(&self.path)
+    }
+
+    /// Returns how it was opened.
+    pub(crate) fn options(&self) -> OpenOptions {
+        self.options
+    }
+
+    /// Returns a number that no other opening of this process has.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Returns how the column at `index` is read.
     #[inline]
-    pub(crate) fn column_at(&self, index: usize) -> Result<Values<'_>> {
+    pub(crate) fn layout(&self, index: usize) -> Result<Layout> {
+        let columns = self.layouts.len();
+        let missing = || self.corrupt(FormatError::NoColumn { index, columns });
+        self.layouts.get(index).copied().ok_or_else(missing)
+    }
+
+    /// Tells whether the column at `index` is read in place.
+    #[inline]
+    pub(crate) fn reads_in_place(&self, index: usize) -> bool {
+        matches!(self.layouts.get(index), Some(Layout::Raw { .. }))
+    }
+
+    /// Returns the whole column at `index`, which is read in place.
+    #[inline]
+    pub(crate) fn mapped_column(&self, index: usize) -> Result<Values<'_>> {
         self.bundle.column(index).map_err(|error| self.corrupt(error))
+    }
+
+    /// Returns the type of the values of the column at `index`.
+    pub(crate) fn physical(&self, index: usize) -> Result<PhysicalType> {
+        let columns = self.bundle.schema().columns();
+        let missing = || self.corrupt(FormatError::NoColumn { index, columns: columns.len() });
+        columns.get(index).map(|column| column.physical).ok_or_else(missing)
+    }
+
+    /// Returns pins for a lease, if some column needs them.
+    #[inline]
+    pub(crate) fn pins(&self) -> Option<Arc<Pins>> {
+        self.decodes.then(|| {
+            let assets = usize::try_from(self.bundle.asset_count()).unwrap_or(usize::MAX);
+            Arc::new(Pins::new(self.layouts.len(), assets))
+        })
     }
 
     /// Returns the place of a column.
@@ -103,10 +265,10 @@ impl Snapshot {
         self.bundle.schema().column_index(name).ok_or_else(|| self.unknown_column(name))
     }
 
-    /// Returns the timestamps of some rows.
+    /// Returns the timestamps of some rows, if they are read in place.
     #[inline]
-    pub(crate) fn time(&self, rows: Range<usize>) -> &[i64] {
-        self.numbers(self.time, rows)
+    pub(crate) fn mapped_time(&self, rows: Range<usize>) -> Option<&[i64]> {
+        Some(self.numbers(self.time?.get(), rows))
     }
 
     /// Returns all distinct timestamps, ascending.
@@ -127,11 +289,12 @@ impl Snapshot {
         Ok(self.lives.get_or_init(|| lives))
     }
 
-    /// Returns some rows of the column of the standard name at `place` of [`STANDARD`].
+    /// Returns some rows of the column of the standard name at `place` of [`STANDARD`], if it holds f64 and is read in
+    /// place.
     #[inline]
-    pub(crate) fn floats(&self, place: usize, rows: Range<usize>) -> Option<&[f64]> {
+    pub(crate) fn mapped_floats(&self, place: usize, rows: Range<usize>) -> Option<&[f64]> {
         let start = (*self.standard.get(place)?)?;
-        Some(self.numbers(start, rows))
+        Some(self.numbers(start.get(), rows))
     }
 
     /// Returns some rows of a column of eight-byte numbers that begins at byte `start`.
@@ -145,8 +308,39 @@ impl Snapshot {
     }
 
     #[cold]
-    pub(crate) fn corrupt(&self, error: barrow_format::Error) -> Error {
+    pub(crate) fn corrupt(&self, error: FormatError) -> Error {
         Error::corrupt(&self.path)(error)
+    }
+
+    /// Says that a series does not have the digest that the file names.
+    #[cold]
+    pub(crate) fn changed(
+        &self,
+        column: usize,
+        asset: Asset,
+        expected: Digest,
+        found: Digest,
+    ) -> Error {
+        let column = self.bundle.schema().columns().get(column);
+        Error::SeriesDigest(Box::new(ChangedSeries {
+            path: self.path.clone(),
+            column: column.map(|column| column.name.clone()).unwrap_or_default(),
+            symbol: self.bundle.symbol(asset).unwrap_or_default().to_owned(),
+            expected,
+            found,
+        }))
+    }
+
+    /// Says that the rows of an asset do not follow on those of the one before, or do not end with the columns.
+    #[cold]
+    pub(crate) fn disordered(&self, ordinal: u32) -> Error {
+        let kind = SectionKind::Assets;
+        let sections = self.bundle.sections().iter();
+        let start = sections.filter(|section| section.kind == kind).map(|section| section.offset);
+        let index = u64::from(ordinal);
+        let offset = start.sum::<u64>() + index * kind.record_len() as u64;
+        let what = "its rows do not follow on those of the asset before, or are not the last";
+        self.corrupt(FormatError::Record { kind, index, offset, what })
     }
 
     #[cold]
@@ -158,85 +352,4 @@ impl Snapshot {
             available: columns.map(|column| column.name.clone()).collect(),
         }
     }
-}
-
-/// What a file is recognised by: whoever replaces or rewrites it changes one of these.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct FileStamp {
-    device: u64,
-    inode: u64,
-    bytes: u64,
-    modified: (i64, i64),
-}
-
-impl FileStamp {
-    fn of(metadata: &Metadata) -> Self {
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            bytes: metadata.len(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-        }
-    }
-}
-
-/// How to tell, at each lease, whether a snapshot is still what its name means.
-#[derive(Debug)]
-pub(crate) enum Currency {
-    /// A full version: it means the same for ever.
-    Fixed,
-    /// The newest version, or the one that starts with some digits: as of a generation of `HEAD`. One load to check.
-    Generation { head: HeadMap, generation: u64 },
-    /// A file outside the catalog: as long as the path leads to it. One system call to check.
-    File { path: PathBuf, stamp: FileStamp },
-}
-
-impl Currency {
-    #[inline]
-    pub(crate) fn holds(&self) -> bool {
-        match self {
-            Self::Fixed => true,
-            Self::Generation { head, generation } => head.generation() == *generation,
-            Self::File { path, stamp } => {
-                std::fs::metadata(path).is_ok_and(|now| FileStamp::of(&now) == *stamp)
-            }
-        }
-    }
-}
-
-/// Keeps what is written often away from what is read often: two cache lines, which processors fetch in pairs.
-#[derive(Debug, Default)]
-#[repr(align(128))]
-pub(crate) struct Padded<T>(pub(crate) T);
-
-/// A snapshot as the pool holds it: under one key, current as of some moment.
-#[derive(Debug)]
-pub(crate) struct Opened {
-    pub(crate) snapshot: Arc<Snapshot>,
-    pub(crate) currency: Currency,
-    /// Whether the pool still holds it.
-    pub(crate) held: AtomicBool,
-    /// The pool's clock when it was last used.
-    pub(crate) used: Padded<AtomicU64>,
-}
-
-impl Opened {
-    pub(crate) fn new(snapshot: Arc<Snapshot>, currency: Currency) -> Self {
-        let (held, used) = (AtomicBool::new(false), Padded::default());
-        Self { snapshot, currency, held, used }
-    }
-
-    /// Tells whether a lease may be answered with this.
-    #[inline]
-    pub(crate) fn is_current(&self) -> bool {
-        self.held.load(Ordering::Acquire) && self.currency.holds()
-    }
-}
-
-/// One shard's share of an opened snapshot. Threads of different shards count their leases in different cache lines.
-#[derive(Debug)]
-#[repr(align(128))]
-pub(crate) struct Pinned {
-    pub(crate) snapshot: Arc<Snapshot>,
-    pub(crate) opened: Arc<Opened>,
 }

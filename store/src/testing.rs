@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use barrow_format::{
-    AssetSpec, BundleSpec, BundleWriter, Column, LogicalType, PhysicalType, Provenance, Schema,
-    Sink, Values, Written,
+    AssetSpec, BundleSpec, BundleWriter, Column, Compression, LogicalType, PhysicalType,
+    Provenance, Schema, Sink, Values, Written,
 };
 use tempfile::TempDir;
 
@@ -53,31 +53,71 @@ pub(crate) fn schema() -> Schema {
 
 /// Writes a bundle of these listings, which are in symbol order.
 pub(crate) fn write<S: Sink>(sink: &S, listings: &[Listing], seed: u32, tool: &str) -> Written {
+    try_write(sink, listings, seed, tool).unwrap()
+}
+
+/// Writes as [`write`] does; the sink may fail.
+pub(crate) fn try_write<S: Sink>(
+    sink: &S,
+    listings: &[Listing],
+    seed: u32,
+    tool: &str,
+) -> Result<Written, barrow_format::Error> {
+    fill(BundleWriter::new(spec(listings, tool), sink)?, listings, seed)
+}
+
+fn spec(listings: &[Listing], tool: &str) -> BundleSpec {
     let rows = |listing: &Listing| u64::try_from(listing.days.len()).unwrap();
-    let assets = listings.iter().map(|it| AssetSpec::new(it.symbol.as_str(), rows(it))).collect();
+    let asset = |it: &Listing| {
+        let metadata = format!("{{\"name\":\"{}\"}}", it.symbol);
+        AssetSpec { metadata, ..AssetSpec::new(it.symbol.as_str(), rows(it)) }
+    };
     let provenance = Provenance { tool: tool.to_owned(), sources: vec![] };
-    let spec = BundleSpec { schema: schema(), assets, adjustments: vec![], provenance };
-    let writer = BundleWriter::new(spec, sink).unwrap();
+    let assets = listings.iter().map(asset).collect();
+    BundleSpec { schema: schema(), assets, adjustments: vec![], provenance }
+}
+
+fn fill<S: Sink>(
+    writer: BundleWriter<'_, S>,
+    listings: &[Listing],
+    seed: u32,
+) -> Result<Written, barrow_format::Error> {
     for (asset, listing) in listings.iter().enumerate() {
         let times: Vec<i64> = listing.days.iter().map(|day| day * DAY).collect();
-        writer.put(asset, 0, Values::I64(&times)).unwrap();
+        writer.put(asset, 0, Values::I64(&times))?;
         for column in 1..6 {
             let values: Vec<f64> =
                 listing.days.iter().map(|&day| value(seed, asset, column, day)).collect();
-            writer.put(asset, column, Values::F64(&values)).unwrap();
+            writer.put(asset, column, Values::F64(&values))?;
         }
         let narrow: Vec<f32> =
             listing.days.iter().map(|&day| f32::from(i16::try_from(day).unwrap())).collect();
-        writer.put(asset, 6, Values::F32(&narrow)).unwrap();
-        writer.put(asset, 7, Values::I64(&listing.days)).unwrap();
+        writer.put(asset, 6, Values::F32(&narrow))?;
+        writer.put(asset, 7, Values::I64(&listing.days))?;
     }
-    writer.finish().unwrap()
+    writer.finish()
 }
 
 /// Publishes a bundle of these listings.
 pub(crate) fn publish(catalog: &Catalog, name: &str, listings: &[Listing], seed: u32) -> Published {
     let staging = catalog.stage(name).unwrap();
     let written = write(staging.sink(), listings, seed, "test 1");
+    staging.publish(written).unwrap()
+}
+
+/// Publishes a bundle of these listings, each column compressed in this way.
+pub(crate) fn publish_compressed(
+    catalog: &Catalog,
+    name: &str,
+    listings: &[Listing],
+    seed: u32,
+    compression: Compression,
+) -> Published {
+    let staging = catalog.stage(name).unwrap();
+    let spec = spec(listings, "test 1");
+    let columns = vec![compression; spec.schema.columns().len()];
+    let writer = BundleWriter::compressed(spec, staging.sink(), &columns).unwrap();
+    let written = fill(writer, listings, seed).unwrap();
     staging.publish(written).unwrap()
 }
 

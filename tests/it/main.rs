@@ -1,16 +1,26 @@
 //! Barrow's promises, one module each.
 
+mod blocks;
 mod cli;
+mod concurrency;
 mod contracts;
 mod corruption;
+#[cfg(debug_assertions)]
+mod crash;
+mod disk;
+mod exports;
 mod families;
 mod golden;
 mod guides;
+mod hostile;
+mod leases;
 mod lookahead;
+mod mounts;
 mod open_constant;
 mod parity;
 mod pool;
 mod roundtrip;
+mod segments;
 mod spec;
 mod study;
 mod tidy;

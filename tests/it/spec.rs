@@ -8,8 +8,8 @@ use std::mem::{offset_of, size_of_val};
 
 use barrow_format::frozen;
 use barrow_format::record::{
-    AdjustmentRecord, AssetRecord, ColumnRecord, SectionRecord, SeriesRecord, Superblock,
-    ZoneRecord,
+    AdjustmentRecord, AssetRecord, ColumnRecord, PartRecord, SectionRecord, SegmentRecord,
+    SeriesRecord, Superblock, ZoneRecord,
 };
 use barrow_format::{PhysicalType, SectionKind};
 use barrow_tests::checkout;
@@ -94,6 +94,8 @@ fn layouts() -> Vec<(&'static str, usize, Vec<Field>)> {
             ZoneRecord { min, max, null_count, rows, offset, stored_len, checksum }
         ),
         layout!("## Adjustments", AdjustmentRecord { asset, kind, time, value }),
+        layout!("### Parts", PartRecord { digest, bytes, rows }),
+        layout!("### Segments", SegmentRecord { asset, part, row, rows }),
     ]
 }
 
@@ -159,7 +161,7 @@ fn types_fit_their_bytes() {
 #[test]
 fn kinds_of_sections_are_those_of_the_code() {
     let page = page();
-    for kind in SectionKind::LISTED {
+    for kind in SectionKind::LISTED.into_iter().chain(SectionKind::SEGMENTED) {
         let record = match kind.record_len() {
             1 => "-".to_owned(),
             len => len.to_string(),
@@ -180,8 +182,10 @@ fn numbers_in_the_text_are_the_frozen_ones() {
         format!("A *page* is {} bytes", frozen::PAGE),
         format!("rows of a zone, {}", frozen::ZONE_ROWS),
         format!("room for {} entries", frozen::SECTIONS_MAX),
+        format!("each once, at most {}", frozen::PARTS_MAX),
         format!("number of columns, 1 to {}", frozen::COLUMNS_MAX),
-        format!("format {}.{}", frozen::FORMAT_MAJOR, frozen::FORMAT_MINOR),
+        format!("format {}.{}", frozen::FORMAT_MAJOR, frozen::FORMAT_MINOR_ENCODED),
+        format!("| {}.{} | 0.1.0 | first |", frozen::FORMAT_MAJOR, frozen::FORMAT_MINOR),
         format!("0x{:X}", frozen::CHECK_MULTIPLIER),
     ] {
         assert!(page.contains(&text), "`{text}` is on the page");

@@ -11,6 +11,9 @@
 pub mod content;
 mod guides;
 pub mod market;
+pub mod numbered;
 mod places;
 
-pub use crate::places::{barrow, barrow_at, checkout, shared};
+pub use crate::places::{
+    barrow, barrow_at, barrow_path, built, checkout, command_at, memory_folder, note, shared,
+};

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use tempfile::TempDir;
+
 /// The root of the checkout.
 pub fn checkout() -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -23,8 +25,9 @@ pub fn shared(path: &str) -> Option<PathBuf> {
     None
 }
 
+/// Says on stderr what a test cannot say by passing: that it did not run, or what it counted.
 #[expect(clippy::print_stderr, reason = "a test that did not run says so plainly")]
-fn note(text: &str) {
+pub fn note(text: &str) {
     eprintln!("{text}");
 }
 
@@ -33,14 +36,44 @@ fn note(text: &str) {
 ///
 /// Its standard input is closed; its output is to be read with [`Command::output`].
 pub fn barrow() -> Command {
+    command_at(&barrow_path())
+}
+
+/// The file of the `barrow` command under test.
+pub fn barrow_path() -> PathBuf {
+    built("barrow-under-test")
+}
+
+/// A program of this package, built with the tests.
+pub fn built(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own path");
     let folder = test.ancestors().nth(2).expect("tests lie in PROFILE/deps");
-    let binary = folder.join(format!("barrow-under-test{}", std::env::consts::EXE_SUFFIX));
+    let binary = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     assert!(binary.is_file(), "`{}` was built with the tests", binary.display());
+    binary
+}
+
+/// A temporary folder, in memory where the machine offers that: flushing costs nothing there.
+pub fn memory_folder() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() };
+    made.or_else(|_| TempDir::new()).expect("a temporary folder")
+}
+
+/// A copy of the command, with the environment of [`barrow`].
+pub fn command_at(binary: &Path) -> Command {
     let mut command = Command::new(binary);
     #[cfg(unix)]
     std::os::unix::process::CommandExt::arg0(&mut command, "barrow");
-    for name in ["BARROW_ROOT", "CLICOLOR_FORCE", "RUST_LOG", "COLUMNS"] {
+    for name in [
+        "BARROW_ROOT",
+        "BARROW_FAULT",
+        "BARROW_OPEN",
+        "BARROW_MOUNTS",
+        "CLICOLOR_FORCE",
+        "RUST_LOG",
+        "COLUMNS",
+    ] {
         command.env_remove(name);
     }
     command.env("NO_COLOR", "1").stdin(std::process::Stdio::null());

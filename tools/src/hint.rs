@@ -9,7 +9,7 @@ use std::io;
 
 use barrow_engine::Error as EngineError;
 use barrow_format::Error as FormatError;
-use barrow_store::Error as StoreError;
+use barrow_store::{Error as StoreError, MountError, RevisionProblem};
 use clap::error::ErrorKind;
 
 use crate::filter::{FilterError, Problem};
@@ -17,6 +17,11 @@ use crate::ingest::IngestError;
 use crate::invocation::Invocation;
 use crate::printer::{Printer, Tone, Verbosity};
 use crate::status::ExitStatus;
+
+/// Numbers of errors that have no kind of their own, the same on every Unix.
+const DEVICE_FAILED: i32 = 5;
+const TOO_MANY_FILES_IN_SYSTEM: i32 = 23;
+const TOO_MANY_FILES: i32 = 24;
 
 /// A failure that a command words itself, with the next step for the user.
 #[derive(Debug)]
@@ -136,6 +141,9 @@ fn hint(error: &(dyn StdError + 'static), invocation: &Invocation) -> Option<Str
     if let Some(error) = error.downcast_ref::<StoreError>() {
         return store_hint(error, invocation);
     }
+    if let Some(error) = error.downcast_ref::<io::Error>() {
+        return io_hint(error);
+    }
     if let Some(error) = error.downcast_ref::<EngineError>() {
         return engine_hint(error);
     }
@@ -170,12 +178,33 @@ fn store_hint(error: &StoreError, invocation: &Invocation) -> Option<String> {
             };
             format!("`barrow history {bundle}` lists the versions")
         }
+        StoreError::NothingYet { bundle, .. } | StoreError::Pruned { bundle, .. } => {
+            format!("`barrow history {bundle}` lists when versions were published, in UTC")
+        }
+        StoreError::Revision { bundle, problem } => return revision_hint(bundle, problem),
         StoreError::AmbiguousVersion { bundle, .. } => {
             format!("give more digits; `barrow history {bundle}` lists the versions")
         }
-        StoreError::Locked { .. } => {
-            "wait until the other writer is done; readers need not wait".to_owned()
+        StoreError::Damaged { .. } | StoreError::SeriesDigest(_) => {
+            "take the file from a copy, or ingest its sources again; `barrow verify` lists all damage"
+                .to_owned()
         }
+        StoreError::NotMapped { .. } => {
+            "`--mount` maps a decoded copy; or do without `zero_copy`".to_owned()
+        }
+        StoreError::Mount(problem) => match **problem {
+            MountError::Room { .. } => {
+                "`barrow unmount NAME` makes room; BARROW_MOUNT_BYTES allows more".to_owned()
+            }
+            _ => "BARROW_MOUNTS names another folder".to_owned(),
+        },
+        StoreError::Io { verb: "lock in memory", .. } => {
+            "`ulimit -l` is how much memory may be locked; do without `--paging lock`".to_owned()
+        }
+        StoreError::Locked { .. } => {
+            "`--wait` waits until the other writer is done; readers need not wait".to_owned()
+        }
+        StoreError::Io { source, .. } => return io_hint(source),
         StoreError::Corrupt { source, .. }
             if matches!(**source, FormatError::Magic { .. } | FormatError::TooShort { .. }) =>
         {
@@ -189,6 +218,56 @@ fn store_hint(error: &StoreError, invocation: &Invocation) -> Option<String> {
             "open a version by its hash as `NAME@VERSION`; ingesting anew repairs the page"
                 .to_owned()
         }
+        _ => return None,
+    })
+}
+
+/// What to do about the operating system's refusals that somebody can do something about.
+fn io_hint(error: &io::Error) -> Option<String> {
+    let advice = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "make room on that disk, then run the command again; `barrow prune NAME --keep N --dry-run` \
+             shows what old versions take"
+        }
+        io::ErrorKind::FileTooLarge => {
+            "a limit on the size of files is set (`ulimit -f`), or the disk cannot hold larger ones"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "check owner and mode of that path; writing needs the right to write in the bundle's \
+             folders, reading does not"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "that disk is mounted read-only: bundles on it can be read; write to another with `--root DIR`"
+        }
+        _ => match error.raw_os_error() {
+            Some(TOO_MANY_FILES | TOO_MANY_FILES_IN_SYSTEM) => {
+                "raise the limit of open files with `ulimit -n`, then run the command again"
+            }
+            Some(DEVICE_FAILED) => {
+                "the device failed: copy what matters elsewhere, and check it with `barrow verify NAME`"
+            }
+            _ => return None,
+        },
+    };
+    Some(advice.to_owned())
+}
+
+fn revision_hint(bundle: &str, problem: &RevisionProblem) -> Option<String> {
+    Some(match problem {
+        RevisionProblem::BarDiffers { .. } | RevisionProblem::BarBetween { .. } => {
+            "`--correct` in the place of `--append` replaces bars by asset and time".to_owned()
+        }
+        RevisionProblem::AdjustmentDiffers { .. } => {
+            "`--correct` in the place of `--append` replaces splits and dividends".to_owned()
+        }
+        RevisionProblem::Meaning { what, .. } => format!(
+            "`barrow inspect {bundle}` shows the {what}; the flag that names another must go, or \
+             the sources belong into a bundle of their own"
+        ),
+        RevisionProblem::ColumnType { .. } | RevisionProblem::NoMissing { .. } => format!(
+            "`barrow inspect {bundle}` lists the columns; leave one of the source out with `--drop \
+             COLUMN`, or name it with `--map`"
+        ),
         _ => return None,
     })
 }

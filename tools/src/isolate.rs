@@ -89,13 +89,13 @@ impl<'a> Processes<'a> {
             (Ok(()), None) => worker.output.recv().map_err(|_| RecvTimeoutError::Disconnected),
             (Ok(()), Some(limit)) => worker.output.recv_timeout(limit),
         };
-        let read = answer.map(|bytes| wire::read_end(&bytes));
-        if let Ok(Some((id, end))) = read
+        let timed_out = matches!(answer, Err(RecvTimeoutError::Timeout));
+        let read = answer.ok().and_then(|bytes| wire::read_end(&bytes));
+        if let Some((id, end)) = read
             && id == ask.id
         {
             return Ok(end);
         }
-        let timed_out = matches!(read, Err(RecvTimeoutError::Timeout));
         let how = slot.take().map_or_else(String::new, Worker::end);
         let limit = self.time_max.unwrap_or_default().as_secs_f64();
         Ok(Ended::Failed(if timed_out {

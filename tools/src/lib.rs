@@ -10,6 +10,7 @@
 
 #![forbid(unsafe_code)]
 
+mod age;
 mod cli;
 mod commands;
 pub mod filter;
@@ -19,8 +20,10 @@ mod instant;
 mod interrupt;
 mod invocation;
 mod isolate;
+mod manifest;
 mod metrics;
 mod numbers;
+mod opening;
 mod output;
 mod printer;
 pub mod report;

@@ -179,9 +179,15 @@ impl<'l> Selection<'l> {
     }
 
     /// Rows within the dates, whatever the filter and limit say.
-    pub(crate) fn rows_in_span(&self) -> u64 {
-        let rows = |asset: &Asset| self.lease.bars(*asset).between(self.span.clone()).len() as u64;
-        self.assets.iter().map(rows).sum()
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub(crate) fn rows_in_span(&self) -> anyhow::Result<u64> {
+        let mut rows = 0;
+        for asset in &self.assets {
+            rows += self.lease.bars(*asset).within(self.span.clone())?.len() as u64;
+        }
+        Ok(rows)
     }
 
     /// The same rows of one of the assets alone.
@@ -232,7 +238,7 @@ impl<'l> Selection<'l> {
         left: &mut usize,
         take: &mut dyn FnMut(&Batch) -> anyhow::Result<()>,
     ) -> anyhow::Result<ControlFlow<()>> {
-        let bars = self.lease.bars(self.assets[place]).between(self.span.clone());
+        let bars = self.lease.bars(self.assets[place]).within(self.span.clone())?;
         let all = (0..self.lease.schema().columns().len())
             .map(|index| bars.column_at(index))
             .collect::<Result<Vec<_>, _>>()?;

@@ -9,7 +9,7 @@ use super::brackets::Allocation;
 use super::cma::CmaSettings;
 use super::genetic::GeneticSettings;
 use super::model::ModelSettings;
-use super::tpe::TpeSettings;
+use super::tpe::{GoodShare, TpeSettings};
 use crate::Error;
 
 /// A method of search and its settings.
@@ -29,7 +29,7 @@ pub enum Method {
     Halton,
     /// `lhs`: a Latin hypercube of as many points as the plan has trials.
     LatinHypercube,
-    /// `tpe` (`startup`, `candidates`).
+    /// `tpe` (`startup`, `candidates`, `good`).
     Tpe(TpeSettings),
     /// `cmaes` (`population`).
     CmaEs(CmaSettings),
@@ -165,6 +165,14 @@ impl Method {
             Method::Tpe(tpe) => match key {
                 "startup" => set(&mut tpe.startup, count(value, 1)),
                 "candidates" => set(&mut tpe.candidates, count(value, 1)),
+                "good" => {
+                    let good = match value {
+                        "tenth" => Some(GoodShare::Tenth),
+                        "root" => Some(GoodShare::QuarterRoot),
+                        _ => None,
+                    };
+                    set(&mut tpe.good, good)
+                }
                 _ => None,
             },
             Method::CmaEs(cma) => match key {
@@ -229,7 +237,8 @@ fn bad(search: &'static str, name: &str, expected: &'static str, found: &str) ->
     Error::BadSearch { search, name: name.to_owned(), expected, found: found.to_owned() }
 }
 
-/// Sets a field; `Some(false)` when there is no such value.
+/// Sets a field; `Some(false)` when there is no such value, as `None` says that there is no such key.
+#[expect(clippy::unnecessary_wraps, reason = "each key of a method gives the same kind of answer")]
 fn set<T>(field: &mut T, value: Option<T>) -> Option<bool> {
     let known = value.is_some();
     if let Some(value) = value {

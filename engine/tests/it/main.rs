@@ -20,6 +20,8 @@ mod rules;
 #[cfg(test)]
 mod scope;
 #[cfg(test)]
+mod searches;
+#[cfg(test)]
 mod studies;
 #[cfg(test)]
 mod validation;

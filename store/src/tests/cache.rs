@@ -6,7 +6,8 @@ use std::sync::{Arc, Barrier};
 use barrow_format::Version;
 use proptest::prelude::*;
 
-use crate::cache::{CacheStats, Derived, SeriesCache, SeriesKey};
+use crate::byte_cache::CacheStats;
+use crate::cache::{Derived, SeriesCache, SeriesKey};
 
 /// What an entry of `count` floats counts.
 fn charge(count: usize) -> usize {

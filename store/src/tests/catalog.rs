@@ -21,10 +21,11 @@ fn a_published_version_is_listed_leased_and_laid_out_as_documented() {
     assert_eq!((lease.rows(), lease.asset_count()), (5, 2));
     assert_eq!(lease.bytes(), published.bytes);
     let part = format!("parts/{}.barrow", lease.bundle().digest());
+    let lock = format!("leases/{}", published.version);
     let version = format!("versions/{}", published.version);
     assert_eq!(
         tree(&root.join("us")),
-        ["HEAD", "LOCK", "parts", part.as_str(), "versions", version.as_str()]
+        ["HEAD", "LOCK", "leases", &lock, "parts", &part, "versions", &version]
     );
     assert_eq!(lease.path(), root.join("us").join(part));
     assert!(std::fs::metadata(lease.path()).unwrap().permissions().readonly());

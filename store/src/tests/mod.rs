@@ -5,6 +5,13 @@ mod bars;
 mod cache;
 mod catalog;
 mod crash;
+#[cfg(debug_assertions)]
+mod decoded;
+mod faults;
+mod mounts;
+mod options;
 mod panel;
 mod pool;
+mod prune;
+mod revision;
 mod verify;

@@ -1,5 +1,6 @@
 //! The pool against a simple model, and its promises under many threads.
 
+use std::ffi::OsStr;
 use std::sync::Barrier;
 use std::sync::Weak;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,10 +10,12 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use crate::catalog::Catalog;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::head::{self, Head};
 use crate::lease::Lease;
+use crate::opened::Opened;
 use crate::opening::open_newest;
+use crate::options::OpenOptions;
 use crate::pool::{BundlePool, PoolStats};
 use crate::testing::{self, publish_small};
 
@@ -45,6 +48,19 @@ impl Shelf {
         let version = self.versions[bundle][version];
         head::advance(&path, Head { generation, version }).unwrap();
         version
+    }
+}
+
+impl BundlePool {
+    /// Leases with an opening of the test's own.
+    fn lease_opening(
+        &self,
+        catalog: &Catalog,
+        spec: &str,
+        open: impl FnOnce() -> Result<Opened>,
+    ) -> Result<Lease> {
+        let key = self.key(Some(catalog.shared_root()), OsStr::new(spec), 0);
+        self.lease_slowly(key, open).map(Lease::new)
     }
 }
 
@@ -198,6 +214,37 @@ fn the_least_recently_used_bundle_leaves_first() {
 }
 
 #[test]
+fn a_bundle_that_was_deleted_or_made_anew_is_noticed() {
+    let dir = testing::dir();
+    let catalog = Catalog::at(dir.path());
+    let pool = BundlePool::new(4);
+    let old = publish_small(&catalog, "b", 1).version;
+    let kept = pool.lease(&catalog, "b").unwrap();
+    // The new page has the old one's generation; only where it lies tells them apart.
+    std::fs::remove_dir_all(dir.path().join("b")).unwrap();
+    let new = publish_small(&catalog, "b", 2);
+    assert_eq!(new.generation, 1);
+    let pause = || std::thread::sleep(std::time::Duration::from_millis(5));
+    let mut found = old;
+    for _ in 0..10_000 {
+        found = pool.lease(&catalog, "b").unwrap().version();
+        if found == new.version {
+            break;
+        }
+        pause();
+    }
+    assert_eq!(found, new.version);
+    assert_eq!(kept.version(), old);
+    assert!(kept.verify(1).ok(), "a lease keeps what it has");
+    std::fs::remove_dir_all(dir.path().join("b")).unwrap();
+    let gone = (0..10_000).find_map(|_| {
+        pause();
+        pool.lease(&catalog, "b").err()
+    });
+    assert!(matches!(gone, Some(Error::UnknownBundle { .. })), "{gone:?}");
+}
+
+#[test]
 fn a_lease_keeps_its_version_and_the_next_one_sees_the_new() {
     let shelf = Shelf::new();
     let pool = BundlePool::new(10);
@@ -340,7 +387,7 @@ fn those_who_wait_for_an_opening_get_its_error_and_the_next_tries_again() {
     // The opening goes on until everyone else is waiting for it: each waiter has looked at the table by then.
     let waiting = AtomicU64::new(0);
     let lease = |fail: bool| {
-        pool.lease_with(&shelf.catalog, "bundle-0", || {
+        pool.lease_opening(&shelf.catalog, "bundle-0", || {
             opened.fetch_add(1, Ordering::SeqCst);
             while waiting.load(Ordering::SeqCst) < 8 {
                 std::thread::yield_now();
@@ -349,7 +396,7 @@ fn those_who_wait_for_an_opening_get_its_error_and_the_next_tries_again() {
             if fail {
                 Err(shelf.catalog.unknown("nothing"))
             } else {
-                open_newest(&shelf.catalog, "bundle-0", |_| None)
+                open_newest(&shelf.catalog, "bundle-0", OpenOptions::default(), |_| None)
             }
         })
     };
@@ -385,7 +432,7 @@ fn an_opening_that_panics_is_taken_over_by_the_next() {
     let shelf = Shelf::new();
     let pool = BundlePool::new(10);
     let attempt = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        drop(pool.lease_with(&shelf.catalog, "bundle-0", || panic!("on purpose")));
+        drop(pool.lease_opening(&shelf.catalog, "bundle-0", || panic!("on purpose")));
     }));
     assert!(attempt.is_err());
     assert!(pool.lease(&shelf.catalog, "bundle-0").is_ok());
@@ -400,8 +447,9 @@ fn a_publication_during_an_opening_is_not_missed_by_those_who_come_after_it() {
     let published = Barrier::new(2);
     std::thread::scope(|scope| {
         let early = scope.spawn(|| {
-            pool.lease_with(&shelf.catalog, "bundle-0", || {
-                let opened = open_newest(&shelf.catalog, "bundle-0", |_| None);
+            pool.lease_opening(&shelf.catalog, "bundle-0", || {
+                let opened =
+                    open_newest(&shelf.catalog, "bundle-0", OpenOptions::default(), |_| None);
                 published.wait();
                 // The late thread is waiting by now, or will find what is opened here.
                 std::thread::sleep(std::time::Duration::from_millis(20));

@@ -11,16 +11,17 @@ use serde::Serialize;
 
 use crate::hint::Complaint;
 use crate::invocation::Invocation;
+use crate::manifest::{self, Manifest, OddNans};
 use crate::numbers::{bytes, count, count_len, counted_len, duration};
-use crate::output::{Format, Shape, WholeFile, output};
-use crate::selection::{Selection, SelectionArgs};
+use crate::output::{Format, Shape, WholeFile, output, write_text};
+use crate::selection::{Batch, Selection, SelectionArgs};
 use crate::status::ExitStatus;
 
 /// Write a bundle, or a part of it, to files for other programs
 ///
 /// A file name chooses the format: `.csv`, `.parquet`, `.arrow`; any other name becomes a folder with a CSV
-/// file an asset. Values are written so that they read back the same: ingesting an export again gives the
-/// same bars. Files appear whole or not at all.
+/// file an asset. Ingesting an export again gives the same version: Parquet and Arrow carry a manifest of
+/// all but the rows in their metadata, CSV has it in a JSON file beside it. Files appear whole or not at all.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -82,13 +83,13 @@ struct Tally {
 pub(crate) fn run(args: &ExportArgs, invocation: &Invocation) -> anyhow::Result<ExitStatus> {
     let printer = invocation.printer;
     let format = chosen(args)?;
-    let lease = invocation.catalog().lease(&args.bundle)?;
+    let lease = invocation.lease(&args.bundle)?;
     let selection = args.selection.select(&lease)?;
     let started = Instant::now();
-    let bar = printer.bar(selection.rows_in_span(), "rows");
+    let bar = printer.bar(selection.rows_in_span()?, "rows");
     let written = match format {
         ExportFormat::CsvDir => write_folder(&selection, args, invocation, &bar),
-        ExportFormat::Csv => write_file(&selection, &args.out, Format::Csv, invocation, &bar),
+        ExportFormat::Csv => write_csv(&selection, &args.out, invocation, &bar),
         ExportFormat::Parquet => {
             write_file(&selection, &args.out, Format::Parquet, invocation, &bar)
         }
@@ -163,9 +164,42 @@ fn write_file(
     bar: &ProgressBar,
 ) -> anyhow::Result<Tally> {
     let file = WholeFile::begin(path)?;
-    let shape = Shape::of(selection);
-    let rows = write(selection, shape, format, &file, invocation, bar)?;
+    let manifest = Some(Manifest::of(selection)?.to_json()?);
+    let shape = Shape { manifest, ..Shape::of(selection) };
+    let rows = write(selection, shape, format, &file, invocation, bar, &mut |_| ())?;
     Ok(Tally { files: 1, rows, bytes: file.publish()? })
+}
+
+/// Writes a CSV file, and its manifest beside it.
+fn write_csv(
+    selection: &Selection<'_>,
+    path: &Path,
+    invocation: &Invocation,
+    bar: &ProgressBar,
+) -> anyhow::Result<Tally> {
+    let file = WholeFile::begin(path)?;
+    let mut manifest = Manifest::of(selection)?;
+    let (symbols, columns) = (selection.symbols(), selection.columns());
+    let mut nans = OddNans::default();
+    let mut look = |batch: &Batch| nans.note(batch, &symbols, &columns);
+    let shape = Shape::of(selection);
+    let rows = write(selection, shape, Format::Csv, &file, invocation, bar, &mut look)?;
+    manifest.nans = nans.into_entries();
+    // An older manifest must not be taken for that of the new file, whenever this is interrupted.
+    let beside = manifest::beside(path);
+    forget(&beside)?;
+    let bytes = file.publish()?;
+    let manifest = write_text(&beside, &manifest.to_json()?)?;
+    Ok(Tally { files: 2, rows, bytes: bytes + manifest })
+}
+
+fn forget(path: &Path) -> anyhow::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot replace `{}`", path.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Writes a file an asset, without the symbol column; assets without rows get none.
@@ -184,6 +218,9 @@ fn write_folder(
             .hint("choose a new folder, or pass `--force` to write into this one")
             .into());
     }
+    let mut manifest = Manifest::of(selection)?;
+    let beside = manifest::beside(folder);
+    forget(&beside)?;
     let mut tally = Tally::default();
     for asset in &selection.assets {
         let one = selection.of_asset(*asset);
@@ -193,10 +230,16 @@ fn write_folder(
         let path = folder.join(file_name(selection.lease.symbol(*asset)));
         let file = WholeFile::begin(&path)?;
         let shape = Shape { with_symbol: false, ..Shape::of(&one) };
-        tally.rows += write(&one, shape, Format::Csv, &file, invocation, bar)?;
+        let (symbols, columns) = (one.symbols(), one.columns());
+        let mut nans = OddNans::default();
+        let mut look = |batch: &Batch| nans.note(batch, &symbols, &columns);
+        tally.rows += write(&one, shape, Format::Csv, &file, invocation, bar, &mut look)?;
+        manifest.nans.extend(nans.into_entries());
         tally.bytes += file.publish()?;
         tally.files += 1;
     }
+    tally.bytes += write_text(&beside, &manifest.to_json()?)?;
+    tally.files += 1;
     Ok(tally)
 }
 
@@ -207,6 +250,7 @@ fn write(
     file: &WholeFile,
     invocation: &Invocation,
     bar: &ProgressBar,
+    look: &mut dyn FnMut(&Batch),
 ) -> anyhow::Result<u64> {
     let mut output = output(format, shape, file.writer()?, invocation.printer)?;
     let mut rows = 0;
@@ -214,6 +258,7 @@ fn write(
         crate::interrupt::check()?;
         rows += batch.time.len() as u64;
         bar.set_position(bar.position() + batch.time.len() as u64);
+        look(batch);
         output.write(batch)
     })?;
     output.finish()?;

@@ -4,26 +4,30 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::age::Wait;
 use crate::ingest::{
-    self, Adjusted, FrequencyOption, IngestOptions, IngestSummary, Mode, Phase, Progress,
-    SourceFormat, StampOption, TimeFormat, parse_delimiter, parse_mapping, parse_size,
+    self, Adjusted, CompressionOption, FrequencyOption, IngestOptions, IngestSummary, Mode, Phase,
+    Progress, Purpose, SourceFormat, StampOption, TimeFormat, parse_delimiter, parse_mapping,
+    parse_size,
 };
 use crate::invocation::Invocation;
-use crate::numbers::{bytes, count, float, rate, seconds};
+use crate::numbers::{bytes, count, counted, float, rate, seconds};
 use crate::printer::{Printer, Tone};
 use crate::status::ExitStatus;
 
 /// Read vendor files into a bundle and publish one new version, or nothing
 ///
 /// Layouts are recognised from the content: CSV with an asset a file, with a symbol column or with one
-/// column an asset, Yahoo's and LEAN's files, Parquet, and gzip and zip of text. Every row is checked.
+/// column an asset, Yahoo's and LEAN's files, Parquet, Arrow, and gzip and zip of text. Every row is
+/// checked.
 /// Prices are stored as given, never adjusted.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  barrow ingest us-daily data/daily\n  barrow ingest fx eurusd.csv.gz --timezone America/New_York --timestamps end\n  barrow ingest us long.csv --lenient --rejects bad.csv"
+    after_help = "Examples:\n  barrow ingest us-daily data/daily\n  barrow ingest fx eurusd.csv.gz --timezone America/New_York --timestamps end\n  barrow ingest us long.csv --lenient --rejects bad.csv\n  barrow ingest us-daily data/2026-11-25.csv --append"
 )]
 pub(crate) struct IngestArgs {
     /// Name of the bundle
@@ -33,6 +37,8 @@ pub(crate) struct IngestArgs {
     #[arg(value_name = "SOURCE", required = true)]
     sources: Vec<PathBuf>,
     #[command(flatten)]
+    purpose: PurposeArgs,
+    #[command(flatten)]
     layout: LayoutArgs,
     #[command(flatten)]
     rows: RowArgs,
@@ -41,9 +47,23 @@ pub(crate) struct IngestArgs {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(
+    next_help_heading = "What becomes of the bundle that is there [default: the sources replace it]"
+)]
+struct PurposeArgs {
+    /// Add later bars, new assets and new columns to it; bars that it has must be the same. Makes a bundle
+    /// that is not there
+    #[arg(long, conflicts_with_all = ["correct", "compression"])]
+    append: bool,
+    /// Replace its bars and actions by asset and time, and add others wherever they lie
+    #[arg(long, conflicts_with = "compression")]
+    correct: bool,
+}
+
+#[derive(Debug, clap::Args)]
 #[command(next_help_heading = "What the sources are [default: recognised from their content]")]
 struct LayoutArgs {
-    /// Layout: csv, long, wide, lean or parquet
+    /// Layout: csv, long, wide, lean, parquet or arrow
     #[arg(long, value_name = "LAYOUT")]
     format: Option<SourceFormat>,
     /// Column that tells the asset
@@ -133,12 +153,19 @@ struct RowArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "How the work is done")]
 struct WorkArgs {
+    /// How columns are stored: none (plain arrays, used in place), zstd or auto (each block by the codec
+    /// that makes it smallest); or by column, as in `close=auto,volume=zstd` or `auto,time=none`
+    #[arg(long, value_name = "HOW", default_value = "none")]
+    compression: CompressionOption,
     /// Memory for rows, as in 512MiB or 4GiB; more rows are sorted on disk
     #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = parse_size)]
     memory: u64,
     /// Threads [default: one a core]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+    /// Wait for another writer of the bundle, at most this long [default without SECONDS: for ever]
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    wait: Option<Wait>,
     /// Folder for sorting on disk [default: that of the bundles]
     #[arg(long, value_name = "DIR")]
     temp_dir: Option<PathBuf>,
@@ -179,11 +206,18 @@ impl IngestArgs {
             nonpositive_prices: rows.allow_nonpositive_prices,
             splits: rows.splits.clone(),
             dividends: rows.dividends.clone(),
+            compression: work.compression.clone(),
             memory: work.memory,
             threads: work.threads,
             temp_dir: work.temp_dir.clone(),
             rejects: rows.rejects.clone(),
             rejects_max: rows.rejects_max,
+            purpose: match (self.purpose.append, self.purpose.correct) {
+                (true, _) => Purpose::Append,
+                (_, true) => Purpose::Correct,
+                _ => Purpose::Replace,
+            },
+            wait: work.wait.map_or(Duration::ZERO, |wait| wait.most),
         }
     }
 }
@@ -207,6 +241,9 @@ pub(crate) fn run(args: &IngestArgs, invocation: &Invocation) -> anyhow::Result<
         let rows = if summary.rejected == 1 { "row was" } else { "rows were" };
         printer.say(format_args!("{rejected} {rows} set aside in `{}`", rejects.display()));
     }
+    if !printer.json && !summary.unchanged && summary.change.kind != "ingest" {
+        printer.say(changes(&summary));
+    }
     if summary.unchanged {
         printer.say("the content is that of the newest version: nothing was published");
     }
@@ -217,6 +254,23 @@ pub(crate) fn run(args: &IngestArgs, invocation: &Invocation) -> anyhow::Result<
         });
     }
     Ok(ExitStatus::Done)
+}
+
+/// Says what an append or a correction did to the bundle.
+fn changes(summary: &IngestSummary) -> String {
+    let change = summary.change;
+    let parts = [
+        (change.rows_added, "row", "added"),
+        (change.rows_changed, "row", "changed"),
+        (change.assets_added, "asset", "added"),
+        (change.adjustments_changed, "action", "added or changed"),
+    ];
+    let told: Vec<String> = parts
+        .iter()
+        .filter(|(number, ..)| *number > 0)
+        .map(|(number, noun, what)| format!("{} {what}", counted(*number, noun)))
+        .collect();
+    if told.is_empty() { "no row was added".to_owned() } else { told.join(", ") }
 }
 
 fn print(summary: &IngestSummary, printer: Printer) -> std::io::Result<()> {

@@ -3,12 +3,12 @@
 use std::io::Write;
 
 use barrow_format::{Frequency, LogicalType, Schema, Stamp, Stats};
-use barrow_store::Lease;
+use barrow_store::{Asset, Lease};
 use serde::Serialize;
 
 use crate::instant::shown;
 use crate::invocation::Invocation;
-use crate::numbers::{bytes, count, count_len, counted, shortest};
+use crate::numbers::{bytes, count, count_len, counted, float, shortest};
 use crate::printer::Tone;
 use crate::status::ExitStatus;
 use crate::table::{Align, Sheet, print_facts};
@@ -70,6 +70,10 @@ struct ColumnRow {
     min: Option<f64>,
     max: Option<f64>,
     missing: u64,
+    encoding: &'static str,
+    stored_bytes: u64,
+    /// Stored bytes to those of the plain values; nothing where there are no values.
+    ratio: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -106,7 +110,7 @@ struct SourceRow {
 }
 
 pub(crate) fn run(args: &InspectArgs, invocation: &Invocation) -> anyhow::Result<ExitStatus> {
-    let lease = invocation.catalog().lease(&args.bundle)?;
+    let lease = invocation.lease(&args.bundle)?;
     let printer = invocation.printer;
     let answer = answer(&lease, args, !printer.json && !args.all)?;
     if printer.json {
@@ -128,16 +132,16 @@ fn answer(lease: &Lease, args: &InspectArgs, cut: bool) -> anyhow::Result<Answer
     } else {
         args.assets.iter().map(|symbol| lease.asset(symbol)).collect::<Result<_, _>>()?
     };
-    let asset_row = |asset| -> anyhow::Result<AssetRow> {
+    let asset_row = |asset: Asset| -> anyhow::Result<AssetRow> {
         let bars = lease.bars(asset);
-        let (first, last) = (bars.time().first(), bars.time().last());
+        let (first, last) = (asset.first_time(), asset.last_time());
         let metadata = lease.metadata(asset)?;
-        let place = |ns: &i64| calendar.partition_point(|bar| bar < ns);
+        let place = |ns: i64| calendar.partition_point(|bar| *bar < ns);
         let spanned = first.zip(last).map_or(0, |(first, last)| place(last) + 1 - place(first));
         Ok(AssetRow {
             symbol: lease.symbol(asset).to_owned(),
-            first: first.map(time),
-            last: last.map(time),
+            first: first.as_ref().map(time),
+            last: last.as_ref().map(time),
             rows: bars.len(),
             gaps: spanned.saturating_sub(bars.len()),
             metadata: (!metadata.is_empty())
@@ -183,7 +187,12 @@ fn schema_answer(lease: &Lease, schema: &Schema) -> anyhow::Result<SchemaAnswer>
         // First and last bar say it better of timestamps.
         let bounds = stats.bounds.filter(|_| meaning != "timestamp");
         let divisor = scale.map_or(1.0, |scale| 10f64.powi(i32::from(scale)));
+        let plain = count_of(lease.rows()) * count_of(column.physical.width());
+        let stored_bytes = lease.bundle().stored_bytes(index)?;
         Ok(ColumnRow {
+            encoding: lease.bundle().encoding(index).name(),
+            stored_bytes,
+            ratio: (plain > 0).then(|| float(stored_bytes) / float(plain)),
             name: column.name.clone(),
             r#type: column.physical.name(),
             meaning,
@@ -213,6 +222,10 @@ fn schema_answer(lease: &Lease, schema: &Schema) -> anyhow::Result<SchemaAnswer>
         calendar_name: schema.calendar_name().to_owned(),
         columns: schema.columns().iter().enumerate().map(column).collect::<Result<_, _>>()?,
     })
+}
+
+fn count_of(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
 }
 
 fn print(answer: &Answer, args: &InspectArgs, invocation: &Invocation) -> anyhow::Result<()> {
@@ -288,6 +301,9 @@ fn columns_sheet(schema: &SchemaAnswer) -> Sheet {
         ("smallest", Align::Right),
         ("largest", Align::Right),
         ("missing", Align::Right),
+        ("stored as", Align::Left),
+        ("bytes", Align::Right),
+        ("ratio", Align::Right),
     ]);
     let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), shortest);
     for column in &schema.columns {
@@ -298,6 +314,9 @@ fn columns_sheet(schema: &SchemaAnswer) -> Sheet {
             number(column.min),
             number(column.max),
             count(column.missing),
+            column.encoding.to_owned(),
+            bytes(column.stored_bytes),
+            column.ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.3}")),
         ]);
     }
     sheet

@@ -2,18 +2,19 @@
 
 use std::io::Write;
 
-use barrow_store::BundleEntry;
+use barrow_store::{BundleEntry, Error as StoreError, Usage};
 use serde::Serialize;
 
 use crate::instant::shown;
 use crate::invocation::Invocation;
-use crate::numbers::{bytes, count};
+use crate::numbers::{bytes, count, count_len};
 use crate::status::ExitStatus;
 use crate::table::{Align, Sheet};
 
 /// List the bundles of the catalog
 ///
-/// Reads one small record a bundle; no bundle is opened.
+/// Reads one small record a version; no bundle is opened. A part that several versions share counts once.
+/// What can be pruned is what `barrow prune NAME --keep 1` would free now.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  barrow ls\n  barrow ls --root /srv/bars --json")]
 pub(crate) struct ListArgs {}
@@ -34,10 +35,15 @@ struct Row {
     bytes: u64,
     published: String,
     tool: String,
+    versions: usize,
+    pinned: usize,
+    leased: usize,
+    versions_bytes: u64,
+    reclaimable_bytes: u64,
 }
 
-impl From<BundleEntry> for Row {
-    fn from(entry: BundleEntry) -> Self {
+impl Row {
+    fn of(entry: BundleEntry, usage: Usage) -> Self {
         Self {
             bundle: entry.name,
             version: entry.version.to_string(),
@@ -47,6 +53,11 @@ impl From<BundleEntry> for Row {
             bytes: entry.bytes,
             published: shown(entry.published_ns, false).to_string(),
             tool: entry.tool,
+            versions: usage.versions,
+            pinned: usage.pinned,
+            leased: usage.leased,
+            versions_bytes: usage.bytes,
+            reclaimable_bytes: usage.reclaimable_bytes,
         }
     }
 }
@@ -58,11 +69,12 @@ pub(crate) fn run(_args: &ListArgs, invocation: &Invocation) -> anyhow::Result<E
     let mut rows = Vec::new();
     let mut failure = None;
     for name in catalog.names()? {
-        match catalog.bundle(&name) {
-            Ok(entry) => rows.push(Row::from(entry)),
+        let row = || Ok(Row::of(catalog.bundle(&name)?, catalog.usage(&name)?));
+        match row() {
+            Ok(row) => rows.push(row),
             Err(error) => {
                 let context = format!("cannot list bundle `{name}`");
-                failure = Some(anyhow::Error::new(error).context(context));
+                failure = Some(anyhow::Error::new::<StoreError>(error).context(context));
             }
         }
     }
@@ -85,6 +97,9 @@ fn print(rows: &[Row], invocation: &Invocation) -> anyhow::Result<()> {
         ("assets", Align::Right),
         ("rows", Align::Right),
         ("size", Align::Right),
+        ("versions", Align::Right),
+        ("on disk", Align::Right),
+        ("prunable", Align::Right),
         ("published (UTC)", Align::Left),
     ]);
     for row in rows {
@@ -94,6 +109,9 @@ fn print(rows: &[Row], invocation: &Invocation) -> anyhow::Result<()> {
             count(row.assets),
             count(row.rows),
             bytes(row.bytes),
+            count_len(row.versions),
+            bytes(row.versions_bytes),
+            bytes(row.reclaimable_bytes),
             row.published[..19].replace('T', " "),
         ]);
     }

@@ -50,7 +50,7 @@ pub(crate) struct QueryArgs {
 pub(crate) fn run(args: &QueryArgs, invocation: &Invocation) -> anyhow::Result<ExitStatus> {
     let printer = invocation.printer;
     let format = format(args, invocation)?;
-    let lease = invocation.catalog().lease(&args.bundle)?;
+    let lease = invocation.lease(&args.bundle)?;
     let mut selection = args.selection.select(&lease)?;
     let is_cut = format == Format::Table && args.limit.is_none();
     selection.limit = args.limit.or(is_cut.then_some(TABLE_ROWS));

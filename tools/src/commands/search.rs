@@ -155,16 +155,11 @@ impl SearchArgs {
         let cancel = Some(interrupt::flag());
         let (seed, time_max) = (plan.seed, self.time_max()?);
         let threads = Threads::new(backtest, &portal, &factory, &workers, (seed, time_max), cancel);
-        let processes = match self.isolate {
-            true => Some(self.processes(
-                (root, bundle),
-                (lease, strategy),
-                setting,
-                time_max,
-                workers.threads(),
-            )?),
-            false => None,
-        };
+        let started = self.isolate.then(|| {
+            let (place, what) = ((root, bundle), (lease, strategy));
+            self.processes(place, what, setting, time_max, workers.threads())
+        });
+        let processes = started.transpose()?;
         let crew: &dyn Crew = match &processes {
             Some(processes) => processes,
             None => &threads,

@@ -71,7 +71,7 @@ pub(crate) struct SweepArgs {
 pub(crate) fn run(args: &SweepArgs, invocation: &Invocation) -> anyhow::Result<ExitStatus> {
     let printer = invocation.printer;
     let format = args.out.as_deref().map(trial_format).transpose()?;
-    let lease = invocation.catalog().lease(&args.bundle)?;
+    let lease = invocation.lease(&args.bundle)?;
     let cache = SeriesCache::default();
     let report = found(args, &lease, &cache, invocation)?;
     if let (Some(path), Some(format)) = (&args.out, format) {

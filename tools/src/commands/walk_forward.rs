@@ -104,7 +104,7 @@ pub(crate) fn run(args: &WalkForwardArgs, invocation: &Invocation) -> anyhow::Re
         cancel: Some(interrupt::flag()),
     };
     let space = Arc::new(args.search.space()?);
-    let lease = invocation.catalog().lease(&args.bundle)?;
+    let lease = invocation.lease(&args.bundle)?;
     let cache = SeriesCache::default();
     let workers = Workers::shared(args.search.workers)?;
     let factory = |params: &Params| strategies::build(&args.strategy, params);

@@ -1,17 +1,23 @@
 //! From arranged rows to a published version.
 
+use std::time::{Duration, Instant};
+
 use barrow_format::{
     Adjustment, AssetSpec, BundleSpec, BundleWriter, Column, Digest, Frequency, LogicalType,
     PhysicalType, Provenance, Schema, SourceRecord, Stamp,
 };
-use barrow_store::{Catalog, FileSink, Published};
+use barrow_store::{Catalog, Error as StoreError, FileSink, Published, StageOptions, Staging};
 
 use super::context::Context;
 use super::error::IngestError;
-use super::options::StampOption;
-use super::progress::Phase;
+use super::options::{IngestOptions, StampOption};
+use super::progress::{Phase, Progress};
 use super::read::Places;
+use super::revise;
 use super::time::Granularity;
+
+/// How long an interrupted wait goes on at most.
+const INTERRUPTIBLE: Duration = Duration::from_millis(200);
 
 /// What a bundle is to be, before its values.
 #[derive(Debug)]
@@ -19,7 +25,10 @@ pub(crate) struct Draft {
     /// Symbols, ascending, with their rows.
     pub(crate) assets: Vec<(String, u64)>,
     pub(crate) frequency: Frequency,
+    /// Of the assets.
     pub(crate) adjustments: Vec<Adjustment>,
+    /// Where the bundle is continued or corrected: by symbol, of assets that it may have already.
+    pub(crate) actions: Vec<(String, Adjustment)>,
     /// Rows taken from each job.
     pub(crate) rows_of_job: Vec<u64>,
 }
@@ -38,9 +47,14 @@ pub(crate) fn publish(
     draft: Draft,
     write: &dyn Fn(&BundleWriter<'_, FileSink>) -> Result<(), IngestError>,
 ) -> Result<Published, IngestError> {
+    let actions = draft.actions.clone();
     let spec = spec(context, places, draft)?;
-    let staging = catalog.stage(name)?;
-    let writer = BundleWriter::new(spec, staging.sink())?;
+    let staging = stage(context.options, context.progress, catalog, name)?;
+    if context.revises {
+        return revise::publish(context, staging.revise()?, spec, &actions, write);
+    }
+    let compression = context.options.compression.of(spec.schema.columns())?;
+    let writer = BundleWriter::compressed(spec, staging.sink(), &compression)?;
     write(&writer)?;
     let written = writer.finish()?;
     if context.progress.interrupted() {
@@ -48,6 +62,32 @@ pub(crate) fn publish(
     }
     context.progress.begin(Phase::Publishing, 0);
     Ok(staging.publish(written)?)
+}
+
+/// Stages as soon as no other writer is at work on the bundle, if that is soon enough.
+///
+/// # Errors
+///
+/// When another writer is still at work; [`IngestError::Interrupted`].
+pub(crate) fn stage(
+    options: &IngestOptions,
+    progress: &dyn Progress,
+    catalog: &Catalog,
+    name: &str,
+) -> Result<Staging, IngestError> {
+    let begun = Instant::now();
+    loop {
+        let left = options.wait.saturating_sub(begun.elapsed());
+        let staged = StageOptions { wait: left.min(INTERRUPTIBLE) };
+        match catalog.stage_with(name, &staged) {
+            Err(StoreError::Locked { .. }) if !left.is_zero() => {
+                if progress.interrupted() {
+                    return Err(IngestError::Interrupted);
+                }
+            }
+            outcome => return Ok(outcome?),
+        }
+    }
 }
 
 fn spec(context: &Context<'_>, places: &Places, draft: Draft) -> Result<BundleSpec, IngestError> {

@@ -2,10 +2,12 @@
 
 use std::io::{self, BufWriter, Write};
 
+use barrow_format::LogicalType;
+
 use super::text::write_value;
 use super::{Output, Shape};
 use crate::instant::shown;
-use crate::selection::Batch;
+use crate::selection::{Batch, Data};
 
 pub(super) struct CsvOutput<'l, W: Write> {
     shape: Shape<'l>,
@@ -42,6 +44,10 @@ impl<W: Write> Output for CsvOutput<'_, W> {
             write!(self.out, "{}", shown(*time, self.shape.by_date))?;
             for (data, column) in batch.columns.iter().zip(&self.shape.columns) {
                 self.out.write_all(b",")?;
+                if let (Data::I64(times), LogicalType::Timestamp) = (data, column.logical) {
+                    write!(self.out, "{}", shown(times[row], false))?;
+                    continue;
+                }
                 write_value(&mut self.out, data, row, column.logical)?;
             }
             self.out.write_all(b"\n")?;

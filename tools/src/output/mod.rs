@@ -14,6 +14,7 @@ use std::path::Path;
 
 use barrow_format::Column;
 
+pub(crate) use self::arrow::data_type as arrow_type;
 pub(crate) use self::file::{WholeFile, write_text};
 pub(crate) use self::trials::{TrialFormat, write_trials};
 use crate::printer::Printer;
@@ -68,6 +69,8 @@ pub(crate) struct Shape<'l> {
     /// Bundle and version, recorded where the format has a place for it.
     pub(crate) bundle: String,
     pub(crate) version: String,
+    /// The manifest of an export, as JSON, recorded likewise.
+    pub(crate) manifest: Option<String>,
 }
 
 impl<'l> Shape<'l> {
@@ -79,6 +82,7 @@ impl<'l> Shape<'l> {
             by_date: selection.by_date(),
             bundle: selection.lease.name().to_owned(),
             version: selection.lease.version().to_string(),
+            manifest: None,
         }
     }
 }

@@ -46,7 +46,7 @@ pub(super) fn marked(
             continue;
         }
         let bars = lease.bars(lease.asset(symbol)?);
-        let (time, close) = (bars.time(), bars.f64("close")?);
+        let (time, close) = (bars.times()?, bars.f64("close")?);
         let (mut bar, mut fill, mut held) = (0, 0, 0.0);
         let mut last_close = f64::NAN;
         for (tick, (now, _)) in performance.equity.iter().enumerate() {

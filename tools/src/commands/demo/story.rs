@@ -190,7 +190,7 @@ impl<'a> Story<'a> {
         self.heading("query", &command)?;
         let bars = lease.bars(lease.asset(SYMBOL)?).first(CLOSES);
         let first: Vec<(String, f64)> = bars
-            .time()
+            .times()?
             .iter()
             .zip(bars.f64("close")?)
             .map(|(time, close)| (shown(*time, true).to_string(), *close))

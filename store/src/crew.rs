@@ -1,0 +1,70 @@
+//! A crew of threads that work off a list, each taking the next item when it is done with one.
+
+use std::num::NonZeroUsize;
+use std::thread;
+
+use parking_lot::Mutex;
+
+/// Does `work` on every item, on all processors; returns the error of the first item, in their order, that failed. What
+/// comes after a failure may be left undone.
+pub(crate) fn each<T: Send, E: Send>(
+    items: Vec<T>,
+    work: impl Fn(T) -> Result<(), E> + Sync,
+) -> Result<(), E> {
+    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(items.len());
+    if threads < 2 {
+        return items.into_iter().try_for_each(work);
+    }
+    let items = Mutex::new(items.into_iter().enumerate());
+    let failure: Mutex<Option<(usize, E)>> = Mutex::new(None);
+    let run = || {
+        loop {
+            let item = items.lock().next();
+            let Some((place, item)) = item else { return };
+            if failure.lock().as_ref().is_some_and(|(first, _)| *first < place) {
+                return;
+            }
+            if let Err(error) = work(item) {
+                let mut failure = failure.lock();
+                if failure.as_ref().is_none_or(|(first, _)| place < *first) {
+                    *failure = Some((place, error));
+                }
+            }
+        }
+    };
+    // A panic in one of them is passed on when the scope ends.
+    thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(run);
+        }
+        run();
+    });
+    failure.into_inner().map_or(Ok(()), |(_, error)| Err(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn every_item_is_worked_on_once() {
+        for count in [0, 1, 2, 1000] {
+            let sum = AtomicUsize::new(0);
+            let done: Result<(), ()> = each((0..count).collect(), |item| {
+                sum.fetch_add(item + 1, Ordering::Relaxed);
+                Ok(())
+            });
+            assert_eq!((done, sum.into_inner()), (Ok(()), count * (count + 1) / 2));
+        }
+    }
+
+    #[test]
+    fn the_first_failure_is_the_answer() {
+        for _ in 0..200 {
+            let work = |item| if item % 7 == 5 { Err(item) } else { Ok(()) };
+            assert_eq!(each((0..100).collect(), work), Err(5));
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The disk as a writer sees it: each operation that changes a catalog, one function each.
+//!
+//! Publishing, sweeping, pinning and pruning change files through these functions and nowhere else. So a test can make any
+//! one operation of theirs fail, or be the last one of the process (see `fault.rs`), and what a writer leaves behind is
+//! known for each of them. Reading does not come here: it changes nothing.
+//!
+//! # What is assumed of the disk
+//!
+//! A rename within a directory happens whole or not at all. What was flushed survives a loss of power: of a file its bytes
+//! and length, of a directory the names in it. A write that was not flushed may survive in any part of it. A device that
+//! confirms a flush it has not carried out breaks these assumptions, and then the digests say so.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use crate::fault;
+
+/// Creates a file for reading and writing, or empties the one that is there.
+pub(crate) fn create(path: &Path) -> io::Result<File> {
+    fault::strike("create")?;
+    OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)
+}
+
+/// Opens a file for reading and writing; creates it empty when there is none, and leaves it as it is when there is.
+pub(crate) fn open_or_create(path: &Path) -> io::Result<File> {
+    fault::strike("open")?;
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+}
+
+/// Opens an existing file to write in it.
+pub(crate) fn open_to_write(path: &Path) -> io::Result<File> {
+    fault::strike("open")?;
+    OpenOptions::new().write(true).open(path)
+}
+
+/// Writes all of `bytes` at `offset`.
+#[inline]
+pub(crate) fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    let written = fault::tear(file, bytes, offset)?;
+    let start = u64::try_from(written).unwrap_or(u64::MAX);
+    file.write_all_at(&bytes[written..], offset.saturating_add(start))
+}
+
+/// Empties a file.
+pub(crate) fn empty(file: &File) -> io::Result<()> {
+    fault::strike("truncate")?;
+    file.set_len(0)
+}
+
+/// Sets mode 0444: a published file is never written again.
+pub(crate) fn make_read_only(file: &File) -> io::Result<()> {
+    fault::strike("protect")?;
+    file.set_permissions(Permissions::from_mode(0o444))
+}
+
+/// Waits until a file is on the device, length and mode included.
+pub(crate) fn flush(file: &File) -> io::Result<()> {
+    fault::strike("flush")?;
+    file.sync_all()
+}
+
+/// Waits until the bytes of a file are on the device, and its length.
+pub(crate) fn flush_bytes(file: &File) -> io::Result<()> {
+    fault::strike("flush")?;
+    file.sync_data()
+}
+
+/// Waits until the names in a directory are on the device.
+pub(crate) fn flush_dir(path: &Path) -> io::Result<()> {
+    fault::strike("flush directory")?;
+    File::open(path)?.sync_all()
+}
+
+/// Gives a file another name, in one step; what had that name before is gone.
+pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fault::strike("rename")?;
+    fs::rename(from, to)
+}
+
+/// Removes a file's name.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    fault::strike("remove")?;
+    fs::remove_file(path)
+}
+
+/// Creates a directory whose parent exists; that it is there already is no error.
+pub(crate) fn make_dir(path: &Path) -> io::Result<()> {
+    fault::strike("make directory")?;
+    match fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        outcome => outcome,
+    }
+}
+
+/// Removes an empty directory.
+pub(crate) fn remove_dir(path: &Path) -> io::Result<()> {
+    fault::strike("remove directory")?;
+    fs::remove_dir(path)
+}
+
+/// Creates an empty file that nobody writes to; that it is there already is no error.
+pub(crate) fn create_marker(path: &Path) -> io::Result<()> {
+    fault::strike("create")?;
+    match OpenOptions::new().write(true).create_new(true).mode(0o444).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        outcome => outcome.map(drop),
+    }
+}

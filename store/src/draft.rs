@@ -1,0 +1,338 @@
+//! Drafts: the file of a revision, laid out before it is written.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use barrow_format::record::{PartRecord, SegmentRecord};
+use barrow_format::{
+    Adjustment, Asset, AssetSpec, BundleSpec, Provenance, RevisionSpec, RevisionWriter, Sink,
+    Written,
+};
+
+use crate::batch::{Batch, Piece};
+use crate::change::Change;
+use crate::error::{Error, Result};
+use crate::instant::Instant;
+use crate::revision::Revision;
+use crate::revision_problem::RevisionProblem as Problem;
+use crate::segments::{Files, span};
+use crate::tiers;
+
+/// Segments of an asset that are left at most: of more, all its rows are copied into the new file.
+const SEGMENTS_MAX: usize = 64;
+/// Stands, in a source, for the buffers of the revision.
+pub(crate) const FRESH: u32 = u32::MAX;
+
+/// One asset of the version to come.
+#[derive(Debug)]
+pub(crate) struct Entry<'r> {
+    pub(crate) symbol: String,
+    pub(crate) old: Option<Asset>,
+    pub(crate) batch: Option<&'r Batch>,
+    /// Where its rows lie before the file is written, in order: in a file of the version before, or in the buffers
+    /// ([`FRESH`]).
+    pub(crate) sources: Vec<SegmentRecord>,
+    pub(crate) rows: u64,
+}
+
+/// The file of a revision, laid out.
+#[derive(Debug)]
+pub(crate) struct Draft<'r> {
+    pub(crate) entries: Vec<Entry<'r>>,
+    spec: RevisionSpec,
+    /// The rows that are to lie in the file itself, in order.
+    pub(crate) copies: Vec<SegmentRecord>,
+    pub(crate) calendar: Vec<i64>,
+    pub(crate) change: Change,
+}
+
+impl<'r> Draft<'r> {
+    /// Lays out the file of a revision; `None` when it changes nothing.
+    pub(crate) fn of(revision: &'r Revision, mut change: Change) -> Result<Option<Self>> {
+        let entries = entries(revision)?;
+        let (adjustments, adjusted) = merged_adjustments(revision, &entries)?;
+        let added = entries.iter().filter(|entry| entry.old.is_none()).count();
+        change.assets_added = u64::try_from(added).unwrap_or(u64::MAX);
+        change.adjustments_changed = adjusted;
+        for batch in revision.batches.values() {
+            change.rows_added += batch.rows_added;
+            change.rows_changed += batch.rows_changed;
+        }
+        let new_columns = revision.columns.len() > revision.schema().columns().len();
+        if change == Change::of(change.kind) && !new_columns {
+            return Ok(None);
+        }
+        let placed = Placed::of(revision.files(), &entries)?;
+        let spec = RevisionSpec {
+            bundle: BundleSpec {
+                schema: revision.merged_schema(revision.columns.clone())?,
+                assets: entries
+                    .iter()
+                    .map(|entry| described(revision, entry))
+                    .collect::<Result<_>>()?,
+                adjustments,
+                provenance: provenance(revision, &placed.copied_from)?,
+            },
+            parts: placed.parts,
+            segments: placed.segments,
+        };
+        let calendar = calendar(revision)?;
+        Ok(Some(Self { entries, spec, copies: placed.copies, calendar, change }))
+    }
+
+    /// Writes the file.
+    pub(crate) fn write<S: Sink>(&self, revision: &Revision, sink: &S) -> Result<Written> {
+        let failed = |error| Error::written(revision.name())(error);
+        let writer = RevisionWriter::new(self.spec.clone(), sink).map_err(failed)?;
+        let series = crate::draft_series::write_columns(self, revision, &writer)?;
+        writer.finish(&series, &self.calendar).map_err(failed)
+    }
+}
+
+/// Merges the assets of the version before and of the batches, by symbol.
+fn entries(revision: &Revision) -> Result<Vec<Entry<'_>>> {
+    let files = revision.files();
+    let corrupt = |error| Error::corrupt(files.path)(error);
+    let mut batches = revision.batches.iter().peekable();
+    let mut entries = Vec::new();
+    for ordinal in 0..files.head.asset_count() {
+        let asset = files.head.asset_at(ordinal).map_err(corrupt)?;
+        let symbol = files.head.symbol(asset).map_err(corrupt)?;
+        while let Some((new, batch)) = batches.next_if(|(new, _)| new.as_str() < symbol) {
+            entries.push(entry(files, new, None, Some(batch))?);
+        }
+        let own = batches.next_if(|(new, _)| new.as_str() == symbol);
+        entries.push(entry(files, symbol, Some(asset), own.map(|(_, batch)| batch))?);
+    }
+    for (new, batch) in batches {
+        entries.push(entry(files, new, None, Some(batch))?);
+    }
+    Ok(entries)
+}
+
+fn entry<'r>(
+    files: Files<'_>,
+    symbol: &str,
+    old: Option<Asset>,
+    batch: Option<&'r Batch>,
+) -> Result<Entry<'r>> {
+    let segments = match old {
+        Some(asset) => files.segments(asset)?,
+        None => Vec::new().into(),
+    };
+    let sources = match batch {
+        None => segments.into_owned(),
+        Some(batch) => woven(&segments, &batch.pieces),
+    };
+    let rows = sources.iter().map(|source| source.rows).sum();
+    Ok(Entry { symbol: symbol.to_owned(), old, batch, sources, rows })
+}
+
+/// Cuts the segments of an asset into the pieces that its batch leaves of them, with the new rows between.
+fn woven(segments: &[SegmentRecord], pieces: &[Piece]) -> Vec<SegmentRecord> {
+    let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    let mut sources = Vec::new();
+    for piece in pieces {
+        match piece {
+            Piece::New(rows) => {
+                let (row, rows) = (number(rows.start), number(rows.len()));
+                sources.push(SegmentRecord { asset: 0, part: FRESH, row, rows });
+            }
+            Piece::Old(rows) => {
+                let mut first = 0;
+                for segment in segments {
+                    let held = span(segment).len();
+                    let from = rows.start.clamp(first, first + held);
+                    let to = rows.end.clamp(from, first + held);
+                    if from < to {
+                        let row = segment.row + number(from - first);
+                        sources.push(SegmentRecord { row, rows: number(to - from), ..*segment });
+                    }
+                    first += held;
+                }
+            }
+        }
+    }
+    sources
+}
+
+/// Where everything lies once the file is written.
+struct Placed {
+    parts: Vec<PartRecord>,
+    segments: Vec<SegmentRecord>,
+    copies: Vec<SegmentRecord>,
+    /// The files, by their place in the version before, from which rows are copied.
+    copied_from: BTreeSet<u32>,
+}
+
+impl Placed {
+    fn of(files: Files<'_>, entries: &[Entry<'_>]) -> Result<Self> {
+        let absorbed = absorbed(files, entries)?;
+        let mut segments = Vec::new();
+        let mut copies: Vec<SegmentRecord> = Vec::new();
+        let mut copied_from = BTreeSet::new();
+        let mut used = BTreeSet::new();
+        let mut local_rows = 0;
+        for (ordinal, entry) in (0..).zip(entries) {
+            let stays =
+                |source: &&SegmentRecord| source.part != FRESH && !absorbed.contains(&source.part);
+            let gathers = entry.sources.iter().filter(stays).count() > SEGMENTS_MAX;
+            for source in &entry.sources {
+                let copies_it = gathers || !stays(&source);
+                let mut segment = SegmentRecord { asset: ordinal, ..*source };
+                if copies_it {
+                    (segment.part, segment.row) = (FRESH, local_rows);
+                    local_rows += source.rows;
+                    copies.push(*source);
+                    copied_from.extend((source.part != FRESH).then_some(source.part));
+                } else {
+                    used.insert(source.part);
+                }
+                push_segment(&mut segments, segment);
+            }
+        }
+        let mut parts: Vec<(PartRecord, u32)> =
+            used.iter().map(|&part| Ok((files.record(part)?, part))).collect::<Result<_>>()?;
+        parts.sort_by_key(|(record, _)| record.digest);
+        let places: BTreeMap<u32, u32> =
+            parts.iter().zip(1..).map(|((_, part), place)| (*part, place)).collect();
+        for segment in &mut segments {
+            // Rows of the file itself are in no table.
+            segment.part = places.get(&segment.part).copied().unwrap_or(0);
+        }
+        let parts = parts.into_iter().map(|(record, _)| record).collect();
+        Ok(Self { parts, segments, copies, copied_from })
+    }
+}
+
+/// Appends a segment, or makes the last one longer when this one follows it in the same file.
+fn push_segment(segments: &mut Vec<SegmentRecord>, segment: SegmentRecord) {
+    match segments.last_mut() {
+        Some(last)
+            if (last.asset, last.part) == (segment.asset, segment.part)
+                && last.row + last.rows == segment.row =>
+        {
+            last.rows += segment.rows;
+        }
+        _ => segments.push(segment),
+    }
+}
+
+/// Returns the files of the version before that the new file takes in.
+fn absorbed(files: Files<'_>, entries: &[Entry<'_>]) -> Result<BTreeSet<u32>> {
+    let mut live: BTreeMap<u32, u64> = BTreeMap::new();
+    for source in entries.iter().flat_map(|entry| &entry.sources) {
+        *live.entry(source.part).or_default() += source.rows;
+    }
+    let fresh = live.remove(&FRESH).unwrap_or(0);
+    // Compressed columns stay compressed: a file that has some is left alone.
+    let plain = |part: &u32| {
+        let bundle = files.bundle(*part)?;
+        let columns = 0..bundle.schema().columns().len();
+        Ok(columns.into_iter().all(|column| bundle.local_values(column, 0..0).is_ok()))
+    };
+    let rows: Vec<u64> = live.values().copied().collect();
+    // What every file is like is looked up only where one is taken in.
+    let any = vec![true; rows.len()];
+    if !tiers::absorbed(&rows, fresh, &any).contains(&true) {
+        return Ok(BTreeSet::new());
+    }
+    let merges: Vec<bool> = live.keys().map(plain).collect::<Result<_>>()?;
+    let taken = tiers::absorbed(&rows, fresh, &merges);
+    Ok(live.keys().zip(taken).filter(|(_, taken)| *taken).map(|(part, _)| *part).collect())
+}
+
+fn described(revision: &Revision, entry: &Entry<'_>) -> Result<AssetSpec> {
+    let given = entry.batch.map_or("", |batch| batch.metadata.as_str());
+    let metadata = match entry.old {
+        Some(asset) if given.is_empty() => {
+            let files = revision.files();
+            files.head.metadata(asset).map_err(Error::corrupt(files.path))?
+        }
+        _ => given,
+    };
+    let (symbol, metadata) = (entry.symbol.clone(), metadata.to_owned());
+    Ok(AssetSpec { symbol, rows: entry.rows, metadata })
+}
+
+/// Returns all adjustments of the version to come, and how many are new or have another value.
+fn merged_adjustments(
+    revision: &Revision,
+    entries: &[Entry<'_>],
+) -> Result<(Vec<Adjustment>, u64)> {
+    let files = revision.files();
+    let corrupt = |error| Error::corrupt(files.path)(error);
+    let ordinal_of = |symbol: &str| {
+        let found = entries.binary_search_by(|entry| entry.symbol.as_str().cmp(symbol)).ok();
+        found.and_then(|place| u32::try_from(place).ok())
+    };
+    let missing =
+        |symbol: &str| revision.problem(Problem::AdjustmentAsset { symbol: symbol.to_owned() });
+    let mut merged = BTreeMap::new();
+    for adjustment in files.head.adjustments().map_err(corrupt)? {
+        let symbol = files.head.symbol_at(adjustment.asset).map_err(corrupt)?;
+        let asset = ordinal_of(symbol).ok_or_else(|| missing(symbol))?;
+        merged.insert((asset, adjustment.time, adjustment.kind), adjustment.value);
+    }
+    let mut changed = 0;
+    for given in &revision.adjustments {
+        let asset = ordinal_of(&given.symbol).ok_or_else(|| missing(&given.symbol))?;
+        let found = merged.insert((asset, given.time, given.kind), given.value);
+        match found {
+            Some(found) if found.to_bits() == given.value.to_bits() => {}
+            Some(found) if !given.corrects => {
+                return Err(revision.problem(Problem::AdjustmentDiffers {
+                    symbol: given.symbol.clone(),
+                    time: Instant(given.time),
+                    kind: given.kind,
+                    found: found.to_string(),
+                    given: given.value.to_string(),
+                }));
+            }
+            _ => changed += 1,
+        }
+    }
+    let adjustment = |((asset, time, kind), value)| Adjustment { asset, time, kind, value };
+    Ok((merged.into_iter().map(adjustment).collect(), changed))
+}
+
+/// Returns the sources of the rows that lie in the file: of the new ones, and of the files that rows are copied from.
+fn provenance(revision: &Revision, copied_from: &BTreeSet<u32>) -> Result<Provenance> {
+    let files = revision.files();
+    let mut provenance = revision.provenance.clone();
+    for part in copied_from {
+        let sources =
+            files.bundle(*part)?.provenance().map_err(Error::corrupt(files.path))?.sources;
+        provenance.sources.extend(sources);
+    }
+    provenance.sources.sort();
+    provenance.sources.dedup();
+    Ok(provenance)
+}
+
+/// Returns the calendar of the version to come: no bar is ever taken away.
+fn calendar(revision: &Revision) -> Result<Vec<i64>> {
+    let files = revision.files();
+    let before = files.head.calendar().map_err(Error::corrupt(files.path))?;
+    let times = revision.fresh.first().and_then(|times| times.values().as_i64());
+    let times = times.unwrap_or_default();
+    let rows = revision.batches.values().flat_map(|batch| &batch.pieces);
+    let mut new: Vec<i64> = Vec::new();
+    for piece in rows {
+        if let Piece::New(rows) = piece {
+            for time in &times[rows.clone()] {
+                if new.last() != Some(time) && before.binary_search(time).is_err() {
+                    new.push(*time);
+                }
+            }
+        }
+    }
+    new.sort_unstable();
+    new.dedup();
+    let mut calendar = before.to_vec();
+    let ordered = calendar.last().zip(new.first()).is_none_or(|(last, first)| last < first);
+    calendar.extend(new);
+    if !ordered {
+        calendar.sort_unstable();
+    }
+    Ok(calendar)
+}

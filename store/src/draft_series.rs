@@ -1,0 +1,200 @@
+//! The columns of a draft: its own rows, and the summaries of all series, column by column on all processors.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use barrow_format::record::SegmentRecord;
+use barrow_format::{PhysicalType, RevisionWriter, SeriesMeter, SeriesSummary, Sink, Values};
+
+use crate::column_buffer::ColumnBuffer;
+use crate::draft::{Draft, Entry, FRESH};
+use crate::error::{Error, Result};
+use crate::revision::Revision;
+use crate::segments::{Rows, missing_bytes, span};
+
+/// Values that are collected before they are written.
+const WRITTEN_AT_ONCE: usize = 1 << 20;
+
+/// Writes the rows that lie in the file itself; returns the summaries of all series, by column and then by asset.
+pub(crate) fn write_columns<S: Sink>(
+    draft: &Draft<'_>,
+    revision: &Revision,
+    writer: &RevisionWriter<'_, S>,
+) -> Result<Vec<SeriesSummary>> {
+    let columns = revision.columns.len();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            if index >= columns {
+                return done;
+            }
+            done.push((index, ColumnDraft { draft, revision, index }.write(writer)));
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(columns);
+    let mut done = thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut done = work();
+        for other in others {
+            match other.join() {
+                Ok(more) => done.extend(more),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        done
+    });
+    done.sort_by_key(|(index, _)| *index);
+    let mut all = Vec::with_capacity(columns * draft.entries.len());
+    for (_, series) in done {
+        all.extend(series?);
+    }
+    Ok(all)
+}
+
+/// One column.
+struct ColumnDraft<'d, 'r> {
+    draft: &'d Draft<'r>,
+    revision: &'d Revision,
+    index: usize,
+}
+
+impl ColumnDraft<'_, '_> {
+    fn write<S: Sink>(&self, writer: &RevisionWriter<'_, S>) -> Result<Vec<SeriesSummary>> {
+        self.write_rows(writer)?;
+        let mut missing = BTreeMap::new();
+        self.draft.entries.iter().map(|entry| self.summary(entry, &mut missing)).collect()
+    }
+
+    fn write_rows<S: Sink>(&self, writer: &RevisionWriter<'_, S>) -> Result<()> {
+        let mut buffer = ColumnBuffer::new(self.physical());
+        let mut written = 0;
+        let mut flush = |buffer: &mut ColumnBuffer| {
+            let values = buffer.values();
+            let failed = |error| Error::written(self.revision.name())(error);
+            writer.write_rows(self.index, written, values).map_err(failed)?;
+            written += u64::try_from(values.len()).unwrap_or(u64::MAX);
+            buffer.truncate(0);
+            Ok(())
+        };
+        for copy in &self.draft.copies {
+            let rows = span(copy);
+            for start in rows.clone().step_by(WRITTEN_AT_ONCE) {
+                let end = rows.end.min(start + WRITTEN_AT_ONCE);
+                buffer.extend(self.rows(copy.part, start..end)?.values());
+                if buffer.values().len() >= WRITTEN_AT_ONCE {
+                    flush(&mut buffer)?;
+                }
+            }
+        }
+        flush(&mut buffer)
+    }
+
+    /// Returns the summary of a series: the old one where it stays, continued where rows follow, otherwise made anew.
+    fn summary(
+        &self,
+        entry: &Entry<'_>,
+        missing: &mut BTreeMap<u64, SeriesSummary>,
+    ) -> Result<SeriesSummary> {
+        let files = self.revision.files();
+        let known = self.index < files.head.schema().columns().len();
+        let span = self.span(entry);
+        let kept = entry.batch.is_none_or(|batch| {
+            !batch.changes_rows() || batch.same.get(self.index).copied().unwrap_or(false)
+        });
+        if let Some(asset) = entry.old {
+            let summary =
+                || files.head.series_summary(self.index, asset).map_err(Error::corrupt(files.path));
+            match entry.batch.and_then(|batch| batch.appended()) {
+                _ if known && kept => return summary(),
+                Some(rows) if known => return self.continued(entry, &summary()?, rows),
+                _ if kept => return Ok(self.missing(entry.rows, missing)),
+                _ => {}
+            }
+        }
+        let mut meter = SeriesMeter::new(entry.rows);
+        for source in &entry.sources {
+            meter.push(self.rows(source.part, crate::segments::span(source))?.values());
+        }
+        Ok(meter.finish().with_span(span))
+    }
+
+    /// Continues a series, of which nothing is read but the bytes behind the last whole block of its hash.
+    fn continued(
+        &self,
+        entry: &Entry<'_>,
+        summary: &SeriesSummary,
+        rows: Range<usize>,
+    ) -> Result<SeriesSummary> {
+        let new = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+        let (physical, before) = (self.physical(), entry.rows - new);
+        let tail = usize::try_from(SeriesMeter::tail_rows(physical, before)).unwrap_or(0);
+        let old: &[SegmentRecord] = entry.sources.split_last().map_or(&[], |(_, old)| old);
+        let mut bytes = [0; 64];
+        let tail = self.revision.files().tail(self.index, old, tail, &mut bytes)?;
+        let mut meter = SeriesMeter::resume(summary, (physical, before), tail, entry.rows);
+        meter.push(self.rows(FRESH, rows)?.values());
+        Ok(meter.finish().with_span(self.span(entry)))
+    }
+
+    /// Returns the summary of a new column in an asset whose bars stay: it is missing in all of them.
+    fn missing(&self, rows: u64, known: &mut BTreeMap<u64, SeriesSummary>) -> SeriesSummary {
+        let make = || {
+            let mut meter = SeriesMeter::new(rows);
+            let physical = self.physical();
+            let mut left = usize::try_from(rows).unwrap_or(usize::MAX);
+            let mut nothing = ColumnBuffer::new(physical);
+            nothing.extend_missing(left.min(WRITTEN_AT_ONCE));
+            debug_assert_eq!(
+                nothing.values().as_bytes(),
+                missing_bytes(physical, nothing.values().len()),
+                "missing values have one form"
+            );
+            while left > 0 {
+                let take = left.min(WRITTEN_AT_ONCE);
+                meter.push(nothing.values().slice(0..take).unwrap_or(Values::U8(&[])));
+                left -= take;
+            }
+            meter.finish()
+        };
+        known.entry(rows).or_insert_with(make).clone()
+    }
+
+    /// Returns first and last timestamp of an asset, for its series of timestamps.
+    fn span(&self, entry: &Entry<'_>) -> Option<(i64, i64)> {
+        if self.index != 0 || entry.rows == 0 {
+            return None;
+        }
+        let old = entry.old.and_then(|asset| asset.first_time().zip(asset.last_time()));
+        let new = entry.batch.filter(|batch| batch.changes_rows()).and_then(|batch| batch.span);
+        match (old, new) {
+            (Some(old), Some(new)) => Some((old.0.min(new.0), old.1.max(new.1))),
+            (old, new) => old.or(new),
+        }
+    }
+
+    /// Returns rows from a file of the version before, or from the buffers.
+    fn rows(&self, part: u32, rows: Range<usize>) -> Result<Rows<'_>> {
+        let files = self.revision.files();
+        if part == FRESH {
+            let values = self.revision.fresh.get(self.index).map(ColumnBuffer::values);
+            let values = values.and_then(|values| values.slice(rows));
+            return Ok(Rows::Mapped(values.unwrap_or(Values::U8(&[]))));
+        }
+        if self.index < files.head.schema().columns().len() {
+            return files.rows(part, self.index, rows);
+        }
+        let mut buffer = ColumnBuffer::new(self.physical());
+        buffer.extend_missing(rows.len());
+        Ok(Rows::Missing(buffer))
+    }
+
+    fn physical(&self) -> PhysicalType {
+        let column = self.revision.columns.get(self.index);
+        column.map_or(PhysicalType::F64, |column| column.physical)
+    }
+}

@@ -1,0 +1,219 @@
+//! Pruning: how versions that nobody needs any more leave a catalog.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use barrow_format::{Digest, Version};
+
+use crate::bundle_dir::{BundleDir, sync_dir};
+use crate::catalog::Catalog;
+use crate::disk;
+use crate::error::{Error, Result};
+use crate::lock::WriterLock;
+use crate::record::VersionEntry;
+use crate::returns;
+use crate::sweep::{sweep, unnamed_parts};
+use crate::version_lock::{Exclusive, SoleLock, VersionLock};
+
+/// Which versions may go. All conditions have to hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PrunePolicy {
+    /// How many versions stay in any case, the newest ones first; 0 counts as 1.
+    pub keep: usize,
+    /// Only versions that were published before this instant go, in nanoseconds since 1970-01-01 00:00 UTC. `None`:
+    /// versions of any age.
+    pub published_before_ns: Option<i64>,
+    /// Whether they go, or are only named.
+    pub mode: PruneMode,
+    /// How long to wait for a writer at work on the bundle.
+    pub wait: Duration,
+}
+
+/// Whether pruning removes anything.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PruneMode {
+    /// It does.
+    #[default]
+    Remove,
+    /// It only tells what it would remove: takes no lock that keeps anybody waiting, and needs no right to write.
+    DryRun,
+}
+
+/// What pruning did, or would do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pruned {
+    /// The versions that are gone, newest first.
+    pub removed: Vec<VersionEntry>,
+    /// The versions that the policy lets go but that are still needed, newest first.
+    pub spared: Vec<Spared>,
+    /// How many versions are left, those spared among them.
+    pub kept: usize,
+    /// How many parts are gone.
+    pub parts: usize,
+    /// Their size in bytes. A part that a remaining version shares is not gone and not counted.
+    pub bytes: u64,
+}
+
+/// A version that is kept although the policy would let it go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spared {
+    /// The version.
+    pub version: Version,
+    /// What it is needed for.
+    pub reason: SparedReason,
+}
+
+/// Why a version is not pruned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SparedReason {
+    /// It is pinned.
+    Pinned,
+    /// Some process has it open.
+    Leased,
+}
+
+impl Catalog {
+    /// Removes versions of a bundle that nobody needs any more, and the parts that no remaining version names.
+    ///
+    /// Never removed are the newest version, pinned versions, and versions that a process has open, this one included:
+    /// the [pool](crate::BundlePool) keeps what it has opened. Killed at any instant, every version that is left can be
+    /// opened, and the next writer removes the rest. Costs a small file read for each version and three removals for each
+    /// one that goes; no part is read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BundleName`], [`Error::UnknownBundle`]; [`Error::Locked`] when a writer is at work; [`Error::Head`] and
+    /// [`Error::VersionRecord`] when it cannot be told what is needed, and nothing is removed; [`Error::Io`].
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    ///
+    /// use barrow_store::{Catalog, PruneMode, PrunePolicy};
+    ///
+    /// let catalog = Catalog::at("/var/lib/bars");
+    /// let mode = PruneMode::DryRun;
+    /// let policy = PrunePolicy { keep: 30, published_before_ns: None, mode, wait: Duration::ZERO };
+    /// println!("{} bytes to be gained", catalog.prune("us-daily", &policy)?.bytes);
+    /// # Ok::<(), barrow_store::Error>(())
+    /// ```
+    pub fn prune(&self, name: &str, policy: &PrunePolicy) -> Result<Pruned> {
+        let newest = self.head(name)?.version;
+        let dir = self.dir(name);
+        match policy.mode {
+            PruneMode::DryRun => Pruning::of(self, name, newest, policy)?.rehearse(),
+            PruneMode::Remove => {
+                let _lock = WriterLock::take_within(&dir.lock(), name, policy.wait)?;
+                // A writer may have been at work until now.
+                let newest = self.head(name)?.version;
+                sweep(&dir)?;
+                Pruning::of(self, name, newest, policy)?.carry_out()
+            }
+        }
+    }
+}
+
+/// One pruning: what may go, and what becomes of it.
+struct Pruning {
+    dir: BundleDir,
+    /// Versions that stay by the policy, and those found to be needed.
+    kept: Vec<VersionEntry>,
+    /// Versions that may go, newest first.
+    candidates: Vec<VersionEntry>,
+    removed: Vec<VersionEntry>,
+    spared: Vec<Spared>,
+}
+
+impl Pruning {
+    fn of(catalog: &Catalog, name: &str, newest: Version, policy: &PrunePolicy) -> Result<Self> {
+        let history = catalog.history(name)?;
+        let (mut kept, mut candidates) = (Vec::new(), Vec::new());
+        for (age, entry) in history.into_iter().enumerate() {
+            let young = policy.published_before_ns.is_some_and(|limit| entry.published_ns >= limit);
+            let stays = age < policy.keep.max(1) || young || entry.version == newest;
+            if stays { kept.push(entry) } else { candidates.push(entry) }
+        }
+        let (removed, spared) = (Vec::new(), Vec::new());
+        Ok(Self { dir: catalog.dir(name), kept, candidates, removed, spared })
+    }
+
+    fn rehearse(mut self) -> Result<Pruned> {
+        for entry in std::mem::take(&mut self.candidates) {
+            match self.claim(entry.version) {
+                Ok(_) => self.removed.push(entry),
+                Err(reason) => self.spare(entry, reason),
+            }
+        }
+        let stored = self.dir.stored_parts()?;
+        let named = self.kept.iter().flat_map(|entry| &entry.parts);
+        let named: BTreeSet<Digest> = named.map(|part| part.digest).collect();
+        let mut going: Vec<_> = self.removed.iter().flat_map(|entry| &entry.parts).collect();
+        going.retain(|part| {
+            stored.binary_search(&part.digest).is_ok() && !named.contains(&part.digest)
+        });
+        going.sort_unstable_by_key(|part| part.digest);
+        going.dedup_by_key(|part| part.digest);
+        let bytes = going.iter().map(|part| part.bytes).sum();
+        let parts = going.len();
+        Ok(self.outcome(parts, bytes))
+    }
+
+    fn carry_out(mut self) -> Result<Pruned> {
+        for entry in std::mem::take(&mut self.candidates) {
+            let claim = match self.claim(entry.version) {
+                Ok(claim) => claim,
+                Err(reason) => {
+                    self.spare(entry, reason);
+                    continue;
+                }
+            };
+            // The record first: without it, nobody looks for the rest.
+            let record = self.dir.record(entry.version);
+            disk::remove(&record).map_err(Error::io("remove", &record))?;
+            if claim.is_some() {
+                let lease = self.dir.lease(entry.version);
+                disk::remove(&lease).map_err(Error::io("remove", &lease))?;
+            }
+            self.removed.push(entry);
+        }
+        if self.removed.is_empty() {
+            return Ok(self.outcome(0, 0));
+        }
+        sync_dir(&self.dir.versions())?;
+        let gone: BTreeSet<Version> = self.removed.iter().map(|entry| entry.version).collect();
+        returns::forget(&self.dir, &gone)?;
+        let (mut parts, mut bytes) = (0, 0);
+        for digest in unnamed_parts(&self.dir, &self.kept)? {
+            let path = self.dir.part(digest);
+            let length = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
+            disk::remove(&path).map_err(Error::io("remove", &path))?;
+            parts += 1;
+            bytes += length;
+        }
+        Ok(self.outcome(parts, bytes))
+    }
+
+    /// Returns the lock of a version that is not needed, if it has one, or what the version is needed for.
+    fn claim(&self, version: Version) -> Result<Option<SoleLock>, SparedReason> {
+        let claim = match VersionLock::exclude(&self.dir.lease(version)) {
+            Exclusive::Held(lock) => Some(lock),
+            Exclusive::Without => None,
+            Exclusive::Leased => return Err(SparedReason::Leased),
+        };
+        // A pin that is not there now cannot come before the lock is let go of.
+        let pinned = self.dir.pin(version).try_exists().unwrap_or(true);
+        if pinned { Err(SparedReason::Pinned) } else { Ok(claim) }
+    }
+
+    fn spare(&mut self, entry: VersionEntry, reason: SparedReason) {
+        self.spared.push(Spared { version: entry.version, reason });
+        self.kept.push(entry);
+    }
+
+    fn outcome(self, parts: usize, bytes: u64) -> Pruned {
+        let Self { removed, spared, kept, .. } = self;
+        Pruned { removed, spared, kept: kept.len(), parts, bytes }
+    }
+}
