@@ -23,5 +23,6 @@ mod query;
 mod roundtrip;
 mod segments;
 mod spec;
+mod study;
 mod tidy;
 mod version;

@@ -12,7 +12,7 @@ use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 use crate::commands::sql;
 use crate::commands::{
     backtest, compact, completions, demo, diff, export, history, ingest, inspect, list, mount, pin,
-    prune, query, restore, sweep, verify,
+    prune, query, restore, study, sweep, verify, walk_forward, worker,
 };
 use crate::hint;
 use crate::invocation::{Invocation, default_root};
@@ -78,9 +78,13 @@ enum Command {
     Sql(sql::SqlArgs),
     Export(export::ExportArgs),
     Backtest(backtest::BacktestArgs),
-    Sweep(sweep::SweepArgs),
+    Sweep(Box<sweep::SweepArgs>),
+    WalkForward(Box<walk_forward::WalkForwardArgs>),
+    Study(study::StudyArgs),
     Demo(demo::DemoArgs),
     Completions(completions::CompletionsArgs),
+    #[command(name = crate::isolate::COMMAND, hide = true)]
+    Worker(worker::WorkerArgs),
 }
 
 /// Runs the command line `args`, program name first, and returns the exit status of the process.
@@ -143,6 +147,9 @@ fn dispatch(command: &Command, invocation: &Invocation) -> anyhow::Result<ExitSt
         Command::Export(args) => export::run(args, invocation),
         Command::Backtest(args) => backtest::run(args, invocation),
         Command::Sweep(args) => sweep::run(args, invocation),
+        Command::WalkForward(args) => walk_forward::run(args, invocation),
+        Command::Study(args) => study::run(args, invocation),
+        Command::Worker(args) => worker::run(args),
         Command::Demo(args) => demo::run(args, invocation),
         Command::Completions(args) => completions::run(args, invocation, Cli::command()),
     }

@@ -17,6 +17,7 @@ pub mod ingest;
 mod instant;
 mod interrupt;
 mod invocation;
+mod isolate;
 mod manifest;
 mod metrics;
 mod numbers;

@@ -20,7 +20,7 @@ impl Axis {
     }
 
     /// Returns the value at `u`, 0 to 1; levels take equal shares.
-    pub(super) fn at(&self, u: f64) -> Option<Value> {
+    pub fn at(&self, u: f64) -> Option<Value> {
         let u = if u.is_nan() { 0.5 } else { u.clamp(0.0, 1.0) };
         match self.domain() {
             Domain::Real { low, high, scale } => {
