@@ -136,17 +136,17 @@ fn pruning() -> Case<'static> {
 
 /// The commands that change what is there: append, correct, compact, restore.
 fn revisions() -> [Case<'static>; 4] {
-    let (first, second) = ("ingest b SOURCES/1.csv", "ingest b SOURCES/2.csv");
-    let append = "ingest b SOURCES/more.csv --append";
-    let case = |before, command, old, new| {
+    const FIRST: &str = "ingest b SOURCES/1.csv";
+    const APPEND: &str = "ingest b SOURCES/more.csv --append";
+    let case = |before: &'static [&'static str], command, old, new| {
         let operations = 8;
         Case { before, command, old: Some(old), new, operations }
     };
     [
-        case(&[first][..], append, (1, ROWS), (1, MORE)),
-        case(&[first][..], "ingest b SOURCES/2.csv --correct", (1, ROWS), (2, ROWS)),
-        case(&[first, append][..], "compact b", (1, MORE), (1, MORE)),
-        case(&[first, second][..], "restore b@OLDEST", (2, ROWS), (1, ROWS)),
+        case(const { &[FIRST] }, APPEND, (1, ROWS), (1, MORE)),
+        case(const { &[FIRST] }, "ingest b SOURCES/2.csv --correct", (1, ROWS), (2, ROWS)),
+        case(const { &[FIRST, APPEND] }, "compact b", (1, MORE), (1, MORE)),
+        case(const { &[FIRST, INGEST] }, "restore b@OLDEST", (2, ROWS), (1, ROWS)),
     ]
 }
 
