@@ -15,7 +15,7 @@ use crate::mounts::{MountError, Mounts};
 use crate::options::{OpenMode, OpenOptions};
 use crate::pool::BundlePool;
 use crate::reader::Origin;
-use crate::testing::{self, DAY, Listing, publish, publish_compressed, tree};
+use crate::testing::{self, DAY, Listing, append, publish, publish_compressed, tree};
 
 struct Place {
     _dir: TempDir,
@@ -78,6 +78,21 @@ fn a_mount_is_the_version_as_a_raw_file() {
     let entry = &place.mounts.entries().unwrap()[0];
     assert_eq!((entry.version, entry.source), (decoded.version(), decoded.bundle().digest()));
     assert_eq!((entry.bytes, entry.kept, entry.held), (raw.bytes, false, true));
+}
+
+#[test]
+fn a_version_of_many_parts_is_mounted_as_one() {
+    let place = Place::new();
+    publish(&place.catalog, "b", &listings(), 1);
+    append(&place.catalog, "b", "A", &[3000, 3001, 3005]);
+    append(&place.catalog, "b", "C", &[10]);
+    let lease = BundlePool::new(0).lease(&place.catalog, "b").unwrap();
+    assert_eq!(lease.origin("close").unwrap(), Origin::Decoded);
+    let mount = place.mounts.mount(&lease).unwrap();
+    let mapped = BundlePool::new(0).lease_file(mount.path()).unwrap();
+    same(&mapped, &lease);
+    assert_eq!(mapped.origin("close").unwrap(), Origin::Mapped);
+    assert!(mapped.verify(1).ok());
 }
 
 #[test]
