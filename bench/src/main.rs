@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use barrow_bench::report::{HEAD, Row};
 use barrow_bench::storage::Bench;
-use barrow_bench::{command, engine, search, sets, storage};
+use barrow_bench::{command, compressed, engine, query, reading, search, sets, storage, versions};
 use clap::{Parser, Subcommand};
 
 /// Measures Barrow; build and run it with `--release`.
@@ -39,16 +39,26 @@ enum What {
     Slices,
     /// Scan two columns.
     Scan,
+    /// One asset of a compressed bundle, at first touch and cached; a whole column.
+    Decode,
+    /// Memory of eight processes that scan M, raw and mounted.
+    Memory,
+    /// A filtered mean by asset, resampling.
+    Query,
     /// Write M from arrays.
     Write,
     /// Verify every byte of M.
     Verify,
+    /// Sizes, decoding and encoding of compressed bundles.
+    Compressed,
     /// Ingest folders of CSV files with the `barrow` command.
     Ingest,
     /// Backtests and sweeps.
     Engine,
     /// Fills against integer arithmetic.
     Exact,
+    /// History and pruning of a thousand versions.
+    Versions,
     /// What searches find at equal cost, beside the reference implementations.
     Search,
     /// The demo's time and memory.
@@ -69,6 +79,10 @@ fn main() -> Result<()> {
         println!("{}", storage::open_once(&path)?);
         return Ok(());
     }
+    if std::env::args_os().nth(1).is_some_and(|first| first == "scan-once") {
+        let text = |place| std::env::args().nth(place).context("an argument");
+        return reading::scan_once(&PathBuf::from(text(2)?), &text(3)?, &text(4)?);
+    }
     let cli = Cli::parse();
     let bench = Bench { work: cli.work.clone(), runs: cli.runs };
     std::fs::create_dir_all(&bench.work)?;
@@ -87,9 +101,15 @@ fn main() -> Result<()> {
 }
 
 fn parts(what: What) -> Vec<What> {
-    use What::{All, Demo, Engine, Exact, Ingest, Open, Pool, Scan, Search, Slices, Verify, Write};
+    use What::{
+        All, Compressed, Decode, Demo, Engine, Exact, Ingest, Memory, Open, Pool, Query, Scan,
+        Search, Slices, Verify, Versions, Write,
+    };
     match what {
-        All => vec![Open, Pool, Slices, Scan, Write, Verify, Ingest, Engine, Exact, Search, Demo],
+        All => vec![
+            Open, Pool, Slices, Scan, Query, Decode, Memory, Write, Verify, Compressed, Versions,
+            Ingest, Engine, Exact, Search, Demo,
+        ],
         one => vec![one],
     }
 }
@@ -100,11 +120,20 @@ fn measure(what: What, cli: &Cli, bench: &Bench) -> Result<Vec<Row>> {
         What::Pool => storage::pool(bench),
         What::Slices => storage::slices(bench),
         What::Scan => storage::scan(bench),
+        What::Decode => {
+            let mut rows = reading::touch(bench)?;
+            rows.extend(reading::column(bench)?);
+            Ok(rows)
+        }
+        What::Memory => reading::memory(bench),
+        What::Query => query::query(bench),
         What::Write => storage::write(bench),
         What::Verify => storage::verify(bench),
+        What::Compressed => compressed::compressed(bench),
         What::Ingest => command::ingest(bench, cli.sets.as_deref()),
         What::Engine => engine::runs(bench),
         What::Exact => exact(cli, bench),
+        What::Versions => versions::all(bench),
         What::Search => search::rows(),
         What::Demo => command::demo(bench),
         What::Csv => {

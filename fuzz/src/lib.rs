@@ -9,6 +9,8 @@ mod content;
 mod csv;
 #[cfg(feature = "whole")]
 mod operations;
+#[cfg(feature = "whole")]
+mod query;
 mod sealed;
 
 use barrow_format::{AlignedBytes, Bundle, Compression};
@@ -19,6 +21,8 @@ pub use crate::content::roundtrip;
 pub use crate::csv::ingest_csv;
 #[cfg(feature = "whole")]
 pub use crate::operations::{hostile_catalog, pool_ops};
+#[cfg(feature = "whole")]
+pub use crate::query::query_plan;
 pub use crate::sealed::sealed_bundle;
 
 /// Any bytes: opening, reading and verifying never panic.

@@ -34,6 +34,11 @@ fn roundtrip() {
 }
 
 #[test]
+fn query_plan() {
+    replay("query_plan", barrow_fuzz::query_plan);
+}
+
+#[test]
 fn ingest_csv() {
     replay("ingest_csv", barrow_fuzz::ingest_csv);
 }

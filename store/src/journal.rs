@@ -54,6 +54,14 @@ impl Journal {
         Ok(Self::with(file.map_err(Error::io("open", path))?, path))
     }
 
+    /// Tells whether the file at `path` begins as a journal does.
+    pub fn is_one(path: &Path) -> bool {
+        let mut magic = Vec::new();
+        let read =
+            File::open(path).and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut magic));
+        read.is_ok() && magic == MAGIC
+    }
+
     fn with(file: File, path: &Path) -> Self {
         let path = path.to_owned();
         Self { file, path, at: 0, synced: Instant::now(), buffer: Vec::new() }

@@ -237,7 +237,8 @@ fn bad(search: &'static str, name: &str, expected: &'static str, found: &str) ->
     Error::BadSearch { search, name: name.to_owned(), expected, found: found.to_owned() }
 }
 
-/// Sets a field; `Some(false)` when there is no such value.
+/// Sets a field; `Some(false)` when there is no such value, as `None` says that there is no such key.
+#[expect(clippy::unnecessary_wraps, reason = "each key of a method gives the same kind of answer")]
 fn set<T>(field: &mut T, value: Option<T>) -> Option<bool> {
     let known = value.is_some();
     if let Some(value) = value {

@@ -1,19 +1,20 @@
-//! From tokens to a condition whose kinds fit.
+//! From tokens to expressions whose kinds fit.
 
-use barrow_format::{LogicalType, Schema};
-use barrow_store::nearest;
+use barrow_format::LogicalType;
 
+use super::call;
+use super::error::Problem;
+use super::expression::{Comparison, Number, Operation, Scope, Truth, Unary, divisor};
 use super::lex::{Kind, Token};
-use super::{Comparison, Number, Operation, Problem, Truth, divisor};
-use crate::instant::When;
+use super::when::When;
 
 /// Deeper than anybody writes; keeps hostile input from exhausting the stack.
 const DEPTH_MAX: usize = 64;
 
-type Parsed<T> = Result<T, (usize, Problem)>;
+pub(super) type Parsed<T> = Result<T, (usize, Problem)>;
 
 /// What a piece of the condition stands for, before it is known what is wanted of it.
-enum Value {
+pub(super) enum Value {
     Number(Number),
     Truth(Truth),
     When(When),
@@ -35,33 +36,65 @@ impl Value {
     }
 }
 
-/// Reads all of `tokens` as one condition; `end` is the length of the text in characters.
-pub(super) fn condition(tokens: &[Token], end: usize, schema: &Schema) -> Parsed<Truth> {
-    let mut parser = Parser { tokens, next: 0, end, schema, depth: 0 };
-    let truth = parser.any()?;
-    match parser.peek() {
-        None => parser.truth(truth, 0),
-        Some(token) => {
-            let expected = "`and`, `or` or the end";
-            Err((token.at, Problem::Expected { expected, found: quoted(token) }))
-        }
-    }
-}
-
-struct Parser<'a> {
-    tokens: &'a [Token],
-    next: usize,
+pub(super) struct Parser<'a> {
+    pub(super) tokens: &'a [Token],
+    pub(super) next: usize,
     end: usize,
-    schema: &'a Schema,
+    scope: &'a Scope,
     depth: usize,
 }
 
 impl<'a> Parser<'a> {
-    fn peek(&self) -> Option<&'a Token> {
+    pub(super) fn over(tokens: &'a [Token], text: &str, scope: &'a Scope) -> Self {
+        Self { tokens, next: 0, end: text.chars().count(), scope, depth: 0 }
+    }
+
+    pub(super) fn take_comma(&mut self) -> bool {
+        let is_it = matches!(self.peek(), Some(Token { kind: Kind::Comma, .. }));
+        self.next += usize::from(is_it);
+        is_it
+    }
+
+    /// What stands between parentheses that are open, separated by commas, and where each begins.
+    pub(super) fn arguments(&mut self) -> Parsed<Vec<(Value, usize)>> {
+        let mut found = Vec::new();
+        if matches!(self.peek(), Some(Token { kind: Kind::Close, .. })) {
+            self.next += 1;
+            return Ok(found);
+        }
+        self.deeper()?;
+        loop {
+            let at = self.at();
+            found.push((self.any()?, at));
+            if !self.take_comma() {
+                break;
+            }
+        }
+        self.close()?;
+        self.depth -= 1;
+        Ok(found)
+    }
+
+    fn deeper(&mut self) -> Parsed<()> {
+        self.depth += 1;
+        if self.depth > DEPTH_MAX {
+            return Err((self.at(), Problem::TooDeep { limit: DEPTH_MAX }));
+        }
+        Ok(())
+    }
+
+    pub(super) fn close(&mut self) -> Parsed<()> {
+        let Some(Token { kind: Kind::Close, .. }) = self.peek() else {
+            return self.unexpected("`)`");
+        };
+        self.next += 1;
+        Ok(())
+    }
+    pub(super) fn peek(&self) -> Option<&'a Token> {
         self.tokens.get(self.next)
     }
 
-    fn at(&self) -> usize {
+    pub(super) fn at(&self) -> usize {
         self.peek().map_or(self.end, |token| token.at)
     }
 
@@ -72,12 +105,12 @@ impl<'a> Parser<'a> {
         is_it
     }
 
-    fn unexpected<T>(&self, expected: &'static str) -> Parsed<T> {
+    pub(super) fn unexpected<T>(&self, expected: &'static str) -> Parsed<T> {
         let found = self.peek().map_or("the end".to_owned(), quoted);
         Err((self.at(), Problem::Expected { expected, found }))
     }
 
-    fn any(&mut self) -> Parsed<Value> {
+    pub(super) fn any(&mut self) -> Parsed<Value> {
         let at = self.at();
         let mut value = self.and_chain()?;
         while self.take_word("or") {
@@ -172,7 +205,7 @@ impl<'a> Parser<'a> {
             return Ok(value);
         }
         let number = self.number(value, at)?;
-        Ok(Value::Number(Number::Negate(Box::new(number))))
+        Ok(Value::Number(Number::Unary { function: Unary::Negate, inner: Box::new(number) }))
     }
 
     fn atom(&mut self) -> Parsed<Value> {
@@ -185,20 +218,14 @@ impl<'a> Parser<'a> {
             Kind::Open => self.enclosed(Self::any),
             Kind::Word(word) => {
                 let is_call = matches!(self.peek(), Some(Token { kind: Kind::Open, .. }));
-                if is_call && matches!(word.as_str(), "abs" | "missing") {
+                if is_call && self.scope.place(word).is_none() {
                     self.next += 1;
-                    let at = self.at();
-                    let value = self.enclosed(Self::sum)?;
-                    let number = self.number(value, at)?;
-                    return Ok(match word.as_str() {
-                        "abs" => Value::Number(Number::Absolute(Box::new(number))),
-                        _ => Value::Truth(Truth::Missing(number)),
-                    });
+                    return call::call(self, word, token.at);
                 }
                 self.column(word, token.at)
             }
             Kind::Column(name) => self.column(name, token.at),
-            Kind::Comparison(_) | Kind::Operation(_) | Kind::Close => {
+            Kind::Comparison(_) | Kind::Operation(_) | Kind::Close | Kind::Comma => {
                 self.next -= 1;
                 self.unexpected("a column or a value")
             }
@@ -207,36 +234,29 @@ impl<'a> Parser<'a> {
 
     /// What stands before the closing parenthesis.
     fn enclosed(&mut self, inside: fn(&mut Self) -> Parsed<Value>) -> Parsed<Value> {
-        self.depth += 1;
-        if self.depth > DEPTH_MAX {
-            return Err((self.at(), Problem::TooDeep { limit: DEPTH_MAX }));
-        }
+        self.deeper()?;
         let value = inside(self)?;
-        let Some(Token { kind: Kind::Close, .. }) = self.peek() else {
-            return self.unexpected("`)`");
-        };
-        self.next += 1;
+        self.close()?;
         self.depth -= 1;
         Ok(value)
     }
 
-    fn column(&self, name: &str, at: usize) -> Parsed<Value> {
-        if let Some(index) = self.schema.column_index(name) {
-            let logical = self.schema.columns()[index].logical;
+    pub(super) fn column(&self, name: &str, at: usize) -> Parsed<Value> {
+        if let Some(place) = self.scope.place(name) {
+            let logical = self.scope.columns[place].logical;
             return Ok(match logical {
-                LogicalType::Timestamp if index == 0 => Value::TimeColumn,
-                _ => Value::Number(Number::Column { index, divisor: divisor(logical) }),
+                LogicalType::Timestamp if place == 0 => Value::TimeColumn,
+                _ => Value::Number(Number::Column { place, divisor: divisor(logical) }),
             });
         }
         if name == "symbol" {
             return Ok(Value::SymbolColumn);
         }
-        let names = self.schema.columns().iter().map(|column| column.name.as_str());
-        let nearest = nearest(name, names.chain(["symbol"])).map(str::to_owned);
+        let nearest = self.scope.nearest(name);
         Err((at, Problem::UnknownColumn { name: name.to_owned(), nearest }))
     }
 
-    fn truth(&self, value: Value, at: usize) -> Parsed<Truth> {
+    pub(super) fn truth(&self, value: Value, at: usize) -> Parsed<Truth> {
         match value {
             Value::Truth(truth) => Ok(truth),
             _ if self.next >= self.tokens.len() => {
@@ -248,7 +268,7 @@ impl<'a> Parser<'a> {
     }
 
     #[expect(clippy::unused_self, reason = "reads like `truth` beside it")]
-    fn number(&self, value: Value, at: usize) -> Parsed<Number> {
+    pub(super) fn number(&self, value: Value, at: usize) -> Parsed<Number> {
         match value {
             Value::Number(number) => Ok(number),
             other => Err((at, expected("a number", &other))),
@@ -256,7 +276,7 @@ impl<'a> Parser<'a> {
     }
 }
 
-fn expected(expected: &'static str, found: &Value) -> Problem {
+pub(super) fn expected(expected: &'static str, found: &Value) -> Problem {
     Problem::Expected { expected, found: found.kind().to_owned() }
 }
 

@@ -1,9 +1,13 @@
 //! From characters to tokens.
 
-use super::{Comparison, Operation, Problem};
-use crate::instant::When;
+use super::error::Problem;
+use super::expression::{Comparison, Operation};
+use super::when::When;
 
-/// A piece of a condition and how many characters stand before it.
+/// More than anybody writes; keeps hostile input from exhausting the stack.
+const TOKENS_MAX: usize = 2000;
+
+/// A piece of an expression and how many characters stand before it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Token {
     pub(super) at: usize,
@@ -25,6 +29,7 @@ pub(super) enum Kind {
     Operation(Operation),
     Open,
     Close,
+    Comma,
 }
 
 pub(super) fn tokens(text: &str) -> Result<Vec<Token>, (usize, Problem)> {
@@ -37,6 +42,9 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, (usize, Problem)> {
             continue;
         }
         let (kind, len) = token(&characters[at..], character).map_err(|problem| (at, problem))?;
+        if found.len() == TOKENS_MAX {
+            return Err((at, Problem::TooLong { limit: TOKENS_MAX }));
+        }
         let text = characters[at..at + len].iter().collect();
         found.push(Token { at, kind, text });
         at += len;
@@ -61,6 +69,7 @@ fn token(rest: &[char], first: char) -> Result<(Kind, usize), Problem> {
         ('/', _) => (Kind::Operation(Operation::Divide), 1),
         ('(', _) => (Kind::Open, 1),
         (')', _) => (Kind::Close, 1),
+        (',', _) => (Kind::Comma, 1),
         ('"' | '\'', _) => {
             let inside = enclosed(rest, first, first)?;
             let len = inside.chars().count() + 2;
