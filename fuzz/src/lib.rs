@@ -1,21 +1,15 @@
 //! The bodies of the fuzz targets. Each takes any bytes and panics exactly when a promise is broken.
 //!
-//! `fuzz/corpus/TARGET/` has saved inputs; `cargo test` replays them on the pinned toolchain. To fuzz on
-//! it, without any other tool:
-//!
-//! ```sh
-//! cd fuzz
-//! COV="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
-//!   -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
-//!   -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing -Ccodegen-units=1"
-//! RUSTFLAGS="$COV" cargo build --release --features fuzzing --target x86_64-unknown-linux-gnu
-//! target/x86_64-unknown-linux-gnu/release/mutate_bundle corpus/mutate_bundle -max_total_time=60
-//! ```
+//! `fuzz/corpus/TARGET/` has saved inputs; `cargo test` replays them on the pinned toolchain.
+//! `fuzz/README.md` tells how to fuzz on it without any other tool, and what was found.
 
 mod block;
 mod content;
+#[cfg(feature = "whole")]
 mod csv;
+#[cfg(feature = "whole")]
 mod operations;
+#[cfg(feature = "whole")]
 mod query;
 mod sealed;
 
@@ -23,8 +17,11 @@ use barrow_format::{AlignedBytes, Bundle, Compression};
 
 pub use crate::block::decode_block;
 pub use crate::content::roundtrip;
+#[cfg(feature = "whole")]
 pub use crate::csv::ingest_csv;
+#[cfg(feature = "whole")]
 pub use crate::operations::{hostile_catalog, pool_ops};
+#[cfg(feature = "whole")]
 pub use crate::query::query_plan;
 pub use crate::sealed::sealed_bundle;
 
