@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use barrow_bench::report::{HEAD, Row};
 use barrow_bench::storage::Bench;
-use barrow_bench::{command, compressed, engine, query, reading, search, sets, storage, versions};
+use barrow_bench::{
+    command, compressed, engine, query, reading, search, sets, storage, sweeps, versions,
+};
 use clap::{Parser, Subcommand};
 
 /// Measures Barrow; build and run it with `--release`.
@@ -55,6 +57,8 @@ enum What {
     Ingest,
     /// Backtests and sweeps.
     Engine,
+    /// Sweeps of many points, small ones, walk-forward, workers and studies.
+    Sweeps,
     /// Fills against integer arithmetic.
     Exact,
     /// History and pruning of a thousand versions.
@@ -103,12 +107,12 @@ fn main() -> Result<()> {
 fn parts(what: What) -> Vec<What> {
     use What::{
         All, Compressed, Decode, Demo, Engine, Exact, Ingest, Memory, Open, Pool, Query, Scan,
-        Search, Slices, Verify, Versions, Write,
+        Search, Slices, Sweeps, Verify, Versions, Write,
     };
     match what {
         All => vec![
             Open, Pool, Slices, Scan, Query, Decode, Memory, Write, Verify, Compressed, Versions,
-            Ingest, Engine, Exact, Search, Demo,
+            Ingest, Engine, Sweeps, Exact, Search, Demo,
         ],
         one => vec![one],
     }
@@ -132,6 +136,12 @@ fn measure(what: What, cli: &Cli, bench: &Bench) -> Result<Vec<Row>> {
         What::Compressed => compressed::compressed(bench),
         What::Ingest => command::ingest(bench, cli.sets.as_deref()),
         What::Engine => engine::runs(bench),
+        What::Sweeps => {
+            let mut rows = sweeps::grids(bench)?;
+            rows.extend(sweeps::walk_forward(bench)?);
+            rows.extend(sweeps::studies(bench)?);
+            Ok(rows)
+        }
         What::Exact => exact(cli, bench),
         What::Versions => versions::all(bench),
         What::Search => search::rows(),
