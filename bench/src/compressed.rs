@@ -49,7 +49,7 @@ fn write(
     let sink = MemorySink::new();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
     let (taken, written) =
-        seconds(|| pool.install(|| set.write_as(times, all, &sink, &[compression; 6])));
+        seconds(|| pool.install(|| set.write_as(times, all, &sink, compression)));
     let bytes = sink.into_bytes();
     ensure!(written?.file_len == u64::try_from(bytes.len())?, "the file has its length");
     Ok((taken, bytes))

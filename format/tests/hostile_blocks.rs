@@ -47,7 +47,7 @@ fn build() -> Vec<u8> {
             if i % 1000 == 7 { f64::NAN } else { cents / 100.0 }
         });
         let close: Vec<f64> = close.collect();
-        let plain = vec![asset.to_le_bytes()[0]; close.len()];
+        let plain = vec![u8::try_from(asset % 256).unwrap(); close.len()];
         let ratio: Vec<f64> = (0..rows).map(|i| noise(i) / 8.0).collect();
         writer.put(asset, 0, Values::I64(&times)).unwrap();
         writer.put(asset, 1, Values::F64(&close)).unwrap();

@@ -23,7 +23,7 @@
 //! [`BundlePool`]: it maps a version once for the whole process and hands out [`Lease`]s. A lease pins its version: what
 //! is published later is seen by the next lease. An [`Asset`] looked up in a lease gives [`Bars`], which are slices; all
 //! assets at once give a [`Panel`], a cross-section or an Arrow batch. What is computed from bars can be kept in a
-//! [`SeriesCache`].
+//! [`SeriesCache`]. A [`query::Query`] filters, computes, groups, ranks, resamples and joins.
 //!
 //! # What is promised
 //!
@@ -49,6 +49,7 @@ mod column_buffer;
 mod compact;
 mod crew;
 mod decoded;
+mod diff;
 mod disk;
 mod draft;
 mod draft_series;
@@ -64,11 +65,14 @@ mod lease;
 mod lock;
 mod lru;
 mod mapping;
+mod mount;
+mod mounts;
 mod nearest;
 mod network;
 mod opened;
 mod opening;
 mod options;
+mod overlap;
 mod panel;
 mod pin;
 mod pins;
@@ -76,8 +80,11 @@ mod pool;
 mod presence;
 mod prune;
 mod publish;
+pub mod query;
+mod raw_copy;
 mod reader;
 mod record;
+mod republish;
 mod returns;
 mod revision;
 mod revision_problem;
@@ -106,11 +113,14 @@ pub use cache::{Derived, SeriesCache, SeriesKey};
 pub use catalog::{BundleEntry, Catalog};
 pub use change::{Change, ChangeKind};
 pub use decoded::DecodedCache;
+pub use diff::{AssetDifference, ColumnDifference, Difference};
 pub use error::{ChangedSeries, Error, HeadProblem, NameProblem, Result};
 pub use head::Head;
 pub use instant::Instant;
 pub use journal::{Journal, Records};
 pub use lease::Lease;
+pub use mount::Mount;
+pub use mounts::{MountEntry, MountError, Mounts};
 pub use nearest::nearest;
 pub use options::{OpenMode, OpenOptions, Paging, UnknownOpenMode, VerifyReads};
 pub use panel::Panel;

@@ -13,6 +13,7 @@ use super::error::IngestError;
 use super::options::{IngestOptions, StampOption};
 use super::progress::{Phase, Progress};
 use super::read::Places;
+use super::revise;
 use super::time::Granularity;
 
 /// How long an interrupted wait goes on at most.
@@ -24,7 +25,10 @@ pub(crate) struct Draft {
     /// Symbols, ascending, with their rows.
     pub(crate) assets: Vec<(String, u64)>,
     pub(crate) frequency: Frequency,
+    /// Of the assets.
     pub(crate) adjustments: Vec<Adjustment>,
+    /// Where the bundle is continued or corrected: by symbol, of assets that it may have already.
+    pub(crate) actions: Vec<(String, Adjustment)>,
     /// Rows taken from each job.
     pub(crate) rows_of_job: Vec<u64>,
 }
@@ -43,8 +47,12 @@ pub(crate) fn publish(
     draft: Draft,
     write: &dyn Fn(&BundleWriter<'_, FileSink>) -> Result<(), IngestError>,
 ) -> Result<Published, IngestError> {
+    let actions = draft.actions.clone();
     let spec = spec(context, places, draft)?;
     let staging = stage(context.options, context.progress, catalog, name)?;
+    if context.revises {
+        return revise::publish(context, staging.revise()?, spec, &actions, write);
+    }
     let compression = context.options.compression.of(spec.schema.columns())?;
     let writer = BundleWriter::compressed(spec, staging.sink(), &compression)?;
     write(&writer)?;

@@ -29,6 +29,8 @@ pub(crate) const HEAD: usize = 1 << 18;
 /// What all jobs share.
 pub(crate) struct Context<'a> {
     pub(crate) options: &'a IngestOptions,
+    /// Whether a bundle that is there is continued or corrected.
+    pub(crate) revises: bool,
     pub(crate) progress: &'a dyn Progress,
     pub(crate) sources: Vec<Source>,
     /// Columns of the bundle behind `time`.
@@ -92,6 +94,7 @@ impl<'a> Context<'a> {
         };
         let this = Self {
             options,
+            revises: false,
             progress,
             sources,
             fields,

@@ -72,6 +72,20 @@ pub struct IngestOptions {
     pub rejects_max: u64,
     /// How long to wait for another writer of the bundle; not at all by default.
     pub wait: Duration,
+    /// What becomes of the bundle that is there.
+    pub purpose: Purpose,
+}
+
+/// What an ingestion does with a bundle that is there.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Purpose {
+    /// The sources are all there is to the next version.
+    #[default]
+    Replace,
+    /// The sources continue it: later bars, new assets, new columns. A bundle that is not there is made.
+    Append,
+    /// The sources correct it: bars and actions that are there are replaced, others added.
+    Correct,
 }
 
 impl Default for IngestOptions {
@@ -107,6 +121,7 @@ impl Default for IngestOptions {
             rejects: None,
             rejects_max: 1_000_000,
             wait: Duration::ZERO,
+            purpose: Purpose::Replace,
         }
     }
 }
