@@ -5,9 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use barrow_format::{Digest, PhysicalType, Version};
+use barrow_format::{Digest, Frequency, PhysicalType, Version};
+
+use crate::mounts::MountError;
 
 use crate::instant::Instant;
+use crate::query::{Part, Period, Problem};
 use crate::revision_problem::RevisionProblem;
 
 /// The store's result.
@@ -30,19 +33,13 @@ pub enum Error {
         source: Arc<io::Error>,
     },
 
-    /// A file that was to be a journal begins otherwise. It is left as it is.
-    #[error("`{}` is not a journal", path.display())]
-    NotAJournal {
+    /// A journal is not sound at byte `at`: at 0 the file is something else, later a record is damaged. It is left as
+    /// it is.
+    #[error("`{}` is no sound journal at byte {at}", path.display())]
+    BadJournal {
         /// The file.
         path: PathBuf,
-    },
-
-    /// A record in the midst of a journal does not have its checksum. The journal is left as it is.
-    #[error("the record at byte {at} of journal `{}` is damaged", path.display())]
-    DamagedJournal {
-        /// The file.
-        path: PathBuf,
-        /// Where the record begins.
+        /// Where it is not.
         at: u64,
     },
 
@@ -157,6 +154,10 @@ pub enum Error {
         first: Arc<barrow_format::Defect>,
     },
 
+    /// The version could not be mounted.
+    #[error(transparent)]
+    Mount(Box<MountError>),
+
     /// The version cannot be served by slices of a map alone, which the open options demand.
     #[error("`{}` cannot be served without a copy: {what}", path.display())]
     NotMapped {
@@ -239,6 +240,55 @@ pub enum Error {
         bundle: String,
         /// Why: the disk, or a limit of the format.
         source: Arc<barrow_format::Error>,
+    },
+
+    /// No symbol of the bundle matches a pattern.
+    #[error("no asset of bundle `{bundle}` matches `{pattern}`")]
+    NoMatch {
+        /// The pattern.
+        pattern: String,
+        /// The bundle's name.
+        bundle: String,
+    },
+
+    /// An expression of a query cannot be read.
+    #[error("cannot read the {part} `{text}`")]
+    Expression {
+        /// Which text of the query it is.
+        part: Part,
+        /// The whole text.
+        text: String,
+        /// Characters before the place where reading stopped.
+        at: usize,
+        /// Why it stopped.
+        source: Problem,
+    },
+
+    /// Two columns of an answer would have one name.
+    #[error("two columns of the answer are named `{name}`")]
+    DuplicateColumn {
+        /// The name.
+        name: String,
+    },
+
+    /// Bars cannot be put together to a period.
+    #[error("{frequency} bars of bundle `{bundle}` do not add up to a period of `{period}`")]
+    Period {
+        /// The period asked for.
+        period: Period,
+        /// The bundle's name.
+        bundle: String,
+        /// What its bars are.
+        frequency: Frequency,
+    },
+
+    /// The time zone in which a bundle's sessions are dated is not one that is known here.
+    #[error("bundle `{bundle}` dates its sessions in an unknown time zone `{name}`")]
+    UnknownTimeZone {
+        /// The zone's name.
+        name: String,
+        /// The bundle's name.
+        bundle: String,
     },
 
     /// What was handed to [`publish`](crate::Staging::publish) is not what was written to the staging file.

@@ -23,7 +23,7 @@
 //! [`BundlePool`]: it maps a version once for the whole process and hands out [`Lease`]s. A lease pins its version: what
 //! is published later is seen by the next lease. An [`Asset`] looked up in a lease gives [`Bars`], which are slices; all
 //! assets at once give a [`Panel`], a cross-section or an Arrow batch. What is computed from bars can be kept in a
-//! [`SeriesCache`].
+//! [`SeriesCache`]. A [`query::Query`] filters, computes, groups, ranks, resamples and joins.
 //!
 //! # What is promised
 //!
@@ -65,6 +65,8 @@ mod lease;
 mod lock;
 mod lru;
 mod mapping;
+mod mount;
+mod mounts;
 mod nearest;
 mod network;
 mod opened;
@@ -78,6 +80,8 @@ mod pool;
 mod presence;
 mod prune;
 mod publish;
+pub mod query;
+mod raw_copy;
 mod reader;
 mod record;
 mod republish;
@@ -115,6 +119,8 @@ pub use head::Head;
 pub use instant::Instant;
 pub use journal::{Journal, Records};
 pub use lease::Lease;
+pub use mount::Mount;
+pub use mounts::{MountEntry, MountError, Mounts};
 pub use nearest::nearest;
 pub use options::{OpenMode, OpenOptions, Paging, UnknownOpenMode, VerifyReads};
 pub use panel::Panel;

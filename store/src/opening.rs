@@ -115,7 +115,7 @@ fn open_version(
     };
     loop {
         let error = match Snapshot::open_part(name, &located, options) {
-            Ok(snapshot) => return Ok(Arc::new(snapshot.locked(lock))),
+            Ok(snapshot) => return Ok(Arc::new(snapshot.mounted()?.locked(lock))),
             Err(error) => error,
         };
         // The version may have been written anew as one file after its record was read.
@@ -130,5 +130,5 @@ fn open_version(
 fn open_file(path: &Path, options: OpenOptions) -> Result<Opened> {
     let (snapshot, stamp) = Snapshot::open_file(path, options)?;
     let currency = Currency::File { path: path.to_owned(), stamp };
-    Ok(Opened::new(Arc::new(snapshot), currency))
+    Ok(Opened::new(Arc::new(snapshot.mounted()?), currency))
 }

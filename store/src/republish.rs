@@ -10,9 +10,21 @@ use crate::mapping::Mapping;
 use crate::options::Paging;
 use crate::publish::{Published, Staging, now_ns};
 use crate::record::{PartEntry, VersionEntry};
+use crate::revision::{Base, Revision};
 use crate::sweep::sweep;
 
 impl Staging {
+    /// Makes what is staged a revision of the bundle's newest version; see [`Catalog::revise`](crate::Catalog::revise).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownBundle`]; [`Error::Corrupt`], [`Error::Io`] or [`Error::Mismatch`] when the version cannot be
+    /// opened.
+    pub fn revise(self) -> Result<Revision> {
+        let base = Base::newest(&self.catalog, &self.name)?;
+        Ok(Revision::over(self, base))
+    }
+
     /// Publishes nothing, since nothing would change.
     pub(crate) fn unchanged(mut self) -> Result<Published> {
         let Head { version, .. } = self.catalog.head(&self.name)?;

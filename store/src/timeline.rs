@@ -82,7 +82,8 @@ impl Catalog {
             (None, Some(_)) => Err(Error::Pruned { bundle: bundle(), moment }),
             (None, None) => {
                 let first = timeline.last().map_or(0, |publication| publication.published_ns);
-                Err(Error::NothingYet { bundle: bundle(), moment, first: Instant(first) })
+                let (moment, first) = (moment.second(), Instant(first).second());
+                Err(Error::NothingYet { bundle: bundle(), moment, first })
             }
         }
     }

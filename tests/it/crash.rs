@@ -134,21 +134,19 @@ fn pruning() -> Case<'static> {
     Case { before, command: "prune b --keep 1", old: Some(newest), new: newest, operations: 8 }
 }
 
-const FIRST: &str = "ingest b SOURCES/1.csv";
-const APPEND: &str = "ingest b SOURCES/more.csv --append";
-const CORRECT: &str = "ingest b SOURCES/2.csv --correct";
-
 /// The commands that change what is there: append, correct, compact, restore.
 fn revisions() -> [Case<'static>; 4] {
-    let case = |before, command, old, new| {
+    const FIRST: &str = "ingest b SOURCES/1.csv";
+    const APPEND: &str = "ingest b SOURCES/more.csv --append";
+    let case = |before: &'static [&'static str], command, old, new| {
         let operations = 8;
         Case { before, command, old: Some(old), new, operations }
     };
     [
-        case(const { &[FIRST] as &[&str] }, APPEND, (1, ROWS), (1, MORE)),
-        case(const { &[FIRST] as &[&str] }, CORRECT, (1, ROWS), (2, ROWS)),
-        case(const { &[FIRST, APPEND] as &[&str] }, "compact b", (1, MORE), (1, MORE)),
-        case(const { &[FIRST, INGEST] as &[&str] }, "restore b@OLDEST", (2, ROWS), (1, ROWS)),
+        case(const { &[FIRST] }, APPEND, (1, ROWS), (1, MORE)),
+        case(const { &[FIRST] }, "ingest b SOURCES/2.csv --correct", (1, ROWS), (2, ROWS)),
+        case(const { &[FIRST, APPEND] }, "compact b", (1, MORE), (1, MORE)),
+        case(const { &[FIRST, INGEST] }, "restore b@OLDEST", (2, ROWS), (1, ROWS)),
     ]
 }
 

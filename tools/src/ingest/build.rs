@@ -49,10 +49,10 @@ pub(crate) fn publish(
 ) -> Result<Published, IngestError> {
     let actions = draft.actions.clone();
     let spec = spec(context, places, draft)?;
-    if context.revises {
-        return revise::publish(context, catalog, name, spec, &actions, write);
-    }
     let staging = stage(context.options, context.progress, catalog, name)?;
+    if context.revises {
+        return revise::publish(context, staging.revise()?, spec, &actions, write);
+    }
     let compression = context.options.compression.of(spec.schema.columns())?;
     let writer = BundleWriter::compressed(spec, staging.sink(), &compression)?;
     write(&writer)?;

@@ -6,9 +6,7 @@
 use std::path::PathBuf;
 
 use barrow_format::{Adjustment, BundleSpec, BundleWriter, Frequency, Schema, Stamp};
-use barrow_store::{
-    AssetBars, BundlePool, Catalog, FileSink, Lease, Published, Revision, StageOptions,
-};
+use barrow_store::{AssetBars, BundlePool, FileSink, Lease, Published, Revision};
 
 use super::context::Context;
 use super::error::IngestError;
@@ -35,18 +33,15 @@ pub(crate) fn like(schema: &Schema, options: &IngestOptions) -> IngestOptions {
 /// Writes all series.
 type Write<'w> = dyn Fn(&BundleWriter<'_, FileSink>) -> Result<(), IngestError> + 'w;
 
-/// Writes the rows by `write`, brings them into the bundle's next version and publishes it. `actions` are adjustments by
+/// Writes the rows by `write`, brings them into the revision and publishes it. `actions` are adjustments by
 /// symbol.
 pub(crate) fn publish(
     context: &Context<'_>,
-    catalog: &Catalog,
-    name: &str,
+    mut revision: Revision,
     spec: BundleSpec,
     actions: &[(String, Adjustment)],
     write: &Write<'_>,
 ) -> Result<Published, IngestError> {
-    let stage = StageOptions { wait: context.options.wait };
-    let mut revision = catalog.revise(name, &stage)?;
     revision.check_meaning(&spec.schema)?;
     let provenance = spec.provenance.clone();
     let scratch = Scratch { path: revision.scratch_path() };

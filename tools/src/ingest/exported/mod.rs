@@ -24,7 +24,7 @@ use self::rows::{Buffer, Missing, Piece, Wanted, Writing};
 use super::build::stage;
 use super::error::IngestError;
 use super::hashing::hash_file_quietly;
-use super::options::IngestOptions;
+use super::options::{IngestOptions, Purpose};
 use super::progress::{Phase, Progress};
 use super::settle::Fault;
 use super::source::{self, Found, Kind, Source, io_error};
@@ -72,7 +72,8 @@ impl Export {
         progress: &dyn Progress,
     ) -> Result<Option<Self>, IngestError> {
         let [root] = roots else { return Ok(None) };
-        if options.tells_layout() {
+        // An export is a whole bundle; what continues or corrects one is read as any other source.
+        if options.tells_layout() || options.purpose != Purpose::Replace {
             return Ok(None);
         }
         let beside = manifest::beside(root);
