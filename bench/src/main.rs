@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use barrow_bench::report::{HEAD, Row};
 use barrow_bench::storage::Bench;
-use barrow_bench::{command, engine, search, sets, storage};
+use barrow_bench::{command, engine, revisions, search, sets, storage};
 use clap::{Parser, Subcommand};
 
 /// Measures Barrow; build and run it with `--release`.
@@ -43,6 +43,8 @@ enum What {
     Write,
     /// Verify every byte of M.
     Verify,
+    /// Append sessions to M, read after that, compact; history and difference of many versions.
+    Revisions,
     /// Ingest folders of CSV files with the `barrow` command.
     Ingest,
     /// Backtests and sweeps.
@@ -87,9 +89,14 @@ fn main() -> Result<()> {
 }
 
 fn parts(what: What) -> Vec<What> {
-    use What::{All, Demo, Engine, Exact, Ingest, Open, Pool, Scan, Search, Slices, Verify, Write};
+    use What::{
+        All, Demo, Engine, Exact, Ingest, Open, Pool, Revisions, Scan, Search, Slices, Verify,
+        Write,
+    };
     match what {
-        All => vec![Open, Pool, Slices, Scan, Write, Verify, Ingest, Engine, Exact, Search, Demo],
+        All => vec![
+            Open, Pool, Slices, Scan, Write, Verify, Revisions, Ingest, Engine, Exact, Search, Demo,
+        ],
         one => vec![one],
     }
 }
@@ -102,6 +109,7 @@ fn measure(what: What, cli: &Cli, bench: &Bench) -> Result<Vec<Row>> {
         What::Scan => storage::scan(bench),
         What::Write => storage::write(bench),
         What::Verify => storage::verify(bench),
+        What::Revisions => revisions::rows(bench),
         What::Ingest => command::ingest(bench, cli.sets.as_deref()),
         What::Engine => engine::runs(bench),
         What::Exact => exact(cli, bench),
