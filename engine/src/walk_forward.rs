@@ -201,7 +201,11 @@ impl WalkForward<'_> {
         let on = |ticks: &Range<usize>| -> Result<Vec<Option<Trial>>, Error> {
             let (backtest, portal) = self.on(stage, ticks)?;
             let ends = evaluate(&backtest, &portal, stage.factory, workers, time_max, &points);
-            Ok(ends.into_iter().map(done).collect())
+            let trial = |end| match end {
+                Ended::Done(trial) => Some(trial),
+                Ended::Failed(_) | Ended::Skipped => None,
+            };
+            Ok(ends.into_iter().map(trial).collect())
         };
         let on_train: Vec<Option<Trial>> = found.trials.iter().copied().map(Some).collect();
         let on_validate = if fold.validate.is_empty() { None } else { Some(on(&fold.validate)?) };
@@ -313,13 +317,6 @@ impl WalkForward<'_> {
             profitable: fold.on_test.metrics.total_return.is_some_and(|total| total > 0.0),
             chosen: space.dims().iter().zip(space.encode(&fold.chosen)).map(coordinate).collect(),
         }
-    }
-}
-
-fn done(end: Ended) -> Option<Trial> {
-    match end {
-        Ended::Done(trial) => Some(trial),
-        Ended::Failed(_) | Ended::Skipped => None,
     }
 }
 

@@ -19,6 +19,13 @@ pub(crate) fn small_bundle(compression: Compression) -> AlignedBytes {
     write(&by_asset(rows), compression)
 }
 
+/// Compressed columns, among whose series are such that take several blocks.
+pub(crate) fn compressed_bundle() -> AlignedBytes {
+    let long = (0..5_000i64).map(|row| (2, row * 60, f64::from(u8::MAX) / 4.0, 7));
+    let short = [(0, 10, 1.5, 7), (0, 20, f64::NAN, 8), (1, 20, -0.0, 1), (1, 30, 9.25, u32::MAX)];
+    write(&by_asset(short.into_iter().chain(long)), Compression::Auto)
+}
+
 type Rows = BTreeMap<String, BTreeMap<i64, (f64, u32)>>;
 
 fn by_asset(rows: impl IntoIterator<Item = (u8, i64, f64, u32)>) -> Rows {

@@ -34,8 +34,28 @@ fn roundtrip() {
 }
 
 #[test]
+fn query_plan() {
+    replay("query_plan", barrow_fuzz::query_plan);
+}
+
+#[test]
 fn ingest_csv() {
     replay("ingest_csv", barrow_fuzz::ingest_csv);
+}
+
+#[test]
+fn pool_ops() {
+    replay("pool_ops", barrow_fuzz::pool_ops);
+}
+
+#[test]
+fn hostile_catalog() {
+    replay("hostile_catalog", barrow_fuzz::hostile_catalog);
+}
+
+#[test]
+fn sealed_bundle() {
+    replay("sealed_bundle", barrow_fuzz::sealed_bundle);
 }
 
 #[test]

@@ -35,10 +35,15 @@ use crate::table::BundleTable;
 /// }
 /// # Ok::<(), barrow_sql::Error>(())
 /// ```
-#[derive(Debug)]
 pub struct Database {
     context: SessionContext,
     runtime: Arc<Runtime>,
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database").finish_non_exhaustive()
+    }
 }
 
 /// The name under which SQL knows a bundle without quotes: `-` and `.` become `_`, letters small.

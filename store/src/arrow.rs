@@ -146,7 +146,8 @@ impl Lease {
     ) -> Result<RecordBatch> {
         let arrays = columns.iter().map(|&index| {
             let (values, owner) = column(index)?;
-            let data_type = data_type(&self.schema().columns()[index]);
+            let described = &self.schema().columns()[index];
+            let data_type = data_type(described.physical, described.logical);
             array(owner, data_type, values).map_err(|error| self.refused(error))
         });
         let arrays = arrays.collect::<Result<Vec<_>>>()?;
@@ -221,7 +222,7 @@ fn shared_buffer(bytes: &[u8], held: &[u8], owner: Arc<dyn Allocation>) -> Buffe
 }
 
 fn field(column: &Column) -> Field {
-    let data_type = data_type(column);
+    let data_type = data_type(column.physical, column.logical);
     let field = Field::new(&column.name, data_type.clone(), false);
     match column.logical {
         LogicalType::Decimal { scale } if data_type == DataType::Int64 => {
@@ -231,8 +232,9 @@ fn field(column: &Column) -> Field {
     }
 }
 
-fn data_type(column: &Column) -> DataType {
-    match (column.logical, column.physical) {
+/// The Arrow type of values.
+pub(crate) fn data_type(physical: PhysicalType, logical: LogicalType) -> DataType {
+    match (logical, physical) {
         (LogicalType::Timestamp, _) => {
             DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()))
         }

@@ -37,6 +37,11 @@ impl Lease {
         Self { pinned, pins }
     }
 
+    /// Returns a lease of the same version that keeps for itself what it decodes, so that it is let go with it.
+    pub(crate) fn apart(&self) -> Self {
+        Self { pinned: Arc::clone(&self.pinned), pins: self.snapshot().pins() }
+    }
+
     #[inline]
     pub(crate) fn reader(&self) -> Reader<'_> {
         Reader { snapshot: &self.pinned.snapshot, pins: self.pins.as_deref() }

@@ -23,7 +23,7 @@
 //! [`BundlePool`]: it maps a version once for the whole process and hands out [`Lease`]s. A lease pins its version: what
 //! is published later is seen by the next lease. An [`Asset`] looked up in a lease gives [`Bars`], which are slices; all
 //! assets at once give a [`Panel`], a cross-section or an Arrow batch. What is computed from bars can be kept in a
-//! [`SeriesCache`].
+//! [`SeriesCache`]. A [`query::Query`] filters, computes, groups, ranks, resamples and joins.
 //!
 //! # What is promised
 //!
@@ -62,9 +62,12 @@ mod instant;
 mod journal;
 mod layout;
 mod lease;
+mod life;
 mod lock;
 mod lru;
 mod mapping;
+mod mount;
+mod mounts;
 mod nearest;
 mod network;
 mod opened;
@@ -76,8 +79,11 @@ mod pin;
 mod pins;
 mod pool;
 mod presence;
+mod problems;
 mod prune;
 mod publish;
+pub mod query;
+mod raw_copy;
 mod reader;
 mod record;
 mod republish;
@@ -110,17 +116,20 @@ pub use catalog::{BundleEntry, Catalog};
 pub use change::{Change, ChangeKind};
 pub use decoded::DecodedCache;
 pub use diff::{AssetDifference, ColumnDifference, Difference};
-pub use error::{ChangedSeries, Error, HeadProblem, NameProblem, Result};
+pub use error::{ChangedSeries, Error, Result};
 pub use head::Head;
 pub use instant::Instant;
 pub use journal::{Journal, Records};
 pub use lease::Lease;
+pub use mount::Mount;
+pub use mounts::{MountEntry, MountError, Mounts};
 pub use nearest::nearest;
 pub use options::{OpenMode, OpenOptions, Paging, UnknownOpenMode, VerifyReads};
 pub use panel::Panel;
 pub use pin::Pin;
 pub use pool::{BundlePool, PoolStats};
 pub use presence::Presence;
+pub use problems::{HeadProblem, NameProblem};
 pub use prune::{PruneMode, PrunePolicy, Pruned, Spared, SparedReason};
 pub use publish::{Published, StageOptions, Staging};
 pub use reader::Origin;

@@ -101,6 +101,9 @@ impl Drop for WriterLock {
     fn drop(&mut self) {
         // The process id is there for people; if it cannot be erased, the next writer overwrites it.
         let _ = disk::empty(&self.file);
+        // A process that another thread forks at this moment has the file open too until it runs its program: closing alone
+        // would leave the lock with it.
+        let _ = self.file.unlock();
     }
 }
 

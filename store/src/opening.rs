@@ -101,7 +101,7 @@ fn open_version(
     options: OpenOptions,
     known: &impl Fn(&Path) -> Option<Arc<Snapshot>>,
 ) -> Result<Arc<Snapshot>> {
-    let located = catalog.locate(name, version)?;
+    let mut located = catalog.locate(name, version)?;
     if let Some(snapshot) = known(&located.path) {
         return Ok(snapshot);
     }
@@ -113,20 +113,22 @@ fn open_version(
             return Err(Error::UnknownVersion { bundle, prefix });
         }
     };
-    match Snapshot::open_part(name, &located, options) {
-        Ok(snapshot) => Ok(Arc::new(snapshot.locked(lock))),
-        // It was compacted meanwhile, and lies in another file now.
-        Err(error) => match catalog.locate(name, version) {
-            Ok(now) if now.path != located.path => {
-                Ok(Arc::new(Snapshot::open_part(name, &now, options)?.locked(lock)))
-            }
-            _ => Err(error),
-        },
+    loop {
+        let error = match Snapshot::open_part(name, &located, options) {
+            Ok(snapshot) => return Ok(Arc::new(snapshot.mounted()?.locked(lock))),
+            Err(error) => error,
+        };
+        // The version may have been written anew as one file after its record was read.
+        let now = catalog.locate(name, version)?;
+        if now.path == located.path {
+            return Err(error);
+        }
+        located = now;
     }
 }
 
 fn open_file(path: &Path, options: OpenOptions) -> Result<Opened> {
     let (snapshot, stamp) = Snapshot::open_file(path, options)?;
     let currency = Currency::File { path: path.to_owned(), stamp };
-    Ok(Opened::new(Arc::new(snapshot), currency))
+    Ok(Opened::new(Arc::new(snapshot.mounted()?), currency))
 }

@@ -1,7 +1,7 @@
 //! Sweeping: how the next writer removes what killed ones left behind.
 //!
 //! What a writer leaves is told from what is published by rules, not by a journal: a temporary name, a record one
-//! generation ahead of `HEAD`, a part that no record names, a lock file without a record.
+//! generation ahead of `HEAD`, a return ahead of it, a part that no record names, a lock file without a record.
 
 use std::path::Path;
 
@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::head;
 use crate::lock::{WriterLock, remove_quietly};
 use crate::record::{self, VersionEntry};
+use crate::returns;
 
 /// Removes what killed writers left behind, and gives every version a lock file. The caller holds the writer's lock.
 pub(crate) fn sweep(dir: &BundleDir) -> Result<()> {
@@ -41,6 +42,9 @@ pub(crate) fn sweep(dir: &BundleDir) -> Result<()> {
     }
     let versions: Vec<Version> = kept.iter().map(|entry| entry.version).collect();
     match_leases(dir, &versions);
+    if let Some(generation) = horizon {
+        returns::sweep(dir, generation);
+    }
     for digest in unnamed_parts(dir, &kept)? {
         remove_quietly(&dir.part(digest));
     }

@@ -8,8 +8,9 @@ use barrow_format::{
 };
 use tempfile::TempDir;
 
+use crate::batch::AssetBars;
 use crate::catalog::Catalog;
-use crate::publish::Published;
+use crate::publish::{Published, StageOptions};
 
 /// Nanoseconds of a day.
 pub(crate) const DAY: i64 = 86_400_000_000_000;
@@ -119,6 +120,23 @@ pub(crate) fn publish_compressed(
     let writer = BundleWriter::compressed(spec, staging.sink(), &columns).unwrap();
     let written = fill(writer, listings, seed).unwrap();
     staging.publish(written).unwrap()
+}
+
+/// Appends days to an asset of a bundle: a version of one part more.
+pub(crate) fn append(catalog: &Catalog, name: &str, symbol: &str, days: &[i64]) -> Published {
+    let times: Vec<i64> = days.iter().map(|day| day * DAY).collect();
+    let column = |column| days.iter().map(|&day| value(9, 9, column, day)).collect::<Vec<f64>>();
+    let prices: Vec<Vec<f64>> = (1..6).map(column).collect();
+    let narrow: Vec<f32> = days.iter().map(|&day| f32::from(i16::try_from(day).unwrap())).collect();
+    let schema = schema();
+    let names = schema.columns().iter().map(|column| column.name.as_str());
+    let values = [Values::I64(&times)].into_iter();
+    let values = values.chain(prices.iter().map(|prices| Values::F64(prices)));
+    let values = values.chain([Values::F32(&narrow), Values::I64(days)]);
+    let columns: Vec<(&str, Values<'_>)> = names.zip(values).collect();
+    let mut revision = catalog.revise(name, &StageOptions::default()).unwrap();
+    revision.append(&AssetBars { symbol, metadata: "", columns: &columns }).unwrap();
+    revision.publish().unwrap()
 }
 
 /// Publishes a bundle of one asset `A` with three bars.

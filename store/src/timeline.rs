@@ -4,8 +4,9 @@ use barrow_format::Version;
 
 use crate::catalog::Catalog;
 use crate::change::{Change, ChangeKind};
-use crate::error::{Error, NameProblem, Result};
+use crate::error::{Error, Result};
 use crate::instant::Instant;
+use crate::problems::NameProblem;
 use crate::publish::{Published, StageOptions};
 use crate::record::VersionEntry;
 use crate::returns;
@@ -62,15 +63,30 @@ impl Catalog {
     ///
     /// # Errors
     ///
-    /// [`Error::NothingYet`] when the bundle was first published later; as [`Catalog::timeline`].
+    /// [`Error::NothingYet`] when the bundle was first published later; [`Error::Pruned`] when versions of about that time
+    /// were pruned; as [`Catalog::timeline`].
     pub fn version_at(&self, name: &str, moment: Instant) -> Result<Version> {
         let timeline = self.timeline(name)?;
-        let then = timeline.iter().find(|publication| publication.published_ns <= moment.0);
-        then.map(|publication| publication.version.version).ok_or_else(|| {
-            let first = timeline.last().map_or(0, |publication| publication.published_ns);
-            let (moment, first) = (moment.second(), Instant(first).second());
-            Error::NothingYet { bundle: name.to_owned(), moment, first }
-        })
+        let bundle = || name.to_owned();
+        let later = timeline.iter().take_while(|publication| publication.published_ns > moment.0);
+        let (later, then) = match later.count() {
+            0 => (None, timeline.first()),
+            count => (timeline.get(count - 1), timeline.get(count)),
+        };
+        let before = later.and_then(|publication| publication.parent);
+        match (then, before) {
+            // What came next did not come after this version: one in between was pruned.
+            (Some(then), Some(before)) if then.version.version != before => {
+                Err(Error::Pruned { bundle: bundle(), moment })
+            }
+            (Some(then), _) => Ok(then.version.version),
+            (None, Some(_)) => Err(Error::Pruned { bundle: bundle(), moment }),
+            (None, None) => {
+                let first = timeline.last().map_or(0, |publication| publication.published_ns);
+                let (moment, first) = (moment.second(), Instant(first).second());
+                Err(Error::NothingYet { bundle: bundle(), moment, first })
+            }
+        }
     }
 
     /// Returns the bundle and the version that `spec` means: `name`, `name@digits` or `name@date`.

@@ -32,7 +32,7 @@ const COLUMNS: [(&str, PhysicalType, Compression); 10] = [
     ("time", PhysicalType::I64, Compression::Auto),
     ("close", PhysicalType::F64, Compression::Auto),
     ("volume", PhysicalType::F64, Compression::Auto),
-    ("seventh", PhysicalType::F64, Compression::Auto),
+    ("fraction", PhysicalType::F64, Compression::Auto),
     ("plain", PhysicalType::U32, Compression::None),
     ("noise", PhysicalType::U8, Compression::Auto),
     ("pattern", PhysicalType::I32, Compression::Zstd),
@@ -75,10 +75,10 @@ fn asset(symbol: &str, rows: i32) -> AssetContent {
         }
     }
     let mut sum = 7_000_000;
-    let sevenths = (0..rows)
+    let fractions = (0..rows)
         .map(|i| {
             sum += noise(i, 2_001) - 1_000;
-            f64::from(sum) / 7.0
+            f64::from(sum) / f64::from(noise(i + 3, 1_000) + 7_919)
         })
         .collect();
     let list = |of: &dyn Fn(i32) -> f64| Series::F64((0..rows).map(of).collect());
@@ -90,7 +90,7 @@ fn asset(symbol: &str, rows: i32) -> AssetContent {
         Series::I64((0..rows).map(time).collect()),
         Series::F64(close),
         list(&|i| f64::from(noise(i, 1000)) * f64::from(noise(i + 7, 1000))),
-        Series::F64(sevenths),
+        Series::F64(fractions),
         Series::U32((0..rows).map(|i| u32::try_from(i).expect("not negative")).collect()),
         Series::U8((0..rows).map(|i| byte(noise(i, 256))).collect()),
         Series::I32((0..rows).map(|i| noise(i % 5, 1_000_000) - 500_000).collect()),

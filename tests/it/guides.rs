@@ -49,7 +49,9 @@ fn options_of_ingest_are_on_its_page_and_the_other_way_round() {
 
 #[test]
 fn command_lines_of_the_pages_can_be_typed() {
-    for page in ["README.md", "docs/ingest.md", "docs/cli.md", "docs/engine-authors.md"] {
+    for page in
+        ["README.md", "docs/ingest.md", "docs/cli.md", "docs/engine-authors.md", "docs/query.md"]
+    {
         let text = fs::read_to_string(checkout().join(page)).expect("the page");
         for line in command_lines(&text) {
             let Some(command) =

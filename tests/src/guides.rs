@@ -5,6 +5,11 @@
 #[expect(dead_code, reason = "carries the guide's doctests and nothing else")]
 struct EngineAuthors;
 
+/// `docs/query.md`.
+#[doc = include_str!("../../docs/query.md")]
+#[expect(dead_code, reason = "carries the guide's doctests and nothing else")]
+struct Queries;
+
 /// `README.md`.
 #[doc = include_str!("../../README.md")]
 #[expect(clippy::doc_markdown, reason = "names of programs stand in prose there")]

@@ -9,10 +9,10 @@ use std::io;
 
 use barrow_engine::Error as EngineError;
 use barrow_format::Error as FormatError;
-use barrow_store::{Error as StoreError, RevisionProblem};
+use barrow_store::query::{Part, Problem};
+use barrow_store::{Error as StoreError, MountError, RevisionProblem, nearest};
 use clap::error::ErrorKind;
 
-use crate::filter::{FilterError, Problem};
 use crate::ingest::IngestError;
 use crate::invocation::Invocation;
 use crate::printer::{Printer, Tone, Verbosity};
@@ -124,6 +124,7 @@ fn status(error: &anyhow::Error) -> ExitStatus {
         Some(
             StoreError::UnknownBundle { .. }
             | StoreError::UnknownSymbol { .. }
+            | StoreError::NoMatch { .. }
             | StoreError::UnknownVersion { .. },
         ) => true,
         // A bundle file that is not there.
@@ -147,10 +148,7 @@ fn hint(error: &(dyn StdError + 'static), invocation: &Invocation) -> Option<Str
     if let Some(error) = error.downcast_ref::<EngineError>() {
         return engine_hint(error);
     }
-    if let Some(error) = error.downcast_ref::<IngestError>() {
-        return error.hint().map(str::to_owned);
-    }
-    error.downcast_ref::<FilterError>().map(filter_hint)
+    error.downcast_ref::<IngestError>()?.hint().map(str::to_owned)
 }
 
 fn store_hint(error: &StoreError, invocation: &Invocation) -> Option<String> {
@@ -171,6 +169,23 @@ fn store_hint(error: &StoreError, invocation: &Invocation) -> Option<String> {
             let meant = meant.unwrap_or_default();
             format!("{meant}`barrow inspect {bundle}` lists the symbols; case counts")
         }
+        StoreError::NoMatch { bundle, .. } => {
+            format!("`barrow inspect {bundle}` lists the symbols; case counts")
+        }
+        StoreError::UnknownColumn { column, available, .. } => {
+            let known = available.iter().map(String::as_str);
+            match nearest(column, known) {
+                Some(nearest) => format!("did you mean `{nearest}`?"),
+                None => "numbers that are computed go into `--select`".to_owned(),
+            }
+        }
+        StoreError::Expression { part, at, source, .. } => expression_hint(*part, *at, source),
+        StoreError::DuplicateColumn { name } => {
+            format!("give one of them another name: `--select 'other = {name}'`")
+        }
+        StoreError::Period { .. } => {
+            "a period is a multiple of the bars, or `session`, `week` or `month`".to_owned()
+        }
         StoreError::UnknownVersion { bundle, .. } | StoreError::VersionSyntax { text: bundle } => {
             let bundle = match error {
                 StoreError::UnknownVersion { .. } => bundle.as_str(),
@@ -178,12 +193,28 @@ fn store_hint(error: &StoreError, invocation: &Invocation) -> Option<String> {
             };
             format!("`barrow history {bundle}` lists the versions")
         }
-        StoreError::NothingYet { bundle, .. } => {
+        StoreError::NothingYet { bundle, .. } | StoreError::Pruned { bundle, .. } => {
             format!("`barrow history {bundle}` lists when versions were published, in UTC")
         }
         StoreError::Revision { bundle, problem } => return revision_hint(bundle, problem),
         StoreError::AmbiguousVersion { bundle, .. } => {
             format!("give more digits; `barrow history {bundle}` lists the versions")
+        }
+        StoreError::Damaged { .. } | StoreError::SeriesDigest(_) => {
+            "take the file from a copy, or ingest its sources again; `barrow verify` lists all damage"
+                .to_owned()
+        }
+        StoreError::NotMapped { .. } => {
+            "`--mount` maps a decoded copy; or do without `zero_copy`".to_owned()
+        }
+        StoreError::Mount(problem) => match **problem {
+            MountError::Room { .. } => {
+                "`barrow unmount NAME` makes room; BARROW_MOUNT_BYTES allows more".to_owned()
+            }
+            _ => "BARROW_MOUNTS names another folder".to_owned(),
+        },
+        StoreError::Io { verb: "lock in memory", .. } => {
+            "`ulimit -l` is how much memory may be locked; do without `--paging lock`".to_owned()
         }
         StoreError::Locked { .. } => {
             "`--wait` waits until the other writer is done; readers need not wait".to_owned()
@@ -284,15 +315,23 @@ fn engine_hint(error: &EngineError) -> Option<String> {
     })
 }
 
-fn filter_hint(error: &FilterError) -> String {
-    let at = format!("at character {}", error.at + 1);
-    match &error.problem {
-        Problem::UnknownColumn { nearest: Some(nearest), .. } => {
+fn expression_hint(part: Part, at: usize, problem: &Problem) -> String {
+    let at = format!("at character {}", at + 1);
+    let example = match part {
+        Part::Filter => "--filter 'close > 100 and time >= 2012-01-03'",
+        Part::Select => "--select 'close, ret = close / lag(close, 1) - 1'",
+        Part::Aggregates => "--agg 'mean(close), range = max(high - low)'",
+        Part::Rank => "--by 'close * volume'",
+        _ => "--panel 'close / lag(close, 1) - 1'",
+    };
+    match problem {
+        Problem::UnknownColumn { nearest: Some(nearest), .. }
+        | Problem::UnknownFunction { nearest: Some(nearest), .. } => {
             format!("{at}: did you mean `{nearest}`?")
         }
         Problem::Character { character: '&' | '|' } => {
             format!("{at}: conditions join with `and`, `or` and `not`")
         }
-        _ => format!("{at}; for example `--filter 'close > 100 and time >= 2012-01-03'`"),
+        _ => format!("{at}; for example `{example}`"),
     }
 }

@@ -1,9 +1,8 @@
 //! The `barrow` command: ingest, inspect, query, backtest and sweep market-data bundles.
 //!
 //! The binary calls [`run`] and nothing else. What is worth using from Rust without a terminal is
-//! public too: [`ingest`] turns vendor files into a published bundle, [`filter`] parses and applies
-//! conditions such as `close > 100 and volume >= 1e6`, and [`report`] renders the self-contained
-//! HTML page of a backtest or a sweep.
+//! public too: [`ingest`] turns vendor files into a published bundle, and [`report`] renders the
+//! self-contained HTML page of a backtest or a sweep.
 //!
 //! Stdout carries the answer, stderr the talk; `docs/cli.md` documents both and the JSON of every
 //! command.
@@ -13,15 +12,16 @@
 mod age;
 mod cli;
 mod commands;
-pub mod filter;
 mod hint;
 pub mod ingest;
 mod instant;
 mod interrupt;
 mod invocation;
+mod isolate;
 mod manifest;
 mod metrics;
 mod numbers;
+mod opening;
 mod output;
 mod printer;
 pub mod report;

@@ -9,9 +9,8 @@ use std::path::{Path, PathBuf};
 use barrow_format::{
     AdjustmentKind, Column, Frequency, LogicalType, PhysicalType, Schema, SchemaError, Stamp,
 };
+use barrow_store::query::{Batch, Data, Plan};
 use serde::{Deserialize, Serialize};
-
-use crate::selection::{Batch, Data, Selection};
 
 /// The key of a file's metadata under which the manifest stands, as JSON.
 pub(crate) const KEY: &str = "barrow.manifest";
@@ -135,14 +134,14 @@ pub(crate) struct NanEntry {
 }
 
 impl Manifest {
-    /// The manifest of a selection.
+    /// The manifest of what a plan answers with.
     ///
     /// # Errors
     /// Those of the store.
-    pub(crate) fn of(selection: &Selection<'_>) -> anyhow::Result<Self> {
-        let lease = selection.lease;
+    pub(crate) fn of(plan: &Plan) -> anyhow::Result<Self> {
+        let lease = plan.lease();
         let mut assets = Vec::new();
-        for asset in &selection.assets {
+        for asset in plan.assets() {
             let metadata = lease.metadata(*asset)?;
             let empty = asset.rows() == 0;
             if empty || !metadata.is_empty() {
@@ -151,7 +150,7 @@ impl Manifest {
             }
         }
         let chosen: BTreeMap<u32, &str> =
-            selection.assets.iter().map(|asset| (asset.ordinal(), lease.symbol(*asset))).collect();
+            plan.assets().iter().map(|asset| (asset.ordinal(), lease.symbol(*asset))).collect();
         let adjustments = lease.adjustments()?.into_iter().filter_map(|adjustment| {
             let symbol = (*chosen.get(&adjustment.asset)?).to_owned();
             let kind = match adjustment.kind {
@@ -167,7 +166,7 @@ impl Manifest {
             form: FORM,
             bundle: lease.name().to_owned(),
             version: lease.version().to_string(),
-            columns: selection.columns().into_iter().map(ColumnEntry::of).collect(),
+            columns: plan.header().columns.iter().map(ColumnEntry::of).collect(),
             frequency: match schema.frequency() {
                 Frequency::Daily => FrequencyEntry::Daily,
                 Frequency::Intraday { step_ns } => FrequencyEntry::Intraday { step_ns },
@@ -271,7 +270,7 @@ pub(crate) struct OddNans {
 }
 
 impl OddNans {
-    /// Looks through a batch of the selection.
+    /// Looks through a batch.
     pub(crate) fn note(&mut self, batch: &Batch, symbols: &[&str], columns: &[&Column]) {
         let mut start = 0;
         for &(asset, rows) in &batch.runs {
@@ -327,6 +326,7 @@ mod tests {
         let odd = f64::from_bits(f64::NAN.to_bits() | 7);
         let column = Column::new("x", PhysicalType::F64, LogicalType::Plain);
         let batch = |runs: &[(usize, usize)], values: &[f64]| Batch {
+            rows: values.len(),
             runs: runs.to_vec(),
             time: vec![0; values.len()],
             columns: vec![Data::F64(values.to_vec())],

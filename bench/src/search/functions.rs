@@ -205,6 +205,10 @@ impl Noise {
     }
 }
 
+fn float(count: usize) -> f64 {
+    u32::try_from(count).map_or(f64::INFINITY, f64::from)
+}
+
 fn number(params: &Params, name: &str) -> f64 {
     params.get(name).and_then(barrow_engine::Value::as_f64).unwrap_or(f64::NAN)
 }
@@ -219,7 +223,7 @@ fn on(params: &Params, name: &str) -> bool {
 
 fn counting_ones(params: &Params) -> f64 {
     let all = numbers(params);
-    1.0 - all.iter().sum::<f64>() / all.len() as f64
+    1.0 - all.iter().sum::<f64>() / float(all.len())
 }
 
 /// Each number is the share of hits among as many draws as the budget.
@@ -231,11 +235,15 @@ fn counting_ones_observed(params: &Params, budget: f64, _: f64, noise: &mut Nois
             sum += chance;
             continue;
         }
-        let draws = budget.round() as u32;
-        let hits = (0..draws).filter(|_| noise.unit() < chance).count();
-        sum += hits as f64 / f64::from(draws);
+        let mut hits = 0.0;
+        let mut draws = 0.0;
+        while draws < budget {
+            draws += 1.0;
+            hits += if noise.unit() < chance { 1.0 } else { 0.0 };
+        }
+        sum += hits / draws;
     }
-    1.0 - sum / params.len() as f64
+    1.0 - sum / float(params.len())
 }
 
 const BRANIN: [&str; 2] = ["x1=real(-5..10)", "x2=real(0..15)"];
@@ -322,7 +330,7 @@ fn strategy_unit(params: &Params) -> [f64; 8] {
     u[0] = (number(params, "fast") / 5.0).ln() / 20_f64.ln();
     u[1] = (number(params, "slow") / 20.0).ln() / 20_f64.ln();
     u[2] = (number(params, "thr") / 1e-4).ln() / 1e3_f64.ln();
-    u[3] = kind(params) as f64 / 3.0;
+    u[3] = float(kind(params)) / 3.0;
     u[4] = if on(params, "stop") { 1.0 } else { 0.0 };
     if on(params, "stop") {
         u[5] = (number(params, "stop_pct") - 0.5) / 9.5;

@@ -142,7 +142,11 @@ impl Bracket {
 impl Proposer for Bracketed {
     fn slot(&mut self, _: &Ledger) -> Step {
         let waiting = self.open.iter().find(|(_, bracket)| bracket.has_work());
-        let number = waiting.map(|(number, _)| *number).unwrap_or_else(|| self.open_bracket());
+        let number = waiting.map(|(number, _)| *number);
+        let number = match number {
+            Some(number) => number,
+            None => self.open_bracket(),
+        };
         let id = self.next_id;
         self.next_id += 1;
         self.bracket_of.insert(id, number);

@@ -83,7 +83,7 @@ impl Strategy {
         let population = if population == 0 { usual } else { u64::from(population.max(4)) };
         let count = exact_count(population);
         let raw: Vec<f64> = (1..=population)
-            .map(|rank| libm::log((count + 1.0) / 2.0) - libm::log(exact_count(rank)))
+            .map(|rank| libm::log(f64::midpoint(count, 1.0)) - libm::log(exact_count(rank)))
             .collect();
         let parents = usize::try_from(population / 2).unwrap_or(1);
         let effective = |weights: &[f64]| {
@@ -366,8 +366,9 @@ mod tests {
         let mut state = State::new(vec![0.5; 5]);
         let mut draws = Draws::new(3, Use::Proposal, 0);
         let value = |x: &[f64]| -> f64 {
-            let term =
-                |(at, x): (usize, &f64)| 1000_f64.powf(at as f64 / 4.0) * (x - 0.3) * (x - 0.3);
+            let term = |(at, x): (usize, &f64)| {
+                1000_f64.powf(exact_count(at as u64) / 4.0) * (x - 0.3) * (x - 0.3)
+            };
             x.iter().enumerate().map(term).sum()
         };
         for _ in 0..250 {

@@ -188,6 +188,7 @@ mod tests {
     use super::*;
     use crate::params::Params;
     use crate::search::Origin;
+    use crate::search::scale::exact_count;
 
     fn trial(
         id: u64,
@@ -221,7 +222,8 @@ mod tests {
     #[test]
     fn rungs_are_counted() {
         let goals = Goals::one(Direction::Max);
-        let mut trials: Vec<_> = (0..4).map(|id| trial(id, (0, 0), None, id as f64)).collect();
+        let mut trials: Vec<_> =
+            (0..4).map(|id| trial(id, (0, 0), None, exact_count(id))).collect();
         trials[0].1 = Outcome::Failed;
         trials.push(trial(4, (0, 1), Some(3), 10.0));
         trials.push(trial(5, (1, 1), None, 7.0));
@@ -236,8 +238,9 @@ mod tests {
 
     #[test]
     fn correlations_pair_a_point_with_itself() {
-        let mut trials: Vec<_> = (0..13).map(|id| trial(id, (0, 0), None, id as f64)).collect();
-        trials.extend((0..13).map(|id| trial(13 + id, (0, 1), Some(id), -(id as f64))));
+        let mut trials: Vec<_> =
+            (0..13).map(|id| trial(id, (0, 0), None, exact_count(id))).collect();
+        trials.extend((0..13).map(|id| trial(13 + id, (0, 1), Some(id), -(exact_count(id)))));
         let found = rung_correlations(&trials);
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].pairs, found[0].correlation), (13, Some(-1.0)));

@@ -73,7 +73,7 @@ impl Kde {
         // Weights of levels lie between 1 and 1e-3 over their number.
         let levels = coordinates.iter().filter(|c| matches!(c.kernel, Kernel::Levels(..))).count();
         let cutoff = 60.0 + 16.0 * exact_count(levels as u64);
-        Kde { columns, rows, coordinates, weight, cutoff }
+        Kde { rows, columns, coordinates, weight, cutoff }
     }
 
     /// Returns the density at a point without gaps. Costs a few operations a coordinate for each row,

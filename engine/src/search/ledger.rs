@@ -161,7 +161,7 @@ impl Ledger {
             || self.cost_max.is_some_and(|max| self.cost >= max)
     }
 
-    fn enter(&mut self, slot: Slot, params: Params, origin: Origin) -> Ask {
+    fn enter(&mut self, slot: &Slot, params: Params, origin: Origin) -> Ask {
         let id = self.next_id();
         let earlier = slot.resumes.and_then(|id| self.entry(id));
         let root = earlier.map_or(id, |earlier| earlier.root);
@@ -248,7 +248,7 @@ impl<P: Proposer> Search for Adaptive<P> {
             Step::Wait => Ok(Next::Wait),
             Step::Run(slot) => {
                 let (params, origin) = self.point(&slot)?;
-                Ok(Next::Run(self.ledger.enter(slot, params, origin)))
+                Ok(Next::Run(self.ledger.enter(&slot, params, origin)))
             }
         }
     }
@@ -275,7 +275,7 @@ impl<P: Proposer> Search for Adaptive<P> {
         if !same_point || place != (slot.budget, slot.bracket, slot.rung, slot.resumes) {
             return Err(other());
         }
-        let entered = self.ledger.enter(slot, ask.params.clone(), ask.origin);
+        let entered = self.ledger.enter(&slot, ask.params.clone(), ask.origin);
         if entered == *ask { Ok(()) } else { Err(other()) }
     }
 

@@ -96,7 +96,7 @@ fn neighbours(space: &Space, center: &[f64], point: &[f64]) -> bool {
 fn median(sorted: &[f64]) -> Option<f64> {
     let middle = sorted.len() / 2;
     let upper = *sorted.get(middle)?;
-    let even = sorted.len() % 2 == 0;
+    let even = sorted.len().is_multiple_of(2);
     Some(if even { 0.5 * (sorted[middle - 1] + upper) } else { upper })
 }
 

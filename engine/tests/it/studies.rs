@@ -80,13 +80,13 @@ impl Bench {
             self.built.fetch_add(1, Ordering::Relaxed);
             strategies::build("sma-cross", params)
         };
-        self.run_with(&factory, hunt(&self.backtest, method, trials), threads, study)
+        self.run_with(&factory, &hunt(&self.backtest, method, trials), threads, study)
     }
 
     fn run_with(
         &self,
         factory: &Factory<'_>,
-        hunt: Hunt<'_>,
+        hunt: &Hunt<'_>,
         threads: usize,
         study: Option<&mut Study>,
     ) -> Result<SweepReport, Error> {
@@ -212,7 +212,7 @@ fn failing_trials_are_told_with_their_message_and_kept() {
     let run = |study: Option<&mut Study>, threads| {
         let mut hunt = hunt(&bench.backtest, "grid", 10_000);
         hunt.round = Some(64);
-        bench.run_with(&fragile, hunt, threads, study).unwrap()
+        bench.run_with(&fragile, &hunt, threads, study).unwrap()
     };
     let plain = run(None, 2);
     assert!(!plain.failed.is_empty() && plain.skipped > 0);

@@ -11,7 +11,7 @@ use crate::pool::BundlePool;
 use crate::testing::{self, DAY, Listing, publish, value};
 
 /// Leases a bundle of these listings from a catalog that is gone by then.
-pub(super) fn lease(listings: &[Listing]) -> Lease {
+pub(crate) fn lease(listings: &[Listing]) -> Lease {
     let dir = testing::dir();
     let catalog = Catalog::at(dir.path());
     publish(&catalog, "b", listings, 1);

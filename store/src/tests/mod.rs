@@ -1,13 +1,14 @@
 //! What the store promises, each promise in a file of its own.
 
 mod arrow;
-mod bars;
+pub(crate) mod bars;
 mod cache;
 mod catalog;
 mod crash;
 #[cfg(debug_assertions)]
 mod decoded;
 mod faults;
+mod mounts;
 mod options;
 mod panel;
 mod pool;

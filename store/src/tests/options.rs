@@ -1,6 +1,6 @@
 //! Ways to open: every one reads the same bars, and what each promises about damaged files holds.
 
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -13,7 +13,7 @@ use crate::lease::Lease;
 use crate::options::{OpenMode, OpenOptions, Paging, VerifyReads};
 use crate::pool::BundlePool;
 use crate::reader::Origin;
-use crate::testing::{self, DAY, Listing, publish_compressed};
+use crate::testing::{self, DAY, Listing, append, publish_compressed};
 
 fn all() -> Vec<OpenOptions> {
     let mut all = Vec::new();
@@ -172,6 +172,40 @@ fn no_flipped_bit_ends_in_wrong_bars_when_reads_are_verified() {
         assert!(caught > 10_000, "{caught}");
         assert_eq!(harmless, 0, "{compression:?}");
     }
+}
+
+#[test]
+fn nor_does_one_in_any_file_of_a_version_of_many_parts() {
+    let (dir, catalog, base) = small();
+    append(&catalog, "b", "A", &[5, 6]);
+    append(&catalog, "b", "B", &[7]);
+    let spec = "b";
+    let head = BundlePool::new(0).lease(&catalog, spec).unwrap().path().to_owned();
+    let expected = read(&BundlePool::new(0).lease(&catalog, spec).unwrap()).unwrap();
+    let (mut caught, mut harmless) = (0, 0);
+    for path in [head, base] {
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+        // A stride that meets every section, column and place within a word; each time another bit.
+        for (count, at) in (0..bytes.len()).step_by(13).enumerate() {
+            let place = u64::try_from(at).unwrap();
+            file.write_all_at(&[bytes[at] ^ 1 << (count % 8)], place).unwrap();
+            match BundlePool::new(0).lease_with(&catalog, spec, &checked()).and_then(|it| read(&it))
+            {
+                Err(_) => caught += 1,
+                Ok(content) => {
+                    assert_eq!(content, expected, "byte {at} of `{}`", path.display());
+                    harmless += 1;
+                }
+            }
+            let copied = BundlePool::new(0).lease_with(&catalog, spec, &reading());
+            assert!(copied.is_err(), "byte {at} of `{}`", path.display());
+            file.write_all_at(&bytes[at..=at], place).unwrap();
+        }
+    }
+    assert!(caught > 1000, "{caught} caught, {harmless} harmless");
+    drop(dir);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The pool against a simple model, and its promises under many threads.
 
+use std::ffi::OsStr;
 use std::sync::Barrier;
 use std::sync::Weak;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,9 +10,10 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use crate::catalog::Catalog;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::head::{self, Head};
 use crate::lease::Lease;
+use crate::opened::Opened;
 use crate::opening::open_newest;
 use crate::options::OpenOptions;
 use crate::pool::{BundlePool, PoolStats};
@@ -46,6 +48,19 @@ impl Shelf {
         let version = self.versions[bundle][version];
         head::advance(&path, Head { generation, version }).unwrap();
         version
+    }
+}
+
+impl BundlePool {
+    /// Leases with an opening of the test's own.
+    fn lease_opening(
+        &self,
+        catalog: &Catalog,
+        spec: &str,
+        open: impl FnOnce() -> Result<Opened>,
+    ) -> Result<Lease> {
+        let key = self.key(Some(catalog.shared_root()), OsStr::new(spec), 0);
+        self.lease_slowly(key, open).map(Lease::new)
     }
 }
 

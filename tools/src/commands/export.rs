@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context;
+use barrow_store::query::{AssetChoice, Batch, Plan, Query};
 use indicatif::ProgressBar;
 use serde::Serialize;
 
@@ -14,7 +15,7 @@ use crate::invocation::Invocation;
 use crate::manifest::{self, Manifest, OddNans};
 use crate::numbers::{bytes, count, count_len, counted_len, duration};
 use crate::output::{Format, Shape, WholeFile, output, write_text};
-use crate::selection::{Batch, Selection, SelectionArgs};
+use crate::selection::SelectionArgs;
 use crate::status::ExitStatus;
 
 /// Write a bundle, or a part of it, to files for other programs
@@ -83,17 +84,15 @@ struct Tally {
 pub(crate) fn run(args: &ExportArgs, invocation: &Invocation) -> anyhow::Result<ExitStatus> {
     let printer = invocation.printer;
     let format = chosen(args)?;
-    let lease = invocation.catalog().lease(&args.bundle)?;
-    let selection = args.selection.select(&lease)?;
+    let lease = invocation.lease(&args.bundle)?;
+    let plan = args.selection.query().plan(&lease)?;
     let started = Instant::now();
-    let bar = printer.bar(selection.rows_in_span()?, "rows");
+    let bar = printer.bar(plan.rows_in_range(), "rows");
     let written = match format {
-        ExportFormat::CsvDir => write_folder(&selection, args, invocation, &bar),
-        ExportFormat::Csv => write_csv(&selection, &args.out, invocation, &bar),
-        ExportFormat::Parquet => {
-            write_file(&selection, &args.out, Format::Parquet, invocation, &bar)
-        }
-        ExportFormat::Arrow => write_file(&selection, &args.out, Format::Arrow, invocation, &bar),
+        ExportFormat::CsvDir => write_folder(&plan, args, invocation, &bar),
+        ExportFormat::Csv => write_csv(&plan, &args.out, invocation, &bar),
+        ExportFormat::Parquet => write_file(&plan, &args.out, Format::Parquet, invocation, &bar),
+        ExportFormat::Arrow => write_file(&plan, &args.out, Format::Arrow, invocation, &bar),
     };
     bar.finish_and_clear();
     let tally = written?;
@@ -105,7 +104,7 @@ pub(crate) fn run(args: &ExportArgs, invocation: &Invocation) -> anyhow::Result<
             path: args.out.display().to_string(),
             format: format.name(),
             files: tally.files,
-            assets: selection.assets.len(),
+            assets: plan.assets().len(),
             rows: tally.rows,
             bytes: tally.bytes,
             elapsed_seconds: elapsed.as_secs_f64(),
@@ -118,7 +117,7 @@ pub(crate) fn run(args: &ExportArgs, invocation: &Invocation) -> anyhow::Result<
         printer.say(format_args!(
             "{} rows of {} to `{}` ({files}{}) in {}",
             count(tally.rows),
-            counted_len(selection.assets.len(), "asset"),
+            counted_len(plan.assets().len(), "asset"),
             args.out.display(),
             bytes(tally.bytes),
             duration(elapsed)
@@ -157,33 +156,33 @@ fn chosen(args: &ExportArgs) -> anyhow::Result<ExportFormat> {
 }
 
 fn write_file(
-    selection: &Selection<'_>,
+    plan: &Plan,
     path: &Path,
     format: Format,
     invocation: &Invocation,
     bar: &ProgressBar,
 ) -> anyhow::Result<Tally> {
     let file = WholeFile::begin(path)?;
-    let manifest = Some(Manifest::of(selection)?.to_json()?);
-    let shape = Shape { manifest, ..Shape::of(selection) };
-    let rows = write(selection, shape, format, &file, invocation, bar, &mut |_| ())?;
+    let manifest = Some(Manifest::of(plan)?.to_json()?);
+    let shape = Shape { manifest, ..Shape::of(plan) };
+    let rows = write(plan, shape, format, &file, invocation, bar, &mut |_| ())?;
     Ok(Tally { files: 1, rows, bytes: file.publish()? })
 }
 
 /// Writes a CSV file, and its manifest beside it.
 fn write_csv(
-    selection: &Selection<'_>,
+    plan: &Plan,
     path: &Path,
     invocation: &Invocation,
     bar: &ProgressBar,
 ) -> anyhow::Result<Tally> {
     let file = WholeFile::begin(path)?;
-    let mut manifest = Manifest::of(selection)?;
-    let (symbols, columns) = (selection.symbols(), selection.columns());
+    let mut manifest = Manifest::of(plan)?;
+    let shape = Shape::of(plan);
+    let (symbols, columns) = (shape.symbols.clone(), shape.columns.clone());
     let mut nans = OddNans::default();
     let mut look = |batch: &Batch| nans.note(batch, &symbols, &columns);
-    let shape = Shape::of(selection);
-    let rows = write(selection, shape, Format::Csv, &file, invocation, bar, &mut look)?;
+    let rows = write(plan, shape, Format::Csv, &file, invocation, bar, &mut look)?;
     manifest.nans = nans.into_entries();
     // An older manifest must not be taken for that of the new file, whenever this is interrupted.
     let beside = manifest::beside(path);
@@ -204,7 +203,7 @@ fn forget(path: &Path) -> anyhow::Result<()> {
 
 /// Writes a file an asset, without the symbol column; assets without rows get none.
 fn write_folder(
-    selection: &Selection<'_>,
+    plan: &Plan,
     args: &ExportArgs,
     invocation: &Invocation,
     bar: &ProgressBar,
@@ -218,19 +217,23 @@ fn write_folder(
             .hint("choose a new folder, or pass `--force` to write into this one")
             .into());
     }
-    let mut manifest = Manifest::of(selection)?;
+    let mut manifest = Manifest::of(plan)?;
     let beside = manifest::beside(folder);
     forget(&beside)?;
     let mut tally = Tally::default();
-    for asset in &selection.assets {
-        let one = selection.of_asset(*asset);
-        if one.is_empty()? {
+    for asset in plan.assets() {
+        let symbol = plan.lease().symbol(*asset);
+        let choice = AssetChoice { symbols: vec![symbol.to_owned()], metadata: Vec::new() };
+        let query = Query { assets: choice, ..args.selection.query() };
+        let first = Query { limit: Some(1), threads: 1, ..query.clone() };
+        if first.plan(plan.lease())?.batches().next().transpose()?.is_none() {
             continue;
         }
-        let path = folder.join(file_name(selection.lease.symbol(*asset)));
+        let one = query.plan(plan.lease())?;
+        let path = folder.join(file_name(symbol));
         let file = WholeFile::begin(&path)?;
         let shape = Shape { with_symbol: false, ..Shape::of(&one) };
-        let (symbols, columns) = (one.symbols(), one.columns());
+        let (symbols, columns) = (shape.symbols.clone(), shape.columns.clone());
         let mut nans = OddNans::default();
         let mut look = |batch: &Batch| nans.note(batch, &symbols, &columns);
         tally.rows += write(&one, shape, Format::Csv, &file, invocation, bar, &mut look)?;
@@ -244,7 +247,7 @@ fn write_folder(
 }
 
 fn write(
-    selection: &Selection<'_>,
+    plan: &Plan,
     shape: Shape<'_>,
     format: Format,
     file: &WholeFile,
@@ -254,13 +257,14 @@ fn write(
 ) -> anyhow::Result<u64> {
     let mut output = output(format, shape, file.writer()?, invocation.printer)?;
     let mut rows = 0;
-    selection.stream(&mut |batch| {
+    for batch in plan.batches() {
         crate::interrupt::check()?;
-        rows += batch.time.len() as u64;
-        bar.set_position(bar.position() + batch.time.len() as u64);
-        look(batch);
-        output.write(batch)
-    })?;
+        let batch = batch?;
+        rows += batch.rows as u64;
+        bar.set_position(bar.position() + batch.rows as u64);
+        look(&batch);
+        output.write(&batch)?;
+    }
     output.finish()?;
     Ok(rows)
 }

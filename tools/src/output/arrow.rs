@@ -11,10 +11,10 @@ use arrow_array::{
 use arrow_ipc::writer::FileWriter;
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use barrow_format::{Column, LogicalType, PhysicalType};
+use barrow_store::query::{Batch, Data};
 
 use super::{Output, Shape};
 use crate::manifest;
-use crate::selection::{Batch, Data};
 
 /// Digits of a decimal: all that an i64 holds.
 const PRECISION: u8 = 19;
@@ -23,6 +23,8 @@ pub(super) struct ArrowOutput<W: Write> {
     schema: SchemaRef,
     /// All symbols, so that every batch has the same dictionary, as the file format asks.
     symbols: Arc<StringArray>,
+    with_symbol: bool,
+    with_time: bool,
     logical: Vec<LogicalType>,
     writer: FileWriter<BufWriter<W>>,
 }
@@ -31,7 +33,9 @@ impl<W: Write> ArrowOutput<W> {
     pub(super) fn new(shape: &Shape<'_>, sink: W) -> anyhow::Result<Self> {
         let utc = DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()));
         let keys = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
-        let mut fields = vec![Field::new("symbol", keys, false), Field::new("time", utc, false)];
+        let mut fields = Vec::new();
+        fields.extend(shape.with_symbol.then(|| Field::new("symbol", keys, false)));
+        fields.extend(shape.with_time.then(|| Field::new("time", utc, false)));
         fields.extend(
             shape.columns.iter().map(|column| Field::new(&column.name, data_type(column), false)),
         );
@@ -45,6 +49,8 @@ impl<W: Write> ArrowOutput<W> {
         Ok(Self {
             schema,
             symbols: Arc::new(StringArray::from_iter_values(&shape.symbols)),
+            with_symbol: shape.with_symbol,
+            with_time: shape.with_time,
             logical: shape.columns.iter().map(|column| column.logical).collect(),
             writer,
         })
@@ -53,11 +59,16 @@ impl<W: Write> ArrowOutput<W> {
 
 impl<W: Write> Output for ArrowOutput<W> {
     fn write(&mut self, batch: &Batch) -> anyhow::Result<()> {
-        let keys = batch.assets().map(i32::try_from).collect::<Result<Vec<_>, _>>()?;
-        let symbols =
-            DictionaryArray::<Int32Type>::try_new(Int32Array::from(keys), self.symbols.clone())?;
-        let time = TimestampNanosecondArray::from(batch.time.clone()).with_timezone("UTC");
-        let mut columns: Vec<ArrayRef> = vec![Arc::new(symbols), Arc::new(time)];
+        let mut columns: Vec<ArrayRef> = Vec::new();
+        if self.with_symbol {
+            let keys = batch.assets().map(i32::try_from).collect::<Result<Vec<_>, _>>()?;
+            let (keys, symbols) = (Int32Array::from(keys), self.symbols.clone());
+            columns.push(Arc::new(DictionaryArray::<Int32Type>::try_new(keys, symbols)?));
+        }
+        if self.with_time {
+            let time = TimestampNanosecondArray::from(batch.time.clone());
+            columns.push(Arc::new(time.with_timezone("UTC")));
+        }
         for (data, logical) in batch.columns.iter().zip(&self.logical) {
             columns.push(array(data, *logical)?);
         }

@@ -3,11 +3,11 @@
 use std::io::{self, BufWriter, Write};
 
 use barrow_format::LogicalType;
+use barrow_store::query::{Batch, Data};
 
 use super::text::write_value;
 use super::{Output, Shape};
 use crate::instant::shown;
-use crate::selection::{Batch, Data};
 
 pub(super) struct CsvOutput<'l, W: Write> {
     shape: Shape<'l>,
@@ -22,7 +22,7 @@ impl<'l, W: Write> CsvOutput<'l, W> {
         let mut out = BufWriter::with_capacity(1 << 16, sink);
         let mut names: Vec<&str> = Vec::new();
         names.extend(shape.with_symbol.then_some("symbol"));
-        names.push("time");
+        names.extend(shape.with_time.then_some("time"));
         names.extend(shape.columns.iter().map(|column| column.name.as_str()));
         write_csv_header(&mut out, &names)?;
         Ok(Self { shape, symbols, out })
@@ -37,13 +37,20 @@ pub(super) fn write_csv_header<S: AsRef<str>>(out: &mut impl Write, names: &[S])
 
 impl<W: Write> Output for CsvOutput<'_, W> {
     fn write(&mut self, batch: &Batch) -> anyhow::Result<()> {
-        for ((row, asset), time) in batch.assets().enumerate().zip(&batch.time) {
-            if self.shape.with_symbol {
-                write!(self.out, "{},", self.symbols[asset])?;
+        for (row, asset, time) in self.shape.rows(batch) {
+            let mut comma: &[u8] = b"";
+            if let Some(asset) = asset {
+                self.out.write_all(self.symbols[asset].as_bytes())?;
+                comma = b",";
             }
-            write!(self.out, "{}", shown(*time, self.shape.by_date))?;
+            if let Some(time) = time {
+                self.out.write_all(comma)?;
+                write!(self.out, "{}", shown(time, self.shape.by_date))?;
+                comma = b",";
+            }
             for (data, column) in batch.columns.iter().zip(&self.shape.columns) {
-                self.out.write_all(b",")?;
+                self.out.write_all(comma)?;
+                comma = b",";
                 if let (Data::I64(times), LogicalType::Timestamp) = (data, column.logical) {
                     write!(self.out, "{}", shown(times[row], false))?;
                     continue;

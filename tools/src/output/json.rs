@@ -3,10 +3,11 @@
 
 use std::io::{self, BufWriter, Write};
 
+use barrow_store::query::Batch;
+
 use super::text::{is_json_number, write_value};
 use super::{Output, Shape};
 use crate::instant::shown;
-use crate::selection::Batch;
 
 pub(super) struct JsonOutput<'l, W: Write> {
     shape: Shape<'l>,
@@ -31,17 +32,22 @@ impl<'l, W: Write> JsonOutput<'l, W> {
 
 impl<W: Write> Output for JsonOutput<'_, W> {
     fn write(&mut self, batch: &Batch) -> anyhow::Result<()> {
-        for ((row, asset), time) in batch.assets().enumerate().zip(&batch.time) {
-            let separator = if self.is_first { "\n" } else { ",\n" };
+        for (row, asset, time) in self.shape.rows(batch) {
+            let separator = if self.is_first { "\n{" } else { ",\n{" };
             self.is_first = false;
-            let time = shown(*time, self.shape.by_date);
-            write!(
-                self.out,
-                "{separator}{{\"symbol\":{},\"time\":\"{time}\"",
-                self.symbols[asset]
-            )?;
+            self.out.write_all(separator.as_bytes())?;
+            let mut comma = "";
+            if let Some(asset) = asset {
+                write!(self.out, "\"symbol\":{}", self.symbols[asset])?;
+                comma = ",";
+            }
+            if let Some(time) = time {
+                write!(self.out, "{comma}\"time\":\"{}\"", shown(time, self.shape.by_date))?;
+                comma = ",";
+            }
             for (place, data) in batch.columns.iter().enumerate() {
-                write!(self.out, ",{}:", self.names[place])?;
+                write!(self.out, "{comma}{}:", self.names[place])?;
+                comma = ",";
                 let logical = self.shape.columns[place].logical;
                 if !(is_json_number(data, row) && write_value(&mut self.out, data, row, logical)?) {
                     self.out.write_all(b"null")?;

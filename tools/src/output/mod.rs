@@ -13,12 +13,12 @@ use std::io::Write;
 use std::path::Path;
 
 use barrow_format::Column;
+use barrow_store::query::{Batch, Plan, Times};
 
 pub(crate) use self::arrow::data_type as arrow_type;
 pub(crate) use self::file::{WholeFile, write_text};
 pub(crate) use self::trials::{TrialFormat, write_trials};
 use crate::printer::Printer;
-use crate::selection::{Batch, Selection};
 
 /// How rows are written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
@@ -60,6 +60,8 @@ impl Format {
 pub(crate) struct Shape<'l> {
     /// `symbol` is a column of the output.
     pub(crate) with_symbol: bool,
+    /// `time` is a column of the output.
+    pub(crate) with_time: bool,
     /// Symbols of the assets that a batch refers to.
     pub(crate) symbols: Vec<&'l str>,
     /// Columns behind `symbol` and `time`.
@@ -74,16 +76,30 @@ pub(crate) struct Shape<'l> {
 }
 
 impl<'l> Shape<'l> {
-    pub(crate) fn of(selection: &Selection<'l>) -> Self {
+    pub(crate) fn of(plan: &'l Plan) -> Self {
+        let header = plan.header();
         Self {
-            with_symbol: true,
-            symbols: selection.symbols(),
-            columns: selection.columns(),
-            by_date: selection.by_date(),
-            bundle: selection.lease.name().to_owned(),
-            version: selection.lease.version().to_string(),
+            with_symbol: header.symbols.is_some(),
+            with_time: header.times.is_some(),
+            symbols: header.symbols.iter().flatten().map(String::as_str).collect(),
+            columns: header.columns.iter().collect(),
+            by_date: header.times == Some(Times::Sessions),
+            bundle: plan.lease().name().to_owned(),
+            version: plan.lease().version().to_string(),
             manifest: None,
         }
+    }
+
+    /// The rows of a batch: place, symbol and time of each, as far as rows have them.
+    fn rows<'b>(
+        &'b self,
+        batch: &'b Batch,
+    ) -> impl Iterator<Item = (usize, Option<usize>, Option<i64>)> + 'b {
+        let mut assets = batch.assets();
+        (0..batch.rows).map(move |row| {
+            let asset = assets.next().filter(|_| self.with_symbol);
+            (row, asset, batch.time.get(row).copied())
+        })
     }
 }
 

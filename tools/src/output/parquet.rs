@@ -4,6 +4,7 @@ use std::io::{BufWriter, Write};
 use std::sync::Arc;
 
 use barrow_format::{Column, LogicalType as Meaning, PhysicalType};
+use barrow_store::query::{Batch, Data};
 use parquet::basic::{Compression, LogicalType, Repetition, TimeUnit, Type as Physical, ZstdLevel};
 use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, FloatType, Int32Type, Int64Type};
 use parquet::file::metadata::KeyValue;
@@ -14,13 +15,14 @@ use parquet::schema::types::{ColumnPath, Type, TypePtr};
 use super::trials::write_column;
 use super::{Output, Shape};
 use crate::manifest;
-use crate::selection::{Batch, Data};
 
 /// Digits of a decimal on i64.
 const PRECISION: i32 = 18;
 
 pub(super) struct ParquetOutput<W: Write + Send> {
     symbols: Vec<ByteArray>,
+    with_symbol: bool,
+    with_time: bool,
     writer: SerializedFileWriter<BufWriter<W>>,
 }
 
@@ -36,10 +38,13 @@ impl<W: Write + Send> ParquetOutput<W> {
             .set_key_value_metadata(Some(metadata.collect()));
         // Times hardly repeat: a dictionary of them would be built and thrown away.
         properties = properties.set_column_dictionary_enabled(ColumnPath::from("time"), false);
-        let mut fields = vec![
-            field("symbol", Physical::BYTE_ARRAY, Some(LogicalType::String))?,
-            field("time", Physical::INT64, Some(instant()))?,
-        ];
+        let mut fields = Vec::new();
+        if shape.with_symbol {
+            fields.push(field("symbol", Physical::BYTE_ARRAY, Some(LogicalType::String))?);
+        }
+        if shape.with_time {
+            fields.push(field("time", Physical::INT64, Some(instant()))?);
+        }
         for column in &shape.columns {
             fields.push(column_field(column)?);
         }
@@ -48,7 +53,7 @@ impl<W: Write + Send> ParquetOutput<W> {
         let writer =
             SerializedFileWriter::new(sink, Arc::new(schema), Arc::new(properties.build()))?;
         let symbols = shape.symbols.iter().map(|symbol| ByteArray::from(*symbol)).collect();
-        Ok(Self { symbols, writer })
+        Ok(Self { symbols, with_symbol: shape.with_symbol, with_time: shape.with_time, writer })
     }
 }
 
@@ -57,8 +62,12 @@ impl<W: Write + Send> Output for ParquetOutput<W> {
         let symbols: Vec<ByteArray> =
             batch.assets().map(|asset| self.symbols[asset].clone()).collect();
         let mut group = self.writer.next_row_group()?;
-        write_column::<ByteArrayType, _>(&mut group, &symbols, None)?;
-        write_column::<Int64Type, _>(&mut group, &batch.time, None)?;
+        if self.with_symbol {
+            write_column::<ByteArrayType, _>(&mut group, &symbols, None)?;
+        }
+        if self.with_time {
+            write_column::<Int64Type, _>(&mut group, &batch.time, None)?;
+        }
         for data in &batch.columns {
             match data {
                 Data::F64(values) => write_column::<DoubleType, _>(&mut group, values, None)?,

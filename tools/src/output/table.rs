@@ -3,13 +3,13 @@
 use std::io::{BufWriter, Write};
 
 use barrow_format::LogicalType;
+use barrow_store::query::{Batch, Data};
 
 use super::text::write_value;
 use super::{Output, Shape};
 use crate::instant::shown;
 use crate::numbers::shortest;
 use crate::printer::Printer;
-use crate::selection::{Batch, Data};
 use crate::table::{Align, Sheet};
 
 pub(super) struct TableOutput<'l, W: Write> {
@@ -21,7 +21,9 @@ pub(super) struct TableOutput<'l, W: Write> {
 
 impl<'l, W: Write> TableOutput<'l, W> {
     pub(super) fn new(shape: Shape<'l>, sink: W, printer: Printer) -> Self {
-        let mut heads = vec![("symbol", Align::Left), ("time", Align::Left)];
+        let mut heads = Vec::new();
+        heads.extend(shape.with_symbol.then_some(("symbol", Align::Left)));
+        heads.extend(shape.with_time.then_some(("time", Align::Left)));
         heads.extend(shape.columns.iter().map(|column| (column.name.as_str(), Align::Right)));
         let sheet = Sheet::new(heads);
         Self { shape, sheet, out: BufWriter::new(sink), printer }
@@ -32,11 +34,10 @@ impl<W: Write> Output for TableOutput<'_, W> {
     fn write(&mut self, batch: &Batch) -> anyhow::Result<()> {
         // Digits behind the point are the same all down a column, so that points stand in line.
         let places: Vec<Option<usize>> = batch.columns.iter().map(places).collect();
-        for ((row, asset), time) in batch.assets().enumerate().zip(&batch.time) {
-            let mut cells = vec![
-                self.shape.symbols[asset].to_owned(),
-                shown(*time, self.shape.by_date).to_string(),
-            ];
+        for (row, asset, time) in self.shape.rows(batch) {
+            let mut cells = Vec::new();
+            cells.extend(asset.map(|asset| self.shape.symbols[asset].to_owned()));
+            cells.extend(time.map(|time| shown(time, self.shape.by_date).to_string()));
             for ((data, column), places) in
                 batch.columns.iter().zip(&self.shape.columns).zip(&places)
             {

@@ -11,11 +11,13 @@ use crate::testing::{DAY, Small};
 
 /// The bytes of the selected rows in `format`.
 fn written(small: &Small, args: &SelectionArgs, format: Format) -> Vec<u8> {
-    let selection = args.select(&small.lease).expect("a possible selection");
+    let plan = args.query().plan(&small.lease).expect("a possible selection");
     let mut bytes = Vec::new();
     let printer = Printer::new(Verbosity::Quiet, false);
-    let mut output = output(format, Shape::of(&selection), &mut bytes, printer).expect("an output");
-    selection.stream(&mut |batch| output.write(batch)).expect("rows");
+    let mut output = output(format, Shape::of(&plan), &mut bytes, printer).expect("an output");
+    for batch in plan.batches() {
+        output.write(&batch.expect("rows")).expect("written");
+    }
     output.finish().expect("an end");
     bytes
 }
@@ -57,6 +59,7 @@ fn filters_limits_and_dates_choose_the_same_rows_in_every_format() {
         from: Some("1970-06-01".parse().expect("a date")),
         to: Some("1970-12".parse().expect("a month")),
         filter: Some("close > 40 and not missing(extra)".to_owned()),
+        ..SelectionArgs::default()
     };
     let csv = String::from_utf8(written(&small, &args, Format::Csv)).expect("UTF-8");
     let mut expected = vec!["symbol,time,close,extra".to_owned()];

@@ -3,8 +3,7 @@
 use std::io::{self, Write};
 
 use barrow_format::LogicalType;
-
-use crate::selection::Data;
+use barrow_store::query::Data;
 
 /// Writes the value of `row`; nothing for a missing one. Returns whether there was one.
 pub(super) fn write_value(

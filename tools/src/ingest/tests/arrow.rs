@@ -154,7 +154,7 @@ fn hostile_bytes_are_errors() {
         if sources.sources[0].kind != source::Kind::Arrow {
             return;
         }
-        match crate::ingest::typed::plan(&sources.sources[0], &IngestOptions::default()) {
+        match typed::plan(&sources.sources[0], &IngestOptions::default()) {
             Ok(_) => taken += 1,
             Err(_) => refused += 1,
         }
