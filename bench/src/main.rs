@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use barrow_bench::report::{HEAD, Row};
 use barrow_bench::storage::Bench;
 use barrow_bench::{
-    command, compressed, engine, query, reading, search, sets, storage, sweeps, versions,
+    command, compressed, engine, query, reading, revisions, search, sets, storage, sweeps, versions,
 };
 use clap::{Parser, Subcommand};
 
@@ -51,6 +51,8 @@ enum What {
     Write,
     /// Verify every byte of M.
     Verify,
+    /// Append sessions to M, read after that, compact; history and difference of many versions.
+    Revisions,
     /// Sizes, decoding and encoding of compressed bundles.
     Compressed,
     /// Ingest folders of CSV files with the `barrow` command.
@@ -106,13 +108,13 @@ fn main() -> Result<()> {
 
 fn parts(what: What) -> Vec<What> {
     use What::{
-        All, Compressed, Decode, Demo, Engine, Exact, Ingest, Memory, Open, Pool, Query, Scan,
-        Search, Slices, Sweeps, Verify, Versions, Write,
+        All, Compressed, Decode, Demo, Engine, Exact, Ingest, Memory, Open, Pool, Query, Revisions,
+        Scan, Search, Slices, Sweeps, Verify, Versions, Write,
     };
     match what {
         All => vec![
             Open, Pool, Slices, Scan, Query, Decode, Memory, Write, Verify, Compressed, Versions,
-            Ingest, Engine, Sweeps, Exact, Search, Demo,
+            Revisions, Ingest, Engine, Sweeps, Exact, Search, Demo,
         ],
         one => vec![one],
     }
@@ -133,6 +135,7 @@ fn measure(what: What, cli: &Cli, bench: &Bench) -> Result<Vec<Row>> {
         What::Query => query::query(bench),
         What::Write => storage::write(bench),
         What::Verify => storage::verify(bench),
+        What::Revisions => revisions::rows(bench),
         What::Compressed => compressed::compressed(bench),
         What::Ingest => command::ingest(bench, cli.sets.as_deref()),
         What::Engine => engine::runs(bench),

@@ -215,9 +215,9 @@ impl<'l> Comparison<'l> {
             let (a, b) =
                 (a.as_ref().map(ColumnBuffer::values), b.as_ref().map(ColumnBuffer::values));
             counts.values_removed +=
-                matched.first.iter().filter(|&&row| is_present(a, row)).count() as u64;
+                count(matched.first.iter().filter(|&&row| is_present(a, row)).count());
             counts.values_added +=
-                matched.second.iter().filter(|&&row| is_present(b, row)).count() as u64;
+                count(matched.second.iter().filter(|&&row| is_present(b, row)).count());
             for ((row_a, row_b), changed) in matched.both.iter().zip(&mut changed) {
                 match (a, b) {
                     (Some(a), Some(b)) if bytes(a, *row_a) != bytes(b, *row_b) => {

@@ -21,9 +21,10 @@ use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 use memmap2::{Advice, Mmap, MmapMut, MmapOptions};
 
-use crate::error::{Error, HeadProblem, Result};
+use crate::error::{Error, Result};
 use crate::head::{self, GENERATION_OFFSET, Head, PAGE_BYTES, SLOT_BYTES};
 use crate::options::Paging;
+use crate::problems::HeadProblem;
 
 /// The bytes of one immutable file: mapped read-only and shared with every other process that maps it, or copied into
 /// memory that is read-only from then on.

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use crate::error::{Error, NameProblem, Result};
+use crate::error::{Error, Result};
 use crate::instant::Instant;
+use crate::problems::NameProblem;
 
 /// Longest bundle name in bytes.
 const NAME_BYTES_MAX: usize = 128;

@@ -4,8 +4,9 @@ use barrow_format::Version;
 
 use crate::catalog::Catalog;
 use crate::change::{Change, ChangeKind};
-use crate::error::{Error, NameProblem, Result};
+use crate::error::{Error, Result};
 use crate::instant::Instant;
+use crate::problems::NameProblem;
 use crate::publish::{Published, StageOptions};
 use crate::record::VersionEntry;
 use crate::returns;

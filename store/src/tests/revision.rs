@@ -79,7 +79,7 @@ impl Model {
         };
         let writer = BundleWriter::new(spec, sink).unwrap();
         for (asset, bars) in self.assets.values().enumerate() {
-            let batch = Given::of(bars.iter());
+            let batch = Given::of(bars);
             for (column, (_, values)) in batch.columns(self.later).into_iter().enumerate() {
                 writer.put(asset, column, values).unwrap();
             }
@@ -101,15 +101,15 @@ struct Given {
 }
 
 impl Given {
-    fn of<'a>(bars: impl Iterator<Item = (&'a i64, &'a Bar)> + Clone) -> Self {
-        let width = bars.clone().map(|(_, bar)| bar.later.len()).max().unwrap_or(0).max(8);
+    fn of(bars: &BTreeMap<i64, Bar>) -> Self {
+        let width = bars.values().map(|bar| bar.later.len()).max().unwrap_or(0).max(8);
         let value = |bar: &Bar, place| bar.later.get(place).copied().flatten().unwrap_or(NAN);
         Self {
-            times: bars.clone().map(|(day, _)| day * DAY).collect(),
-            closes: bars.clone().map(|(_, bar)| bar.close).collect(),
-            lots: bars.clone().map(|(_, bar)| bar.lots).collect(),
+            times: bars.keys().map(|day| day * DAY).collect(),
+            closes: bars.values().map(|bar| bar.close).collect(),
+            lots: bars.values().map(|bar| bar.lots).collect(),
             later: (0..width)
-                .map(|place| bars.clone().map(|(_, bar)| value(bar, place)).collect())
+                .map(|place| bars.values().map(|bar| value(bar, place)).collect())
                 .collect(),
         }
     }
@@ -134,7 +134,7 @@ fn give(
     later: usize,
     corrects: bool,
 ) -> Result<(), Error> {
-    let given = Given::of(bars.iter());
+    let given = Given::of(bars);
     let columns = given.columns(later);
     let columns: Vec<(&str, Values<'_>)> =
         columns.iter().map(|(name, values)| (name.as_str(), *values)).collect();
@@ -312,7 +312,7 @@ impl Played {
         assert_eq!(usize::try_from(lease.asset_count()).unwrap(), self.model.assets.len());
         for (symbol, bars) in &self.model.assets {
             let read = lease.bars(lease.asset(symbol).unwrap());
-            let expected = Given::of(bars.iter());
+            let expected = Given::of(bars);
             for (name, values) in expected.columns(self.model.later) {
                 let found = read.column(&name).unwrap();
                 assert_eq!(found.as_bytes(), values.as_bytes(), "`{name}` of `{symbol}`");
