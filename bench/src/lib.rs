@@ -21,4 +21,5 @@ pub mod search;
 pub mod sets;
 pub mod stopwatch;
 pub mod storage;
+pub mod sweeps;
 pub mod versions;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use barrow_bench::report::{HEAD, Row};
 use barrow_bench::storage::Bench;
-use barrow_bench::{command, compressed, engine, reading, search, sets, storage, versions};
+use barrow_bench::{command, compressed, engine, reading, search, sets, storage, sweeps, versions};
 use clap::{Parser, Subcommand};
 
 /// Measures Barrow; build and run it with `--release`.
@@ -53,6 +53,8 @@ enum What {
     Ingest,
     /// Backtests and sweeps.
     Engine,
+    /// Sweeps of many points, small ones, walk-forward, workers and studies.
+    Sweeps,
     /// Fills against integer arithmetic.
     Exact,
     /// History and pruning of a thousand versions.
@@ -101,12 +103,12 @@ fn main() -> Result<()> {
 fn parts(what: What) -> Vec<What> {
     use What::{
         All, Compressed, Decode, Demo, Engine, Exact, Ingest, Memory, Open, Pool, Scan, Search,
-        Slices, Verify, Versions, Write,
+        Slices, Sweeps, Verify, Versions, Write,
     };
     match what {
         All => vec![
             Open, Pool, Slices, Scan, Decode, Memory, Write, Verify, Compressed, Versions, Ingest,
-            Engine, Exact, Search, Demo,
+            Engine, Sweeps, Exact, Search, Demo,
         ],
         one => vec![one],
     }
@@ -129,6 +131,12 @@ fn measure(what: What, cli: &Cli, bench: &Bench) -> Result<Vec<Row>> {
         What::Compressed => compressed::compressed(bench),
         What::Ingest => command::ingest(bench, cli.sets.as_deref()),
         What::Engine => engine::runs(bench),
+        What::Sweeps => {
+            let mut rows = sweeps::grids(bench)?;
+            rows.extend(sweeps::walk_forward(bench)?);
+            rows.extend(sweeps::studies(bench)?);
+            Ok(rows)
+        }
         What::Exact => exact(cli, bench),
         What::Versions => versions::all(bench),
         What::Search => search::rows(),

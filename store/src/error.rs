@@ -32,19 +32,13 @@ pub enum Error {
         source: Arc<io::Error>,
     },
 
-    /// A file that was to be a journal begins otherwise. It is left as it is.
-    #[error("`{}` is not a journal", path.display())]
-    NotAJournal {
+    /// A journal is not sound at byte `at`: at 0 the file is something else, later a record is damaged. It is left as
+    /// it is.
+    #[error("`{}` is no sound journal at byte {at}", path.display())]
+    BadJournal {
         /// The file.
         path: PathBuf,
-    },
-
-    /// A record in the midst of a journal does not have its checksum. The journal is left as it is.
-    #[error("the record at byte {at} of journal `{}` is damaged", path.display())]
-    DamagedJournal {
-        /// The file.
-        path: PathBuf,
-        /// Where the record begins.
+        /// Where it is not.
         at: u64,
     },
 

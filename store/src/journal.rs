@@ -37,7 +37,7 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`]; [`Error::NotAJournal`] when the file is something else.
+    /// [`Error::Io`]; [`Error::BadJournal`] when the file is something else.
     pub fn open(path: &Path) -> Result<Self> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
@@ -77,7 +77,7 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`]; [`Error::NotAJournal`]; [`Error::DamagedJournal`]; what `visit` fails with. Records before a failure count as read.
+    /// [`Error::Io`]; [`Error::BadJournal`]; what `visit` fails with. Records before a failure count as read.
     pub fn read<E: From<Error>>(
         &mut self,
         mut visit: impl FnMut(&[u8]) -> Result<(), E>,
@@ -179,7 +179,7 @@ impl Journal {
             if self.at == before {
                 if is_followed(&window) {
                     let (path, at) = (self.path.clone(), self.at);
-                    return Err(Error::DamagedJournal { path, at }.into());
+                    return Err(Error::BadJournal { path, at }.into());
                 }
                 // Nobody writes now, so this is what a killed writer left.
                 tracing::warn!(path = %self.path.display(), at = self.at, "cut off a torn record");
@@ -207,7 +207,7 @@ impl Journal {
             self.file.set_len(0).map_err(Error::io("cut", &self.path))?;
             return Ok(false);
         }
-        Err(Error::NotAJournal { path: self.path.clone() })
+        Err(Error::BadJournal { path: self.path.clone(), at: 0 })
     }
 }
 
@@ -345,7 +345,7 @@ mod tests {
         bytes[8 + 8 + 2] ^= 1;
         std::fs::write(&path, &bytes).unwrap();
         let error = Journal::open(&path).unwrap().read(|_| Ok::<(), Error>(())).unwrap_err();
-        assert!(matches!(error, Error::DamagedJournal { at: 8, .. }), "{error}");
+        assert!(matches!(error, Error::BadJournal { at: 8, .. }), "{error}");
         assert_eq!(std::fs::read(&path).unwrap(), bytes);
     }
 
@@ -367,7 +367,7 @@ mod tests {
         std::fs::write(&path, "do not touch").unwrap();
         let mut journal = Journal::open(&path).unwrap();
         let error = journal.read(|_| Ok::<(), Error>(())).unwrap_err();
-        assert!(matches!(error, Error::NotAJournal { .. }), "{error}");
+        assert!(matches!(error, Error::BadJournal { at: 0, .. }), "{error}");
         assert_eq!(std::fs::read(&path).unwrap(), b"do not touch");
         assert!(Journal::existing(&folder.path().join("missing")).is_err());
     }

@@ -50,8 +50,8 @@ impl Place {
     fn sweep(&self, search: &str, study: &str) -> Command {
         let args = ["sweep", "days", "-s", "momentum", "-p", "lookback=2..200", "-p", "top=1..4"];
         let mut command = self.command(&args);
-        command.args(["-p", "rebalance=1..40", "--search", search, "--trials", "240", "-j", "1"]);
-        command.args(["--seed", "5", "--study", study]);
+        command.args(["-p", "rebalance=1..40", "--search", search, "--trials", "240"]);
+        command.args(["-j", "1", "--seed", "5", "--study", study]);
         command
     }
 
@@ -125,4 +125,23 @@ fn processes_share_a_study() {
     let left = std::fs::read_dir(place.path()).expect("the folder");
     let marks = left.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     assert!(!marks.into_iter().any(|name| name.ends_with(".at-work")), "marks are removed");
+}
+
+#[test]
+fn worker_processes_end_trials_as_threads_do_and_slow_ones_are_killed_one_by_one() {
+    let place = Place::new();
+    assert!(place.sweep("random", "threads").output().expect("it runs").status.success());
+    let mut isolated = place.sweep("random", "processes");
+    let done = isolated.args(["--isolate"]).output().expect("it runs");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    assert_eq!(place.export("processes"), place.export("threads"));
+
+    let mut hasty = place.sweep("random", "hasty");
+    hasty.args(["--isolate", "--time-limit", "0.000001"]);
+    hasty.output().expect("it runs");
+    let export = place.export("hasty");
+    let killed = export.lines().filter(|line| line.contains("its process was killed")).count();
+    // One whose answer is there at once is not too slow.
+    assert!(killed > 200, "{killed} of 240");
+    assert!(!export.contains(",open,"), "the sweep went on to its end");
 }
