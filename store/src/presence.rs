@@ -21,6 +21,7 @@ impl Presence {
     ///
     /// [`Error::Io`].
     pub fn announce(path: &Path) -> Result<Self> {
+        remove_left_marks(path);
         let mut number = u64::from(std::process::id());
         loop {
             let mark = mark_of(path, number);
@@ -62,6 +63,21 @@ impl Drop for Presence {
     }
 }
 
+/// Removes the marks of processes that were killed.
+fn remove_left_marks(path: &Path) {
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let Ok(entries) = std::fs::read_dir(folder.unwrap_or(Path::new("."))) else { return };
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    for entry in entries.filter_map(std::result::Result::ok) {
+        let mark = entry.file_name().to_string_lossy().into_owned();
+        let rest = name.as_ref().and_then(|name| mark.strip_prefix(name.as_str()));
+        let number = rest.and_then(|rest| rest.strip_prefix('.')?.strip_suffix(".at-work"));
+        if let Some(number) = number.and_then(|number| number.parse().ok()) {
+            Presence::is_alive(path, number);
+        }
+    }
+}
+
 fn mark_of(path: &Path, number: u64) -> PathBuf {
     let mut mark = path.as_os_str().to_owned();
     mark.push(format!(".{number}.at-work"));
@@ -87,6 +103,9 @@ mod tests {
         std::fs::write(mark_of(&path, 77), "").unwrap();
         assert!(!Presence::is_alive(&path, 77));
         assert!(!Presence::is_alive(&path, 78));
+        std::fs::write(mark_of(&path, 79), "").unwrap();
+        drop(Presence::announce(&path).unwrap());
+        assert!(!mark_of(&path, 79).exists() && mark_of(&path, two.number()).exists());
         drop(two);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }

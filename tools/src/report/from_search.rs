@@ -247,8 +247,8 @@ fn rungs(report: &SweepReport) -> Option<Drawing> {
     })
 }
 
-/// How much of the variance of the objective each parameter explains alone: the variance of the means
-/// of its values (or bins) over the whole variance, a first-order index of Sobol (1993).
+/// How much of the variance of the objective each parameter explains alone, by the means of bins of its
+/// values; corrected for the number of bins (epsilon squared, Kelley 1935).
 fn importance(report: &SweepReport) -> Table {
     let known: Vec<(Vec<f64>, f64)> = report
         .trials
@@ -268,13 +268,17 @@ fn importance(report: &SweepReport) -> Table {
             bins[bin].1 += value;
         }
         let filled = bins.iter().filter(|(count, _)| *count > 0);
+        let groups = float_len(filled.clone().count());
         let between: f64 = filled
             .map(|(count, sum)| {
                 let count = float_len(*count);
                 count * (sum / count - mean).powi(2)
             })
             .sum();
-        let share = if variance > 0.0 { between / n / variance } else { 0.0 };
+        // Means of a few values differ by chance: less what chance alone explains.
+        let total = variance * n;
+        let chance = (groups - 1.0) * (total - between) / (n - groups).max(1.0);
+        let share = if total > 0.0 { ((between - chance) / total).max(0.0) } else { 0.0 };
         rows.push((share, report.space.axes()[dim.axis].name().to_owned()));
     }
     rows.sort_by(|a, b| b.0.total_cmp(&a.0));
