@@ -7,6 +7,7 @@ use barrow_format::{Asset, Values};
 
 use crate::error::{Error, Result};
 use crate::lease::floats;
+use crate::life::Life;
 use crate::reader::{Origin, Reader};
 use crate::snapshot::STANDARD;
 
@@ -75,7 +76,7 @@ impl<'a> Bars<'a> {
     pub fn time(self) -> &'a [i64] {
         match self.reader.snapshot.mapped_time(self.rows()) {
             Some(times) => times,
-            None => self.times().unwrap_or_else(|error| unreadable(&error)),
+            None => times_elsewhere(self.reader, self.ordinal, self.rows()),
         }
     }
 
@@ -209,10 +210,7 @@ impl<'a> Bars<'a> {
     #[must_use]
     #[track_caller]
     pub fn between(self, range: impl RangeBounds<i64>) -> Self {
-        match self.between_bounds(range.start_bound().cloned(), range.end_bound().cloned()) {
-            Ok(bars) => bars,
-            Err(error) => unreadable(&error),
-        }
+        self.cut(range.start_bound().cloned(), range.end_bound().cloned())
     }
 
     /// Returns the bars whose timestamps lie in a range, as [`Bars::between`] does.
@@ -221,15 +219,32 @@ impl<'a> Bars<'a> {
     ///
     /// As [`Bars::times`].
     pub fn within(self, range: impl RangeBounds<i64>) -> Result<Self> {
-        self.between_bounds(range.start_bound().cloned(), range.end_bound().cloned())
+        self.cut_sessions(&self.sessions(range.start_bound().cloned(), range.end_bound().cloned()))
     }
 
-    fn between_bounds(self, from: Bound<i64>, to: Bound<i64>) -> Result<Self> {
-        let (reader, life) = (self.reader, self.life);
-        let sessions = span(&reader.snapshot.calendar()[life.sessions()], from, to);
-        let start = life.row_of(reader, self.ordinal, sessions.start)?.clamp(self.start, self.end);
-        let end = life.row_of(reader, self.ordinal, sessions.end)?.clamp(start, self.end);
-        Ok(Self { start, end, ..self })
+    #[track_caller]
+    fn cut(self, from: Bound<i64>, to: Bound<i64>) -> Self {
+        let sessions = self.sessions(from, to);
+        if self.life.is_gap_free() {
+            let first = self.life.rows().start;
+            return self.cut_rows(first + sessions.start, first + sessions.end);
+        }
+        self.cut_sessions(&sessions).unwrap_or_else(|error| unreadable(&error))
+    }
+
+    /// Returns the sessions of the asset's life that lie in a range, as places in it.
+    fn sessions(self, from: Bound<i64>, to: Bound<i64>) -> Range<usize> {
+        span(&self.reader.snapshot.calendar()[self.life.sessions()], from, to)
+    }
+
+    fn cut_sessions(self, sessions: &Range<usize>) -> Result<Self> {
+        let row_of = |place| self.life.row_of(self.reader, self.ordinal, place);
+        Ok(self.cut_rows(row_of(sessions.start)?, row_of(sessions.end)?))
+    }
+
+    fn cut_rows(self, start: usize, end: usize) -> Self {
+        let start = start.clamp(self.start, self.end);
+        Self { start, end: end.clamp(start, self.end), ..self }
     }
 
     /// Returns the last `n` bars, or all if there are fewer.
@@ -251,123 +266,45 @@ impl<'a> Bars<'a> {
     fn standard(self, place: usize) -> &'a [f64] {
         match self.reader.snapshot.mapped_floats(place, self.rows()) {
             Some(values) => values,
-            None => self.standard_elsewhere(STANDARD[place]),
+            None => floats_elsewhere(self.reader, self.ordinal, self.rows(), STANDARD[place]),
         }
     }
 
-    /// Returns a column of a standard name that is not an array of f64 in the file.
-    #[cold]
-    #[inline(never)]
-    #[track_caller]
-    fn standard_elsewhere(self, name: &str) -> &'a [f64] {
-        match self.f64(name) {
-            Ok(values) => values,
-            Err(Error::UnknownColumn { .. } | Error::WrongColumnType { .. }) => missing(name),
-            Err(error) => unreadable(&error),
-        }
+    /// Returns the bars of some rows of an asset, as they were before something was called that is too rare to be handed
+    /// bars: those would be copied to memory at each of the frequent calls.
+    fn again(reader: Reader<'a>, ordinal: u32, rows: Range<usize>) -> Result<Self> {
+        let asset = reader.snapshot.bundle().asset_at(ordinal);
+        let asset = asset.map_err(|error| reader.snapshot.corrupt(error))?;
+        Ok(Self { start: rows.start, end: rows.end, ..Self::new(reader, asset) })
     }
 }
 
-/// How an asset's rows lie on the calendar, from its first session to its last.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Life {
-    row_start: usize,
-    rows: usize,
-    session_start: usize,
-    sessions: usize,
-}
-
-impl Life {
-    #[inline]
-    pub(crate) fn of(asset: Asset) -> Self {
-        let (rows, sessions) = (asset.row_range(), asset.calendar_span());
-        Self {
-            row_start: rows.start,
-            rows: rows.len(),
-            session_start: sessions.start,
-            sessions: sessions.len(),
-        }
-    }
-
-    /// Returns the sessions of the asset's life, as places in the calendar.
-    #[inline]
-    pub(crate) fn sessions(self) -> Range<usize> {
-        self.session_start..self.session_start + self.sessions
-    }
-
-    /// Returns the asset's rows in the bundle's columns.
-    #[inline]
-    pub(crate) fn rows(self) -> Range<usize> {
-        self.row_start..self.row_start + self.rows
-    }
-
-    /// Tells whether the asset traded in every session of its life.
-    #[inline]
-    pub(crate) fn is_gap_free(self) -> bool {
-        self.rows == self.sessions
-    }
-
-    /// Returns the first row that is not before the session at `place` of the asset's life (its number of sessions: the
-    /// row after the last).
-    #[inline]
-    pub(crate) fn row_of(self, reader: Reader<'_>, ordinal: u32, place: usize) -> Result<usize> {
-        if self.is_gap_free() {
-            return Ok(self.row_start + place);
-        }
-        self.row_with_gaps(reader, ordinal, place)
-    }
-
-    /// Returns the place in the asset's life of a place of the calendar, if it lies in it.
-    #[inline]
-    pub(crate) fn place_of(self, at: usize) -> Option<usize> {
-        at.checked_sub(self.session_start).filter(|&place| place < self.sessions)
-    }
-
-    /// Returns the row, counted from the asset's first, of the session at `place` of its life, if it traded then.
-    pub(crate) fn row_at(
-        self,
-        reader: Reader<'_>,
-        ordinal: u32,
-        place: usize,
-    ) -> Result<Option<usize>> {
-        let row = self.row_of(reader, ordinal, place)? - self.row_start;
-        let times = reader.times(ordinal, self.rows())?;
-        let session = reader.snapshot.calendar()[self.session_start + place];
-        Ok(times.get(row).is_some_and(|&time| time == session).then_some(row))
-    }
-
-    /// Of the sessions before `place`, at least all but the missing ones have a row: that bounds the search, and gaps
-    /// that are spread evenly tell where to begin it. An asset's own timestamps are seldom in the processor's cache, so
-    /// what counts is to look at few of them.
-    fn row_with_gaps(self, reader: Reader<'_>, ordinal: u32, place: usize) -> Result<usize> {
-        if place == self.sessions {
-            return Ok(self.row_start + self.rows);
-        }
-        let missing = self.sessions - self.rows;
-        let (low, high) = (place.saturating_sub(missing), place.min(self.rows));
-        let guess = (place * self.rows / self.sessions).clamp(low, high);
-        let times = reader.times(ordinal, self.rows())?.get(low..high).unwrap_or_default();
-        let session = reader.snapshot.calendar()[self.session_start + place];
-        Ok(self.row_start + low + gallop(times, guess - low, session))
+/// Returns a column of a standard name that is not an array of f64 in the file.
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn floats_elsewhere<'a>(
+    reader: Reader<'a>,
+    ordinal: u32,
+    rows: Range<usize>,
+    name: &str,
+) -> &'a [f64] {
+    match Bars::again(reader, ordinal, rows).and_then(|bars| bars.f64(name)) {
+        Ok(values) => values,
+        Err(Error::UnknownColumn { .. } | Error::WrongColumnType { .. }) => missing(name),
+        Err(error) => unreadable(&error),
     }
 }
 
-/// Returns how many of ascending `times` come before `session`, searching outwards from a guess.
-fn gallop(times: &[i64], guess: usize, session: i64) -> usize {
-    let before = |time: &i64| *time < session;
-    let (mut low, mut high) = (guess, guess);
-    let mut step = 1;
-    while low > 0 && !before(&times[low - 1]) {
-        high = low - 1;
-        low = low.saturating_sub(step);
-        step *= 2;
+/// Returns timestamps that are not an array in the file.
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn times_elsewhere(reader: Reader<'_>, ordinal: u32, rows: Range<usize>) -> &[i64] {
+    match Bars::again(reader, ordinal, rows).and_then(Bars::times) {
+        Ok(times) => times,
+        Err(error) => unreadable(&error),
     }
-    while high < times.len() && before(&times[high]) {
-        low = high + 1;
-        high = (high + step).min(times.len());
-        step *= 2;
-    }
-    low + times[low..high].partition_point(before)
 }
 
 impl fmt::Debug for Bars<'_> {

@@ -61,6 +61,7 @@ mod instant;
 mod journal;
 mod layout;
 mod lease;
+mod life;
 mod lock;
 mod lru;
 mod mapping;

@@ -11,12 +11,12 @@ use barrow_format::{
 };
 use zerocopy::{FromBytes, Immutable};
 
-use crate::bars::Life;
 use crate::bundle_dir::stem;
 use crate::catalog::Located;
 use crate::checks::Checks;
 use crate::error::{ChangedSeries, Error, Result};
 use crate::layout::Layout;
+use crate::life::Life;
 use crate::mapping::Mapping;
 use crate::mount::Mount;
 use crate::mounts::Mounts;
