@@ -76,7 +76,7 @@ impl<'a> Bars<'a> {
     pub fn time(self) -> &'a [i64] {
         match self.reader.snapshot.mapped_time(self.rows()) {
             Some(times) => times,
-            None => self.times().unwrap_or_else(|error| unreadable(&error)),
+            None => times_elsewhere(self.reader, self.ordinal, self.rows()),
         }
     }
 
@@ -210,10 +210,7 @@ impl<'a> Bars<'a> {
     #[must_use]
     #[track_caller]
     pub fn between(self, range: impl RangeBounds<i64>) -> Self {
-        match self.between_bounds(range.start_bound().cloned(), range.end_bound().cloned()) {
-            Ok(bars) => bars,
-            Err(error) => unreadable(&error),
-        }
+        self.cut(range.start_bound().cloned(), range.end_bound().cloned())
     }
 
     /// Returns the bars whose timestamps lie in a range, as [`Bars::between`] does.
@@ -222,15 +219,32 @@ impl<'a> Bars<'a> {
     ///
     /// As [`Bars::times`].
     pub fn within(self, range: impl RangeBounds<i64>) -> Result<Self> {
-        self.between_bounds(range.start_bound().cloned(), range.end_bound().cloned())
+        self.cut_sessions(&self.sessions(range.start_bound().cloned(), range.end_bound().cloned()))
     }
 
-    fn between_bounds(self, from: Bound<i64>, to: Bound<i64>) -> Result<Self> {
-        let (reader, life) = (self.reader, self.life);
-        let sessions = span(&reader.snapshot.calendar()[life.sessions()], from, to);
-        let start = life.row_of(reader, self.ordinal, sessions.start)?.clamp(self.start, self.end);
-        let end = life.row_of(reader, self.ordinal, sessions.end)?.clamp(start, self.end);
-        Ok(Self { start, end, ..self })
+    #[track_caller]
+    fn cut(self, from: Bound<i64>, to: Bound<i64>) -> Self {
+        let sessions = self.sessions(from, to);
+        if self.life.is_gap_free() {
+            let first = self.life.rows().start;
+            return self.cut_rows(first + sessions.start, first + sessions.end);
+        }
+        self.cut_sessions(&sessions).unwrap_or_else(|error| unreadable(&error))
+    }
+
+    /// Returns the sessions of the asset's life that lie in a range, as places in it.
+    fn sessions(self, from: Bound<i64>, to: Bound<i64>) -> Range<usize> {
+        span(&self.reader.snapshot.calendar()[self.life.sessions()], from, to)
+    }
+
+    fn cut_sessions(self, sessions: &Range<usize>) -> Result<Self> {
+        let row_of = |place| self.life.row_of(self.reader, self.ordinal, place);
+        Ok(self.cut_rows(row_of(sessions.start)?, row_of(sessions.end)?))
+    }
+
+    fn cut_rows(self, start: usize, end: usize) -> Self {
+        let start = start.clamp(self.start, self.end);
+        Self { start, end: end.clamp(start, self.end), ..self }
     }
 
     /// Returns the last `n` bars, or all if there are fewer.
@@ -252,20 +266,44 @@ impl<'a> Bars<'a> {
     fn standard(self, place: usize) -> &'a [f64] {
         match self.reader.snapshot.mapped_floats(place, self.rows()) {
             Some(values) => values,
-            None => self.standard_elsewhere(STANDARD[place]),
+            None => floats_elsewhere(self.reader, self.ordinal, self.rows(), STANDARD[place]),
         }
     }
 
-    /// Returns a column of a standard name that is not an array of f64 in the file.
-    #[cold]
-    #[inline(never)]
-    #[track_caller]
-    fn standard_elsewhere(self, name: &str) -> &'a [f64] {
-        match self.f64(name) {
-            Ok(values) => values,
-            Err(Error::UnknownColumn { .. } | Error::WrongColumnType { .. }) => missing(name),
-            Err(error) => unreadable(&error),
-        }
+    /// Returns the bars of some rows of an asset, as they were before something was called that is too rare to be handed
+    /// bars: those would be copied to memory at each of the frequent calls.
+    fn again(reader: Reader<'a>, ordinal: u32, rows: Range<usize>) -> Result<Self> {
+        let asset = reader.snapshot.bundle().asset_at(ordinal);
+        let asset = asset.map_err(|error| reader.snapshot.corrupt(error))?;
+        Ok(Self { start: rows.start, end: rows.end, ..Self::new(reader, asset) })
+    }
+}
+
+/// Returns a column of a standard name that is not an array of f64 in the file.
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn floats_elsewhere<'a>(
+    reader: Reader<'a>,
+    ordinal: u32,
+    rows: Range<usize>,
+    name: &str,
+) -> &'a [f64] {
+    match Bars::again(reader, ordinal, rows).and_then(|bars| bars.f64(name)) {
+        Ok(values) => values,
+        Err(Error::UnknownColumn { .. } | Error::WrongColumnType { .. }) => missing(name),
+        Err(error) => unreadable(&error),
+    }
+}
+
+/// Returns timestamps that are not an array in the file.
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn times_elsewhere(reader: Reader<'_>, ordinal: u32, rows: Range<usize>) -> &[i64] {
+    match Bars::again(reader, ordinal, rows).and_then(Bars::times) {
+        Ok(times) => times,
+        Err(error) => unreadable(&error),
     }
 }
 

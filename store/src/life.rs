@@ -1,4 +1,4 @@
-//! [`Life`]: how an asset's rows lie on the calendar.
+//! Lives: how an asset's rows lie on the calendar, and the search for one by its time.
 
 use std::ops::Range;
 
