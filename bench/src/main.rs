@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use barrow_bench::report::{HEAD, Row};
 use barrow_bench::storage::Bench;
-use barrow_bench::{command, engine, query, sets, storage};
+use barrow_bench::{
+    command, compressed, engine, query, reading, revisions, search, sets, storage, sweeps, versions,
+};
 use clap::{Parser, Subcommand};
 
 /// Measures Barrow; build and run it with `--release`.
@@ -39,18 +41,32 @@ enum What {
     Slices,
     /// Scan two columns.
     Scan,
+    /// One asset of a compressed bundle, at first touch and cached; a whole column.
+    Decode,
+    /// Memory of eight processes that scan M, raw and mounted.
+    Memory,
     /// A filtered mean by asset, resampling.
     Query,
     /// Write M from arrays.
     Write,
     /// Verify every byte of M.
     Verify,
+    /// Append sessions to M, read after that, compact; history and difference of many versions.
+    Revisions,
+    /// Sizes, decoding and encoding of compressed bundles.
+    Compressed,
     /// Ingest folders of CSV files with the `barrow` command.
     Ingest,
     /// Backtests and sweeps.
     Engine,
+    /// Sweeps of many points, small ones, walk-forward, workers and studies.
+    Sweeps,
     /// Fills against integer arithmetic.
     Exact,
+    /// History and pruning of a thousand versions.
+    Versions,
+    /// What searches find at equal cost, beside the reference implementations.
+    Search,
     /// The demo's time and memory.
     Demo,
     /// Write the CSV folders of S, M and L.
@@ -68,6 +84,10 @@ fn main() -> Result<()> {
         let path = PathBuf::from(arguments.next().context("a path")?);
         println!("{}", storage::open_once(&path)?);
         return Ok(());
+    }
+    if std::env::args_os().nth(1).is_some_and(|first| first == "scan-once") {
+        let text = |place| std::env::args().nth(place).context("an argument");
+        return reading::scan_once(&PathBuf::from(text(2)?), &text(3)?, &text(4)?);
     }
     let cli = Cli::parse();
     let bench = Bench { work: cli.work.clone(), runs: cli.runs };
@@ -87,9 +107,15 @@ fn main() -> Result<()> {
 }
 
 fn parts(what: What) -> Vec<What> {
-    use What::{All, Demo, Engine, Exact, Ingest, Open, Pool, Query, Scan, Slices, Verify, Write};
+    use What::{
+        All, Compressed, Decode, Demo, Engine, Exact, Ingest, Memory, Open, Pool, Query, Revisions,
+        Scan, Search, Slices, Sweeps, Verify, Versions, Write,
+    };
     match what {
-        All => vec![Open, Pool, Slices, Scan, Query, Write, Verify, Ingest, Engine, Exact, Demo],
+        All => vec![
+            Open, Pool, Slices, Scan, Query, Decode, Memory, Write, Verify, Compressed, Versions,
+            Revisions, Ingest, Engine, Sweeps, Exact, Search, Demo,
+        ],
         one => vec![one],
     }
 }
@@ -100,12 +126,28 @@ fn measure(what: What, cli: &Cli, bench: &Bench) -> Result<Vec<Row>> {
         What::Pool => storage::pool(bench),
         What::Slices => storage::slices(bench),
         What::Scan => storage::scan(bench),
+        What::Decode => {
+            let mut rows = reading::touch(bench)?;
+            rows.extend(reading::column(bench)?);
+            Ok(rows)
+        }
+        What::Memory => reading::memory(bench),
         What::Query => query::query(bench),
         What::Write => storage::write(bench),
         What::Verify => storage::verify(bench),
+        What::Revisions => revisions::rows(bench),
+        What::Compressed => compressed::compressed(bench),
         What::Ingest => command::ingest(bench, cli.sets.as_deref()),
         What::Engine => engine::runs(bench),
+        What::Sweeps => {
+            let mut rows = sweeps::grids(bench)?;
+            rows.extend(sweeps::walk_forward(bench)?);
+            rows.extend(sweeps::studies(bench)?);
+            Ok(rows)
+        }
         What::Exact => exact(cli, bench),
+        What::Versions => versions::all(bench),
+        What::Search => search::rows(),
         What::Demo => command::demo(bench),
         What::Csv => {
             for set in [sets::S, sets::M, sets::L] {

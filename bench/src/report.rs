@@ -21,6 +21,8 @@ pub enum Unit {
     GigabytesPerSecond,
     /// Mebibytes; less is better.
     Mebibytes,
+    /// Megabytes (10^6); less is better.
+    Megabytes,
     /// A plain number; less is better.
     Ratio,
     /// A count; more is better.
@@ -46,6 +48,7 @@ impl Unit {
             Self::Seconds => " s",
             Self::GigabytesPerSecond => " GB/s",
             Self::Mebibytes => " MiB",
+            Self::Megabytes => " MB",
             Self::Ratio | Self::Count => "",
         }
     }

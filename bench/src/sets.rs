@@ -11,8 +11,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use barrow_format::{
-    AssetSpec, BundleSpec, BundleWriter, Column, Frequency, LogicalType, PhysicalType, Provenance,
-    Schema, Sink, Stamp, Values, Written,
+    AssetSpec, BundleSpec, BundleWriter, Column, Compression, Frequency, LogicalType, PhysicalType,
+    Provenance, Schema, Sink, Stamp, Values, Written,
 };
 use rand_pcg::Pcg64;
 use rand_pcg::rand_core::{Rng, SeedableRng};
@@ -131,6 +131,17 @@ impl Set {
 
     /// Writes the bundle of `all` from arrays, on the threads of the current pool.
     pub fn write<S: Sink>(self, times: &[i64], all: &[Bars], sink: &S) -> Result<Written> {
+        self.write_as(times, all, sink, Compression::None)
+    }
+
+    /// Writes the bundle of `all` with every column stored in one way, on the threads of the current pool.
+    pub fn write_as<S: Sink>(
+        self,
+        times: &[i64],
+        all: &[Bars],
+        sink: &S,
+        compression: Compression,
+    ) -> Result<Written> {
         let rows = u64::try_from(self.bars)?;
         let spec = BundleSpec {
             schema: self.schema()?,
@@ -138,7 +149,8 @@ impl Set {
             adjustments: Vec::new(),
             provenance: Provenance { tool: "barrow-bench".to_owned(), sources: Vec::new() },
         };
-        let writer = BundleWriter::new(spec, sink)?;
+        let columns = vec![compression; spec.schema.columns().len()];
+        let writer = BundleWriter::compressed(spec, sink, &columns)?;
         all.par_iter().enumerate().try_for_each(|(asset, bars)| {
             writer.put(asset, 0, Values::I64(times))?;
             for (column, values) in bars.iter().enumerate() {

@@ -260,6 +260,17 @@ pub enum Error {
         known: Vec<&'static str>,
     },
 
+    /// A sweep without a best trial has nothing to judge.
+    #[error("no trial has the objective, so there is none to judge")]
+    NothingToJudge,
+
+    /// No trial of a fold has the objective where it would be chosen and on the test stretch.
+    #[error("fold {fold} has no trial to choose: none has the objective")]
+    NoChoice {
+        /// Number of the fold, from 0.
+        fold: usize,
+    },
+
     /// A study was made of something else.
     #[error("the study has `{name}` {found}, this run {expected}")]
     OtherStudy {

@@ -78,6 +78,8 @@ mod study;
 mod sweep;
 mod time;
 pub mod validation;
+mod walk_forward;
+pub mod wire;
 mod workers;
 
 pub use annual::bars_per_year;
@@ -99,7 +101,8 @@ pub use stream::Stream;
 pub use study::{Identity, Study};
 pub use sweep::{
     CacheUse, Crew, Ended, Factory, Failure, Hunt, Partial, Progress, SearchSummary, Sweep,
-    SweepReport, Threads, Trial,
+    SweepReport, Threads, Trial, Verdict,
 };
 pub use time::{TimeStyle, Timestamp};
+pub use walk_forward::{FoldReport, WalkForward, WalkForwardReport};
 pub use workers::Workers;

@@ -178,7 +178,6 @@ fn a_segmented_file_describes_the_whole_and_holds_the_new_rows() {
 
 #[test]
 fn what_cannot_be_laid_out_is_refused() {
-    let (base, model) = example();
     let part = |byte| PartRecord { digest: [byte; 32], bytes: 4096, rows: 10 };
     let try_it = |parts: Vec<PartRecord>, segments: &[(u32, u32, u64, u64)]| {
         let segments = segments.iter().map(|&(asset, part, row, rows)| SegmentRecord {
@@ -213,7 +212,6 @@ fn what_cannot_be_laid_out_is_refused() {
     assert_eq!(try_it(part(), &[(0, 1, 0, 5), (1, 0, 0, 2)]), bad(0), "too many rows");
     assert_eq!(try_it(part(), &[(0, 1, 0, 4), (1, 0, 0, 1)]), bad(2), "too few rows");
     assert_eq!(try_it(part(), &[(0, 1, 0, 4), (1, 0, 0, 2), (2, 1, 0, 1)]), bad(2), "no asset");
-    drop((base, model));
 }
 
 proptest! {

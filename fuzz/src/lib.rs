@@ -1,26 +1,29 @@
 //! The bodies of the fuzz targets. Each takes any bytes and panics exactly when a promise is broken.
 //!
-//! `fuzz/corpus/TARGET/` has saved inputs; `cargo test` replays them on the pinned toolchain. To fuzz on
-//! it, without any other tool:
-//!
-//! ```sh
-//! cd fuzz
-//! COV="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
-//!   -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
-//!   -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing -Ccodegen-units=1"
-//! RUSTFLAGS="$COV" cargo build --release --features fuzzing --target x86_64-unknown-linux-gnu
-//! target/x86_64-unknown-linux-gnu/release/mutate_bundle corpus/mutate_bundle -max_total_time=60
-//! ```
+//! `fuzz/corpus/TARGET/` has saved inputs; `cargo test` replays them on the pinned toolchain.
+//! `fuzz/README.md` tells how to fuzz on it without any other tool, and what was found.
 
+mod block;
 mod content;
+#[cfg(feature = "whole")]
 mod csv;
+#[cfg(feature = "whole")]
+mod operations;
+#[cfg(feature = "whole")]
 mod query;
+mod sealed;
 
-use barrow_format::{AlignedBytes, Bundle};
+use barrow_format::{AlignedBytes, Bundle, Compression};
 
+pub use crate::block::decode_block;
 pub use crate::content::roundtrip;
+#[cfg(feature = "whole")]
 pub use crate::csv::ingest_csv;
+#[cfg(feature = "whole")]
+pub use crate::operations::{hostile_catalog, pool_ops};
+#[cfg(feature = "whole")]
 pub use crate::query::query_plan;
+pub use crate::sealed::sealed_bundle;
 
 /// Any bytes: opening, reading and verifying never panic.
 pub fn open_bundle(input: &[u8]) {
@@ -30,10 +33,14 @@ pub fn open_bundle(input: &[u8]) {
     }
 }
 
-/// A bundle with changes: the input is a list of (offset u16 times 7, value), applied to a whole bundle.
-/// Whatever differs from the original is noticed by opening or by verification.
+/// A bundle with changes: the input is a list of (offset u16 times 7, value), applied to a whole bundle, once
+/// raw and once compressed. Whatever differs from the original is noticed by opening or by verification.
 pub fn mutate_bundle(input: &[u8]) {
-    let whole = content::small_bundle();
+    mutate(input, &content::small_bundle(Compression::None));
+    mutate(input, &content::small_bundle(Compression::Auto));
+}
+
+fn mutate(input: &[u8], whole: &AlignedBytes) {
     let mut damaged = AlignedBytes::copy_of(whole.as_ref());
     let len = whole.as_ref().len();
     for change in input.chunks_exact(3) {
@@ -57,18 +64,27 @@ fn read_everything(bundle: &Bundle<AlignedBytes>) {
     let _ = bundle.calendar();
     let _ = bundle.adjustments();
     let _ = bundle.provenance();
+    let _ = bundle.parts();
     for index in 0..columns {
         let _ = bundle.column(index);
         let _ = bundle.column_stats(index);
+        let _ = bundle.local_values(index, 0..bundle.local_rows().min(8192));
     }
     for ordinal in 0..bundle.asset_count().min(64) {
         let Ok(asset) = bundle.asset_at(ordinal) else { continue };
         let _ = bundle.symbol(asset).map(|symbol| bundle.asset(symbol));
         let _ = bundle.metadata(asset);
+        let _ = bundle.segments(asset);
         for index in 0..columns {
             let _ = bundle.series(index, asset);
+            let _ = bundle.read_series(index, asset);
             let _ = bundle.series_stats(index, asset);
             let _ = bundle.series_zones(index, asset).map(Iterator::count);
+            // A buffer of a block or two, whatever number of rows the file claims.
+            let rows = asset.rows().min(8192);
+            let mut out = AlignedBytes::copy_of(&[0; 8 * 8192]);
+            let width = bundle.schema().columns()[index].physical.width();
+            let _ = bundle.read_rows(index, asset, 0..rows, &mut out.as_mut()[..rows * width]);
         }
     }
 }

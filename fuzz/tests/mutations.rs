@@ -87,3 +87,23 @@ fn roundtrip() {
 fn ingest_csv() {
     run("ingest_csv", 1_500, barrow_fuzz::ingest_csv);
 }
+
+#[test]
+fn pool_ops() {
+    run("pool_ops", 60, barrow_fuzz::pool_ops);
+}
+
+#[test]
+fn hostile_catalog() {
+    run("hostile_catalog", 200, barrow_fuzz::hostile_catalog);
+}
+
+#[test]
+fn sealed_bundle() {
+    run("sealed_bundle", 2_000, barrow_fuzz::sealed_bundle);
+}
+
+#[test]
+fn decode_block() {
+    run("decode_block", 20_000, barrow_fuzz::decode_block);
+}

@@ -42,3 +42,23 @@ fn query_plan() {
 fn ingest_csv() {
     replay("ingest_csv", barrow_fuzz::ingest_csv);
 }
+
+#[test]
+fn pool_ops() {
+    replay("pool_ops", barrow_fuzz::pool_ops);
+}
+
+#[test]
+fn hostile_catalog() {
+    replay("hostile_catalog", barrow_fuzz::hostile_catalog);
+}
+
+#[test]
+fn sealed_bundle() {
+    replay("sealed_bundle", barrow_fuzz::sealed_bundle);
+}
+
+#[test]
+fn decode_block() {
+    replay("decode_block", barrow_fuzz::decode_block);
+}

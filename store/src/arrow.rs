@@ -8,7 +8,9 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use arrow_array::types::Int64Type;
-use arrow_array::{ArrayRef, PrimitiveArray, RecordBatch, RunArray, StringArray, make_array};
+use arrow_array::{
+    ArrayRef, PrimitiveArray, RecordBatch, RecordBatchOptions, RunArray, StringArray, make_array,
+};
 use arrow_buffer::Buffer;
 use arrow_buffer::alloc::Allocation;
 use arrow_data::ArrayData;
@@ -64,8 +66,29 @@ impl Lease {
     /// If the asset is of another bundle version.
     #[track_caller]
     pub fn asset_batch(&self, asset: Asset) -> Result<RecordBatch> {
+        self.batch(self.series_of(asset))
+    }
+
+    /// Returns some columns of the bars of one asset, by their places in the schema, as a record batch, oldest first.
+    /// Zero-copy; the other columns are neither touched nor decoded.
+    ///
+    /// # Errors
+    ///
+    /// As [`Lease::record_batch`].
+    ///
+    /// # Panics
+    ///
+    /// If the asset is of another bundle version or there is no column of a place.
+    #[track_caller]
+    pub fn asset_columns(&self, asset: Asset, columns: &[usize]) -> Result<RecordBatch> {
+        self.batch_of(columns, Some(asset.rows()), self.series_of(asset))
+    }
+
+    /// Returns what finds the values of an asset in a column, and whose memory they lie in.
+    #[track_caller]
+    fn series_of<'l>(&'l self, asset: Asset) -> impl Fn(usize) -> Result<(Values<'l>, Owner<'l>)> {
         let (reader, bars) = (self.reader(), self.bars(asset));
-        self.batch(|index| {
+        move |index| {
             let owner = if self.snapshot().reads_in_place(index) {
                 None
             } else {
@@ -75,7 +98,7 @@ impl Lease {
                 Some(decoded) => Ok((decoded.values(), Owner::Decoded(decoded))),
                 None => Ok((bars.column_at(index)?, Owner::Snapshot(self.snapshot()))),
             }
-        })
+        }
     }
 
     /// Returns the whole bundle as one record batch with a first column `symbol`, run-end encoded (run ends of i64 over
@@ -110,13 +133,28 @@ impl Lease {
         &'l self,
         column: impl Fn(usize) -> Result<(Values<'l>, Owner<'l>)>,
     ) -> Result<RecordBatch> {
-        let columns = self.schema().columns().iter().enumerate();
-        let arrays = columns.map(|(index, described)| {
+        let all: Vec<usize> = (0..self.schema().columns().len()).collect();
+        self.batch_of(&all, None, column)
+    }
+
+    /// Returns the batch of these values of some columns; `rows` is told where there may be no column.
+    fn batch_of<'l>(
+        &'l self,
+        columns: &[usize],
+        rows: Option<usize>,
+        column: impl Fn(usize) -> Result<(Values<'l>, Owner<'l>)>,
+    ) -> Result<RecordBatch> {
+        let arrays = columns.iter().map(|&index| {
             let (values, owner) = column(index)?;
-            array(owner, data_type(described.physical, described.logical), values).map_err(|error| self.refused(error))
+            let described = &self.schema().columns()[index];
+            let data_type = data_type(described.physical, described.logical);
+            array(owner, data_type, values).map_err(|error| self.refused(error))
         });
         let arrays = arrays.collect::<Result<Vec<_>>>()?;
-        RecordBatch::try_new(self.arrow_schema(), arrays).map_err(|error| self.refused(error))
+        let schema = self.arrow_schema().project(columns).map_err(|error| self.refused(error))?;
+        let options = RecordBatchOptions::new().with_row_count(rows);
+        RecordBatch::try_new_with_options(Arc::new(schema), arrays, &options)
+            .map_err(|error| self.refused(error))
     }
 
     fn arrow_metadata(&self) -> BTreeMap<String, String> {

@@ -15,7 +15,7 @@ use crate::options::OpenOptions;
 use crate::pool::BundlePool;
 use crate::publish::{StageOptions, Staging};
 use crate::record::{self, VersionEntry};
-use crate::revision::{Base, Revision};
+use crate::revision::Revision;
 use crate::spec::check_name;
 
 /// A directory of named bundles.
@@ -272,9 +272,7 @@ impl Catalog {
     /// opened; as [`Catalog::stage_with`].
     pub fn revise(&self, name: &str, options: &StageOptions) -> Result<Revision> {
         self.head(name)?;
-        let staging = self.stage_with(name, options)?;
-        let base = Base::newest(self, name)?;
-        Ok(Revision::over(staging, base))
+        self.stage_with(name, options)?.revise()
     }
 
     pub(crate) fn dir(&self, name: &str) -> BundleDir {

@@ -48,13 +48,14 @@ impl Checks {
 impl Snapshot {
     /// Verifies as much as the options ask for before anything is handed out.
     pub(crate) fn verify_opening(&self) -> Result<()> {
-        if self.options.zero_copy {
+        // A version that is not mapped as it is will be mounted, and is then.
+        if self.options.zero_copy && self.options.mode != OpenMode::Mount {
             self.check_mapped()?;
         }
         let defects = match (self.options.mode, self.options.verify) {
             (OpenMode::Read, _) => verify::verify(self.files(), 0).bad,
-            (OpenMode::Map, VerifyReads::OnFirstTouch) => self.bundle().verify_sections(),
-            (OpenMode::Map, VerifyReads::Never) => return Ok(()),
+            (_, VerifyReads::OnFirstTouch) => self.bundle().verify_sections(),
+            (_, VerifyReads::Never) => return Ok(()),
         };
         let count = defects.len();
         match defects.into_iter().next() {

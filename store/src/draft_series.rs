@@ -9,6 +9,7 @@ use std::thread;
 use barrow_format::record::SegmentRecord;
 use barrow_format::{PhysicalType, RevisionWriter, SeriesMeter, SeriesSummary, Sink, Values};
 
+use crate::batch::Batch;
 use crate::column_buffer::ColumnBuffer;
 use crate::draft::{Draft, Entry, FRESH};
 use crate::error::{Error, Result};
@@ -109,7 +110,7 @@ impl ColumnDraft<'_, '_> {
         if let Some(asset) = entry.old {
             let summary =
                 || files.head.series_summary(self.index, asset).map_err(Error::corrupt(files.path));
-            match entry.batch.and_then(|batch| batch.appended()) {
+            match entry.batch.and_then(Batch::appended) {
                 _ if known && kept => return summary(),
                 Some(rows) if known => return self.continued(entry, &summary()?, rows),
                 _ if kept => return Ok(self.missing(entry.rows, missing)),

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use barrow_format::{Digest, Frequency, PhysicalType, Version};
 
 use crate::instant::Instant;
+use crate::mounts::MountError;
+use crate::problems::{HeadProblem, NameProblem};
 use crate::query::{Part, Period, Problem};
 use crate::revision_problem::RevisionProblem;
 
@@ -31,19 +33,13 @@ pub enum Error {
         source: Arc<io::Error>,
     },
 
-    /// A file that was to be a journal begins otherwise. It is left as it is.
-    #[error("`{}` is not a journal", path.display())]
-    NotAJournal {
+    /// A journal is not sound at byte `at`: at 0 the file is something else, later a record is damaged. It is left as
+    /// it is.
+    #[error("`{}` is no sound journal at byte {at}", path.display())]
+    BadJournal {
         /// The file.
         path: PathBuf,
-    },
-
-    /// A record in the midst of a journal does not have its checksum. The journal is left as it is.
-    #[error("the record at byte {at} of journal `{}` is damaged", path.display())]
-    DamagedJournal {
-        /// The file.
-        path: PathBuf,
-        /// Where the record begins.
+        /// Where it is not.
         at: u64,
     },
 
@@ -158,6 +154,10 @@ pub enum Error {
         first: Arc<barrow_format::Defect>,
     },
 
+    /// The version could not be mounted.
+    #[error(transparent)]
+    Mount(Box<MountError>),
+
     /// The version cannot be served by slices of a map alone, which the open options demand.
     #[error("`{}` cannot be served without a copy: {what}", path.display())]
     NotMapped {
@@ -221,6 +221,16 @@ pub enum Error {
         moment: Instant,
         /// When the first version was published.
         first: Instant,
+    },
+
+    /// The version that was the newest at the moment asked for has been pruned, or may have been: the versions that are
+    /// left of about that time do not follow on each other.
+    #[error("the version that bundle `{bundle}` had at {moment} was pruned")]
+    Pruned {
+        /// The bundle's name.
+        bundle: String,
+        /// The moment.
+        moment: Instant,
     },
 
     /// A part could not be written.
@@ -341,74 +351,6 @@ pub struct ChangedSeries {
     pub expected: Digest,
     /// What the values hash to.
     pub found: Digest,
-}
-
-/// The rule that a bundle name breaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum NameProblem {
-    /// It has no characters.
-    Empty,
-    /// It has more than 128 bytes.
-    TooLong,
-    /// It starts with a dot.
-    LeadingDot,
-    /// It ends with `.barrow`, which is how bundle files are told from bundle names.
-    FileSuffix,
-    /// It has a character outside `A-Z a-z 0-9 . _ -`.
-    Character(char),
-}
-
-impl fmt::Display for NameProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty => f.write_str("it is empty"),
-            Self::TooLong => f.write_str("it is longer than 128 bytes"),
-            Self::LeadingDot => f.write_str("it starts with a dot"),
-            Self::FileSuffix => f.write_str("it ends with `.barrow`, as only files do"),
-            Self::Character(c) => {
-                write!(f, "it contains {c:?}; letters, digits, `.`, `_` and `-` are allowed")
-            }
-        }
-    }
-}
-
-/// What is wrong with a `HEAD` page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum HeadProblem {
-    /// The file is not one page long.
-    Length {
-        /// Its length in bytes.
-        found: u64,
-    },
-    /// The first eight bytes are not the magic.
-    Magic,
-    /// The page was written by a later revision of the layout.
-    Revision {
-        /// The revision it names; this build reads revision 1.
-        found: u32,
-    },
-    /// The slot that the generation selects has another generation in it or fails its checksum.
-    Slot {
-        /// The page's generation.
-        generation: u64,
-    },
-}
-
-impl fmt::Display for HeadProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Length { found } => write!(f, "it has {found} bytes, expected 4096"),
-            Self::Magic => f.write_str("it does not start with the magic of a HEAD page"),
-            Self::Revision { found } => {
-                write!(f, "it has layout revision {found}, this build reads 1")
-            }
-            Self::Slot { generation } => {
-                write!(f, "the slot of generation {generation} fails its checksum")
-            }
-        }
-    }
 }
 
 /// Displays the items in backticks, separated by commas.

@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use crate::opened::Pinned;
-use crate::options::OpenOptions;
 use crate::shelf::Key;
 
 /// How many leases a thread remembers.
@@ -24,7 +23,7 @@ struct Remembered {
     hash: u64,
     root: Option<Arc<Path>>,
     text: Box<OsStr>,
-    options: OpenOptions,
+    options: u64,
     pinned: Weak<Pinned>,
 }
 

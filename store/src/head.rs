@@ -55,8 +55,9 @@ use std::path::Path;
 use barrow_format::{Digest, Version};
 
 use crate::disk;
-use crate::error::{Error, HeadProblem, Result};
+use crate::error::{Error, Result};
 use crate::mapping::HeadMap;
+use crate::problems::HeadProblem;
 
 /// Length of the page and of its file.
 pub(crate) const PAGE_BYTES: usize = 4096;

@@ -10,6 +10,12 @@ const SECOND: i64 = 1_000_000_000;
 const DAY: i64 = 86_400 * SECOND;
 
 impl Instant {
+    /// Returns the second that the moment lies in.
+    #[must_use]
+    pub fn second(self) -> Self {
+        Self(self.0.saturating_sub(self.0.rem_euclid(SECOND)))
+    }
+
     /// Reads `2026-11-25`, `2026-11-25T12:00` or `2026-11-25T12:00:30`, in UTC, a `Z` behind it or not. A date alone is its
     /// last nanosecond: what is asked for as of a day includes that day.
     pub fn parse(text: &str) -> Option<Self> {

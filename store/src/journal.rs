@@ -37,11 +37,11 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`]; [`Error::NotAJournal`] when the file is something else.
+    /// [`Error::Io`]; [`Error::BadJournal`] when the file is something else.
     pub fn open(path: &Path) -> Result<Self> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
-        Self::with(options.open(path).map_err(Error::io("open", path))?, path)
+        Ok(Self::with(options.open(path).map_err(Error::io("open", path))?, path))
     }
 
     /// Opens a journal that exists.
@@ -51,12 +51,20 @@ impl Journal {
     /// As [`Journal::open`].
     pub fn existing(path: &Path) -> Result<Self> {
         let file = OpenOptions::new().read(true).write(true).open(path);
-        Self::with(file.map_err(Error::io("open", path))?, path)
+        Ok(Self::with(file.map_err(Error::io("open", path))?, path))
     }
 
-    fn with(file: File, path: &Path) -> Result<Self> {
+    /// Tells whether the file at `path` begins as a journal does.
+    pub fn is_one(path: &Path) -> bool {
+        let mut magic = Vec::new();
+        let read =
+            File::open(path).and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut magic));
+        read.is_ok() && magic == MAGIC
+    }
+
+    fn with(file: File, path: &Path) -> Self {
         let path = path.to_owned();
-        Ok(Self { file, path, at: 0, synced: Instant::now(), buffer: Vec::new() })
+        Self { file, path, at: 0, synced: Instant::now(), buffer: Vec::new() }
     }
 
     /// Returns the file's path.
@@ -69,7 +77,7 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`]; [`Error::NotAJournal`]; [`Error::DamagedJournal`]; what `visit` fails with. Records before a failure count as read.
+    /// [`Error::Io`]; [`Error::BadJournal`]; what `visit` fails with. Records before a failure count as read.
     pub fn read<E: From<Error>>(
         &mut self,
         mut visit: impl FnMut(&[u8]) -> Result<(), E>,
@@ -171,7 +179,7 @@ impl Journal {
             if self.at == before {
                 if is_followed(&window) {
                     let (path, at) = (self.path.clone(), self.at);
-                    return Err(Error::DamagedJournal { path, at }.into());
+                    return Err(Error::BadJournal { path, at }.into());
                 }
                 // Nobody writes now, so this is what a killed writer left.
                 tracing::warn!(path = %self.path.display(), at = self.at, "cut off a torn record");
@@ -199,7 +207,7 @@ impl Journal {
             self.file.set_len(0).map_err(Error::io("cut", &self.path))?;
             return Ok(false);
         }
-        Err(Error::NotAJournal { path: self.path.clone() })
+        Err(Error::BadJournal { path: self.path.clone(), at: 0 })
     }
 }
 
@@ -337,7 +345,7 @@ mod tests {
         bytes[8 + 8 + 2] ^= 1;
         std::fs::write(&path, &bytes).unwrap();
         let error = Journal::open(&path).unwrap().read(|_| Ok::<(), Error>(())).unwrap_err();
-        assert!(matches!(error, Error::DamagedJournal { at: 8, .. }), "{error}");
+        assert!(matches!(error, Error::BadJournal { at: 8, .. }), "{error}");
         assert_eq!(std::fs::read(&path).unwrap(), bytes);
     }
 
@@ -359,7 +367,7 @@ mod tests {
         std::fs::write(&path, "do not touch").unwrap();
         let mut journal = Journal::open(&path).unwrap();
         let error = journal.read(|_| Ok::<(), Error>(())).unwrap_err();
-        assert!(matches!(error, Error::NotAJournal { .. }), "{error}");
+        assert!(matches!(error, Error::BadJournal { at: 0, .. }), "{error}");
         assert_eq!(std::fs::read(&path).unwrap(), b"do not touch");
         assert!(Journal::existing(&folder.path().join("missing")).is_err());
     }

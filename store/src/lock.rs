@@ -10,6 +10,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::bundle_dir::{BundleDir, ensure_dir};
 use crate::disk;
 use crate::error::{Error, Result};
 
@@ -25,6 +26,28 @@ pub(crate) struct WriterLock {
 }
 
 impl WriterLock {
+    /// Creates a bundle's directory and takes its lock as soon as it is free, if that is soon enough.
+    ///
+    /// # Errors
+    ///
+    /// As [`WriterLock::take`].
+    pub(crate) fn of_bundle(dir: &BundleDir, name: &str, wait: Duration) -> Result<Self> {
+        let mut attempts = 0;
+        let started = Instant::now();
+        loop {
+            ensure_dir(dir.path())?;
+            attempts += 1;
+            let left = wait.saturating_sub(started.elapsed());
+            match Self::take_within(&dir.lock(), name, left) {
+                // A writer that gave up a new bundle removed the directory between the two steps: create it again.
+                // More often than that, something else is wrong.
+                Err(Error::Io { source, .. })
+                    if source.kind() == io::ErrorKind::NotFound && attempts < 100 => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
     /// Takes the lock at `path` as soon as it is free, if that is soon enough.
     ///
     /// # Errors
@@ -78,6 +101,9 @@ impl Drop for WriterLock {
     fn drop(&mut self) {
         // The process id is there for people; if it cannot be erased, the next writer overwrites it.
         let _ = disk::empty(&self.file);
+        // A process that another thread forks at this moment has the file open too until it runs its program: closing alone
+        // would leave the lock with it.
+        let _ = self.file.unlock();
     }
 }
 

@@ -15,14 +15,16 @@
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 use memmap2::{Advice, Mmap, MmapMut, MmapOptions};
 
-use crate::error::{Error, HeadProblem, Result};
+use crate::error::{Error, Result};
 use crate::head::{self, GENERATION_OFFSET, Head, PAGE_BYTES, SLOT_BYTES};
 use crate::options::Paging;
+use crate::problems::HeadProblem;
 
 /// The bytes of one immutable file: mapped read-only and shared with every other process that maps it, or copied into
 /// memory that is read-only from then on.
@@ -121,6 +123,8 @@ impl AsRef<[u8]> for Mapping {
 #[derive(Debug)]
 pub(crate) struct HeadMap {
     map: Mmap,
+    /// Device and inode of the page.
+    identity: (u64, u64),
 }
 
 impl HeadMap {
@@ -135,7 +139,8 @@ impl HeadMap {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::io("open", path)(error)),
         };
-        let found = file.metadata().map_err(Error::io("examine", path))?.len();
+        let metadata = file.metadata().map_err(Error::io("examine", path))?;
+        let (found, identity) = (metadata.len(), (metadata.dev(), metadata.ino()));
         if usize::try_from(found) != Ok(PAGE_BYTES) {
             return Err(head::damaged(path)(HeadProblem::Length { found }));
         }
@@ -147,9 +152,14 @@ impl HeadMap {
         // the module reads it through relaxed atomic loads of aligned words only (`words`), for which a concurrent
         // write is a race that cannot tear a word. The file is never truncated: it is created with its full length.
         let mapped = unsafe { options.map(&file) };
-        let page = Self { map: mapped.map_err(Error::io("map", path))? };
+        let page = Self { map: mapped.map_err(Error::io("map", path))?, identity };
         page.check().map_err(head::damaged(path))?;
         Ok(Some(page))
+    }
+
+    /// Returns device and inode of the page, which no other file has for as long as it is mapped.
+    pub(crate) fn identity(&self) -> (u64, u64) {
+        self.identity
     }
 
     /// Returns how many publications the bundle has seen by now. One load; no system call.

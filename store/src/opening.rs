@@ -10,7 +10,7 @@ use crate::catalog::Catalog;
 use crate::error::{Error, Result};
 use crate::head;
 use crate::mapping::HeadMap;
-use crate::opened::{Currency, Opened};
+use crate::opened::{Currency, HeadPlace, Opened};
 use crate::options::OpenOptions;
 use crate::snapshot::Snapshot;
 use crate::spec::Spec;
@@ -30,7 +30,14 @@ pub(crate) fn open(
     match Spec::parse(&text.to_string_lossy())? {
         Spec::File(path) => open_file(path, options),
         Spec::Newest(name) => open_newest(&catalog, name, options, known),
-        Spec::Pinned { name, prefix } => open_pinned(&catalog, name, prefix, options, known),
+        Spec::Pinned { name, prefix } => {
+            let fixed = prefix.len() == 64;
+            open_older(&catalog, name, fixed, options, known, || catalog.version(name, prefix))
+        }
+        Spec::AsOf { name, moment } => {
+            let find = || catalog.version_at(name, moment);
+            open_older(&catalog, name, false, options, known, find)
+        }
     }
 }
 
@@ -48,7 +55,9 @@ pub(crate) fn open_newest(
         let generation = newest.generation;
         match open_version(catalog, name, newest.version, options, &known) {
             Ok(snapshot) => {
-                return Ok(Opened::new(snapshot, Currency::Generation { head, generation }));
+                let place = HeadPlace::of(&head, path);
+                let currency = Currency::Generation { head, generation, place };
+                return Ok(Opened::new(snapshot, currency));
             }
             // The next version was published and this one pruned before it was locked.
             Err(_) if head.generation() != generation => {}
@@ -57,23 +66,28 @@ pub(crate) fn open_newest(
     }
 }
 
-/// Opens the one version that starts with some digits. All digits mean the same for ever, fewer only until the next
-/// publication.
-fn open_pinned(
+/// Opens the version that `find` finds. All digits of a version mean the same for ever, which is told by `fixed`; fewer, or
+/// a moment, only until the next publication.
+fn open_older(
     catalog: &Catalog,
     name: &str,
-    prefix: &str,
+    fixed: bool,
     options: OpenOptions,
     known: impl Fn(&Path) -> Option<Arc<Snapshot>>,
+    find: impl Fn() -> Result<Version>,
 ) -> Result<Opened> {
     // The generation is read before the versions are listed: one published in between must not go unnoticed. A damaged
     // page does not keep anyone from opening a version.
-    let head = HeadMap::open(&catalog.dir(name).head()).ok().flatten();
+    let path = catalog.dir(name).head();
+    let head = HeadMap::open(&path).ok().flatten();
     let generation = head.as_ref().map_or(0, HeadMap::generation);
-    let version = catalog.version(name, prefix)?;
+    let version = find()?;
     let snapshot = open_version(catalog, name, version, options, &known)?;
     let currency = match head {
-        Some(head) if prefix.len() < 64 => Currency::Generation { head, generation },
+        Some(head) if !fixed => {
+            let place = HeadPlace::of(&head, path);
+            Currency::Generation { head, generation, place }
+        }
         _ => Currency::Fixed,
     };
     Ok(Opened::new(snapshot, currency))
@@ -87,7 +101,7 @@ fn open_version(
     options: OpenOptions,
     known: &impl Fn(&Path) -> Option<Arc<Snapshot>>,
 ) -> Result<Arc<Snapshot>> {
-    let located = catalog.locate(name, version)?;
+    let mut located = catalog.locate(name, version)?;
     if let Some(snapshot) = known(&located.path) {
         return Ok(snapshot);
     }
@@ -99,11 +113,22 @@ fn open_version(
             return Err(Error::UnknownVersion { bundle, prefix });
         }
     };
-    Ok(Arc::new(Snapshot::open_part(name, &located, options)?.locked(lock)))
+    loop {
+        let error = match Snapshot::open_part(name, &located, options) {
+            Ok(snapshot) => return Ok(Arc::new(snapshot.mounted()?.locked(lock))),
+            Err(error) => error,
+        };
+        // The version may have been written anew as one file after its record was read.
+        let now = catalog.locate(name, version)?;
+        if now.path == located.path {
+            return Err(error);
+        }
+        located = now;
+    }
 }
 
 fn open_file(path: &Path, options: OpenOptions) -> Result<Opened> {
     let (snapshot, stamp) = Snapshot::open_file(path, options)?;
     let currency = Currency::File { path: path.to_owned(), stamp };
-    Ok(Opened::new(Arc::new(snapshot), currency))
+    Ok(Opened::new(Arc::new(snapshot.mounted()?), currency))
 }

@@ -42,6 +42,9 @@ pub enum OpenMode {
     /// that happens to the file later matters: for media that one does not trust, and for network file systems. Takes
     /// the size of the file in memory, and 0.7 ns a byte and processor.
     Read,
+    /// A version that is compressed or lies in many parts is mounted, see [`Mounts`](crate::Mounts): decoded once a machine
+    /// into a raw file, which is mapped. Any other is mapped as it is.
+    Mount,
 }
 
 /// Whether series are hashed before they are handed out.
@@ -72,23 +75,22 @@ impl OpenOptions {
     /// Returns a number that stands for these options; 0 for the default.
     #[inline]
     pub(crate) fn bits(self) -> u64 {
-        let mode: u64 = match self.mode {
+        let mode = match self.mode {
             OpenMode::Map => 0,
-            OpenMode::Read => 1,
+            OpenMode::Read => 32,
+            OpenMode::Mount => 64,
         };
-        let flags = [
-            self.verify == VerifyReads::OnFirstTouch,
-            self.zero_copy,
-            self.paging.prefault,
-            self.paging.huge_pages,
-            self.paging.lock,
-        ];
-        flags.into_iter().fold(mode, |bits, flag| bits << 1 | u64::from(flag))
+        let verify = if self.verify == VerifyReads::OnFirstTouch { 16 } else { 0 };
+        let bit = |flag: bool, bit: u64| if flag { bit } else { 0 };
+        let Paging { prefault, huge_pages, lock } = self.paging;
+        let paging = bit(prefault, 4) | bit(huge_pages, 2) | bit(lock, 1);
+        mode | verify | bit(self.zero_copy, 8) | paging
     }
 }
 
 impl OpenMode {
-    const NAMES: [(&'static str, Self); 2] = [("map", Self::Map), ("read", Self::Read)];
+    const NAMES: [(&'static str, Self); 3] =
+        [("map", Self::Map), ("read", Self::Read), ("mount", Self::Mount)];
 }
 
 /// The text names no way to open a version.

@@ -4,9 +4,10 @@ use std::ops::{Range, RangeBounds};
 
 use barrow_format::{PhysicalType, Values};
 
-use crate::bars::{Life, span};
+use crate::bars::span;
 use crate::error::{Error, Result};
 use crate::lease::Lease;
+use crate::life::Life;
 use crate::reader::Reader;
 
 /// Times that are filled for all assets before the next ones. Neighbouring assets write to the same cache lines, one line

@@ -164,7 +164,7 @@ impl BundlePool {
     ///
     /// # Errors
     ///
-    /// As [`BundlePool::lease_file`] and [`BundlePool::lease_with`].
+    /// As above.
     pub fn lease_file_with(&self, path: impl AsRef<Path>, options: &OpenOptions) -> Result<Lease> {
         self.lease_key(None, path.as_ref().as_os_str(), *options)
     }
@@ -201,39 +201,37 @@ impl BundlePool {
         text: &OsStr,
         options: OpenOptions,
     ) -> Result<Lease> {
-        let key = Key { root, text, options, hash: self.hash(text, options) };
+        let key = self.key(root, text, options.bits());
         if let Some(pinned) = front::recall(self.id, key)
             && pinned.opened.is_current()
         {
             self.count_hit(&pinned.opened);
             return Ok(Lease::new(pinned));
         }
-        let open = || opening::open(root, text, options, |path| self.known(path, options));
-        self.lease_slowly(key, open).map(Lease::new)
+        self.lease_anew(key, options).map(Lease::new)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn lease_anew(&self, key: Key<'_>, options: OpenOptions) -> Result<Arc<Pinned>> {
+        let open = || opening::open(key.root, key.text, options, |path| self.known(path, options));
+        self.lease_slowly(key, open)
     }
 
     #[inline]
-    fn hash(&self, text: &OsStr, options: OpenOptions) -> u64 {
-        self.hasher.hash_one(text.as_encoded_bytes()).wrapping_add(options.bits())
-    }
-
-    /// Leases with an opening of the test's own.
-    #[cfg(test)]
-    pub(crate) fn lease_opening(
+    pub(crate) fn key<'k>(
         &self,
-        catalog: &Catalog,
-        spec: &str,
-        open: impl FnOnce() -> Result<Opened>,
-    ) -> Result<Lease> {
-        let (text, options) = (OsStr::new(spec), OpenOptions::default());
-        let hash = self.hash(text, options);
-        let key = Key { root: Some(catalog.shared_root()), text, options, hash };
-        self.lease_slowly(key, open).map(Lease::new)
+        root: Option<&'k Arc<Path>>,
+        text: &'k OsStr,
+        options: u64,
+    ) -> Key<'k> {
+        let hash = self.hasher.hash_one(text.as_encoded_bytes()).wrapping_add(options);
+        Key { root, text, options, hash }
     }
 
     /// Finds the bundle in the table, waits for whoever is opening it, or opens it.
     #[cold]
-    fn lease_slowly(
+    pub(crate) fn lease_slowly(
         &self,
         key: Key<'_>,
         open: impl FnOnce() -> Result<Opened>,
@@ -344,7 +342,7 @@ impl BundlePool {
     fn known(&self, path: &Path, options: OpenOptions) -> Option<Arc<Snapshot>> {
         let found = self.shelf.lock().open().find_map(|opened| {
             let snapshot = &opened.snapshot;
-            let same = snapshot.path() == path && snapshot.options() == options;
+            let same = snapshot.source() == path && snapshot.options() == options;
             (same && opened.currency.holds()).then(|| Arc::clone(snapshot))
         });
         found.filter(|snapshot| snapshot.check_file().is_ok())

@@ -11,8 +11,9 @@ use crate::disk;
 use crate::error::{Error, Result};
 use crate::lock::WriterLock;
 use crate::record::VersionEntry;
+use crate::returns;
 use crate::sweep::{sweep, unnamed_parts};
-use crate::version_lock::{Exclusive, VersionLock};
+use crate::version_lock::{Exclusive, SoleLock, VersionLock};
 
 /// Which versions may go. All conditions have to hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -181,6 +182,8 @@ impl Pruning {
             return Ok(self.outcome(0, 0));
         }
         sync_dir(&self.dir.versions())?;
+        let gone: BTreeSet<Version> = self.removed.iter().map(|entry| entry.version).collect();
+        returns::forget(&self.dir, &gone)?;
         let (mut parts, mut bytes) = (0, 0);
         for digest in unnamed_parts(&self.dir, &self.kept)? {
             let path = self.dir.part(digest);
@@ -193,7 +196,7 @@ impl Pruning {
     }
 
     /// Returns the lock of a version that is not needed, if it has one, or what the version is needed for.
-    fn claim(&self, version: Version) -> Result<Option<VersionLock>, SparedReason> {
+    fn claim(&self, version: Version) -> Result<Option<SoleLock>, SparedReason> {
         let claim = match VersionLock::exclude(&self.dir.lease(version)) {
             Exclusive::Held(lock) => Some(lock),
             Exclusive::Without => None,

@@ -11,7 +11,7 @@
 //! it apart because it holds the lock (see `sweep.rs`).
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use barrow_format::{Bundle, Digest, Version, Written};
 
@@ -25,9 +25,10 @@ use crate::lock::{WriterLock, remove_quietly};
 use crate::mapping::Mapping;
 use crate::options::Paging;
 use crate::record::{self, PartEntry, VersionEntry};
+use crate::republish::open_part;
 use crate::returns::{self, Return};
 use crate::sink::FileSink;
-use crate::sweep::{ensure_lease, sweep};
+use crate::sweep::{ensure_lease, remove_unpublished, sweep};
 
 /// A version in the making: the writer's lock and the file to write to.
 ///
@@ -65,14 +66,14 @@ use crate::sweep::{ensure_lease, sweep};
 /// ```
 #[derive(Debug)]
 pub struct Staging {
-    catalog: Catalog,
-    name: String,
-    dir: BundleDir,
+    pub(crate) catalog: Catalog,
+    pub(crate) name: String,
+    pub(crate) dir: BundleDir,
     lock: WriterLock,
     sink: FileSink,
     /// The catalog's directory, if this staging created it.
     made_root: Option<PathBuf>,
-    done: bool,
+    pub(crate) done: bool,
 }
 
 /// How to begin a new version.
@@ -104,7 +105,7 @@ impl Staging {
     pub(crate) fn begin(catalog: &Catalog, name: &str, options: &StageOptions) -> Result<Self> {
         let dir = catalog.dir(name);
         let made_root = (!catalog.root().exists()).then(|| catalog.root().to_owned());
-        let lock = take_lock(&dir, name, options.wait)?;
+        let lock = WriterLock::of_bundle(&dir, name, options.wait)?;
         let prepared = sweep(&dir).and_then(|()| FileSink::create(dir.temporary("part")));
         match prepared {
             Ok(sink) => {
@@ -121,6 +122,11 @@ impl Staging {
     /// Returns the name of the bundle.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Returns the path of another unfinished file of this writer.
+    pub(crate) fn scratch_path(&self) -> PathBuf {
+        self.dir.temporary("scratch")
     }
 
     /// Returns where to write the part; hand it to [`BundleWriter::new`](barrow_format::BundleWriter::new).
@@ -154,47 +160,7 @@ impl Staging {
         Ok(published)
     }
 
-    /// Publishes nothing, since nothing would change.
-    pub(crate) fn unchanged(mut self) -> Result<Published> {
-        let Head { version, .. } = self.catalog.head(&self.name)?;
-        let published = self.advance(self.catalog.entry(&self.name, version)?)?;
-        self.done = true;
-        Ok(published)
-    }
-
-    /// Makes a version that was published before the newest again.
-    pub(crate) fn bring_back(mut self, version: Version) -> Result<Published> {
-        let entry = self.catalog.entry(&self.name, version)?;
-        for part in &entry.parts {
-            open_part(&self.dir, part)?;
-        }
-        let change = Some(Change::of(ChangeKind::Restore));
-        let published = self.advance(VersionEntry { published_ns: now_ns(), change, ..entry })?;
-        self.done = true;
-        Ok(published)
-    }
-
-    /// Puts what was written in the place of the files that the newest version lies in now. The content is the same.
-    pub(crate) fn replace(mut self, written: Written) -> Result<Published> {
-        let old = self.catalog.entry(&self.name, self.catalog.head(&self.name)?.version)?;
-        let change = old.change.unwrap_or(Change::of(ChangeKind::Ingest));
-        let new = self.examine(written, change)?;
-        if new.version != old.version {
-            let (expected, found) = (old.version.to_string(), new.version.to_string());
-            let bundle = self.name.clone();
-            return Err(Error::Staging { bundle, what: "version", expected, found });
-        }
-        let generation = self.next_generation(self.before()?)?;
-        let (version, parent) = (new.version, old.parent);
-        let bytes = self.install(new)?;
-        head::advance(&self.dir.head(), Head { generation, version })?;
-        self.done = true;
-        // The files of before are no version's any more; who has them mapped keeps them.
-        sweep(&self.dir)?;
-        Ok(Published { version, parent, generation, bytes, unchanged: false, change })
-    }
-
-    fn advance(&self, new: VersionEntry) -> Result<Published> {
+    pub(crate) fn advance(&self, new: VersionEntry) -> Result<Published> {
         let before = self.before()?;
         let change = new.change.unwrap_or(Change::of(ChangeKind::Ingest));
         let parent = before.and_then(|(_, version)| version);
@@ -236,7 +202,7 @@ impl Staging {
     }
 
     /// Opens what was written, in constant time, and compares it with what the caller says was written.
-    fn examine(&self, written: Written, change: Change) -> Result<VersionEntry> {
+    pub(crate) fn examine(&self, written: Written, change: Change) -> Result<VersionEntry> {
         let check = |what, expected: String, found: String| {
             if expected == found {
                 return Ok(());
@@ -272,7 +238,7 @@ impl Staging {
     }
 
     /// Returns the page's generation, and the newest version unless its slot is damaged, which publishing repairs.
-    fn before(&self) -> Result<Option<(u64, Option<Version>)>> {
+    pub(crate) fn before(&self) -> Result<Option<(u64, Option<Version>)>> {
         let path = self.dir.head();
         let Some(generation) = head::read_generation(&path)? else { return Ok(None) };
         let version = head::read(&path).ok().flatten().map(|head| head.version);
@@ -297,7 +263,7 @@ impl Staging {
 
     /// Returns the generation of this publication: one more than the page's. Without a page it is the first, unless
     /// records of later ones are there, which means that the page was lost.
-    fn next_generation(&self, before: Option<(u64, Option<Version>)>) -> Result<u64> {
+    pub(crate) fn next_generation(&self, before: Option<(u64, Option<Version>)>) -> Result<u64> {
         if let Some((generation, _)) = before {
             return Ok(generation + 1);
         }
@@ -311,7 +277,7 @@ impl Staging {
     /// Makes part and record durable under their final names; returns the size of the parts.
     ///
     /// Where a version is installed again because its part was lost or damaged, it keeps its place in the history.
-    fn install(&self, new: VersionEntry) -> Result<u64> {
+    pub(crate) fn install(&self, new: VersionEntry) -> Result<u64> {
         let entry = match self.catalog.entry(&self.name, new.version) {
             Ok(VersionEntry { parent, generation, published_ns, .. }) => {
                 VersionEntry { parent, generation, published_ns, ..new }
@@ -352,56 +318,8 @@ impl Drop for Staging {
     }
 }
 
-/// Opens a file of a version in constant time, and checks that it is the one that the record names.
-fn open_part(dir: &BundleDir, part: &PartEntry) -> Result<()> {
-    let path = dir.part(part.digest);
-    let (mapping, _) = Mapping::open(&path, Paging::default())?;
-    let found = Bundle::open(mapping).map_err(Error::corrupt(&path))?.digest();
-    if found == part.digest {
-        return Ok(());
-    }
-    let (expected, found) = (part.digest.to_string(), found.to_string());
-    Err(Error::Mismatch { path, what: "digest", expected, found })
-}
-
-/// Creates the bundle's directory and takes its lock.
-fn take_lock(dir: &BundleDir, name: &str, wait: Duration) -> Result<WriterLock> {
-    let mut attempts = 0;
-    let started = Instant::now();
-    loop {
-        ensure_dir(dir.path())?;
-        attempts += 1;
-        let left = wait.saturating_sub(started.elapsed());
-        match WriterLock::take_within(&dir.lock(), name, left) {
-            // A writer that gave up a new bundle removed the directory between the two steps: create it again. More
-            // often than that, something else is wrong.
-            Err(Error::Io { source, .. })
-                if source.kind() == std::io::ErrorKind::NotFound && attempts < 100 => {}
-            outcome => return outcome,
-        }
-    }
-}
-
-/// Removes what a bundle without `HEAD` consists of, as far as it is empty; the lock file goes last.
-fn remove_unpublished(dir: &BundleDir, lock: &WriterLock) {
-    if dir.head().exists() {
-        return;
-    }
-    // Each of these fails, as it should, when there is something in it that is not ours to remove.
-    let folders = [dir.parts(), dir.versions(), dir.leases()];
-    let emptied = folders.iter().all(|path| remove_empty(path));
-    if emptied && dir.temporaries().is_ok_and(|left| left.is_empty()) {
-        lock.unlink();
-        let _ = disk::remove_dir(dir.path());
-    }
-}
-
-fn remove_empty(path: &Path) -> bool {
-    disk::remove_dir(path).is_ok() || !path.exists()
-}
-
 /// Returns the time by this machine's clock, in nanoseconds since 1970; 0 if the clock is set before that.
-fn now_ns() -> i64 {
+pub(crate) fn now_ns() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }

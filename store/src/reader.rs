@@ -171,7 +171,7 @@ impl<'a> Reader<'a> {
         let digest = bundle.series_digest(column, asset).map_err(corrupt)?;
         let physical = self.snapshot.physical(column)?;
         let key = DecodedKey::Series { digest, physical };
-        let decode = || decode_series(self.snapshot, column, asset, digest);
+        let decode = || decode_series(self.snapshot, column, asset);
         let decoded = DecodedCache::global().get_or_decode(&key, decode)?;
         // Another file's series of the same digest has as many values, since their bytes hash to the same.
         Ok(Some(pins.pin_series(column, place(ordinal), decoded)))
@@ -196,19 +196,22 @@ impl<'a> Reader<'a> {
 }
 
 /// Decodes a series and checks that it is what its digest says.
-fn decode_series(
-    snapshot: &Snapshot,
-    column: usize,
-    asset: Asset,
-    digest: Digest,
-) -> Result<Decoded> {
+fn decode_series(snapshot: &Snapshot, column: usize, asset: Asset) -> Result<Decoded> {
     let physical = snapshot.physical(column)?;
     layout::check_rows(snapshot, column, asset)?;
     let decoded = Decoded::fill(physical, asset.rows(), |out| {
         layout::read_series(snapshot, column, asset, out)
     })?;
-    let found = Digest::of(decoded.as_bytes());
-    if found == digest { Ok(decoded) } else { Err(snapshot.changed(column, asset, digest, found)) }
+    check_digest(snapshot, column, asset, decoded.as_bytes())?;
+    Ok(decoded)
+}
+
+/// Checks that the bytes of a series hash to what the file says of it.
+fn check_digest(snapshot: &Snapshot, column: usize, asset: Asset, bytes: &[u8]) -> Result<()> {
+    let expected = snapshot.bundle().series_digest(column, asset);
+    let expected = expected.map_err(|error| snapshot.corrupt(error))?;
+    let found = Digest::of(bytes);
+    if found == expected { Ok(()) } else { Err(snapshot.changed(column, asset, expected, found)) }
 }
 
 /// Decodes a column on all processors.
@@ -239,7 +242,10 @@ fn decode_column(snapshot: &Snapshot, column: usize) -> Result<Decoded> {
                 jobs.push((asset, out));
             }
         }
-        crew::each(jobs, |(asset, out)| layout::read_series(snapshot, column, asset, out))
+        crew::each(jobs, |(asset, out)| {
+            layout::read_series(snapshot, column, asset, out)?;
+            if snapshot.checks() { check_digest(snapshot, column, asset, out) } else { Ok(()) }
+        })
     })
 }
 

@@ -10,8 +10,9 @@
 //! ```
 //!
 //! One of a generation that `HEAD` has not reached belongs to a publication under way or to a killed one: it is not read,
-//! and the next writer of that generation replaces it.
+//! and the next writer sweeps it.
 
+use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -22,6 +23,7 @@ use crate::bundle_dir::{BundleDir, ensure_dir, file_names, sync_dir};
 use crate::change::Change;
 use crate::disk;
 use crate::error::{Error, Result};
+use crate::lock::remove_quietly;
 
 const FORMAT: &str = "barrow-return/1";
 /// Longest file that is read.
@@ -91,6 +93,25 @@ pub(crate) fn read(dir: &BundleDir, horizon: Option<u64>) -> Result<Vec<Return>>
 pub(crate) fn at(dir: &BundleDir, generation: u64) -> Result<Option<Return>> {
     let path = folder(dir).join(format!("{generation:020}"));
     if path.exists() { read_one(&path, generation).map(Some) } else { Ok(None) }
+}
+
+/// Removes returns that `HEAD` has not reached, which killed writers left: the generation that comes next may be no return.
+pub(crate) fn sweep(dir: &BundleDir, generation: u64) {
+    let folder = folder(dir);
+    for name in file_names(&folder).unwrap_or_default() {
+        if name.parse::<u64>().is_ok_and(|number| name.len() == 20 && number > generation) {
+            remove_quietly(&folder.join(name));
+        }
+    }
+}
+
+/// Removes the returns of versions that are gone.
+pub(crate) fn forget(dir: &BundleDir, gone: &BTreeSet<Version>) -> Result<()> {
+    for entry in read(dir, None)?.iter().filter(|entry| gone.contains(&entry.version)) {
+        let path = folder(dir).join(format!("{:020}", entry.generation));
+        disk::remove(&path).map_err(Error::io("remove", &path))?;
+    }
+    Ok(())
 }
 
 fn read_one(path: &Path, generation: u64) -> Result<Return> {

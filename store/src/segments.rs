@@ -54,7 +54,7 @@ impl Parts {
             let digest = Digest::from_bytes(record.digest);
             let path = folder.join(format!("{digest}{FILE_SUFFIX}"));
             let mapped = match options.mode {
-                OpenMode::Map => Mapping::open(&path, options.paging),
+                OpenMode::Map | OpenMode::Mount => Mapping::open(&path, options.paging),
                 OpenMode::Read => Mapping::read(&path, options.paging),
             };
             let mapped = Mutex::new(Some(mapped.map(|(mapping, _)| mapping)));

@@ -11,7 +11,6 @@ use crate::error::Result;
 use crate::flight::{Flight, Ticket};
 use crate::front::{SHARDS, same_root};
 use crate::opened::{Opened, Pinned};
-use crate::options::OpenOptions;
 
 /// The bundles of a pool, by key, and the counters that only change together with them.
 #[derive(Default)]
@@ -28,7 +27,7 @@ pub(crate) struct Entry {
     pub(crate) hash: u64,
     pub(crate) root: Option<Arc<Path>>,
     pub(crate) text: Box<OsStr>,
-    pub(crate) options: OpenOptions,
+    pub(crate) options: u64,
     pub(crate) stage: Stage,
 }
 
@@ -46,7 +45,8 @@ pub(crate) struct Key<'a> {
     /// The catalog that `text` is a specification in; `None` when `text` is a path.
     pub(crate) root: Option<&'a Arc<Path>>,
     pub(crate) text: &'a OsStr,
-    pub(crate) options: OpenOptions,
+    /// The number of the [`OpenOptions`](crate::OpenOptions).
+    pub(crate) options: u64,
     pub(crate) hash: u64,
 }
 

@@ -11,13 +11,15 @@ use barrow_format::{
 };
 use zerocopy::{FromBytes, Immutable};
 
-use crate::bars::Life;
 use crate::bundle_dir::stem;
 use crate::catalog::Located;
 use crate::checks::Checks;
 use crate::error::{ChangedSeries, Error, Result};
 use crate::layout::Layout;
+use crate::life::Life;
 use crate::mapping::Mapping;
+use crate::mount::Mount;
+use crate::mounts::Mounts;
 use crate::network;
 use crate::opened::FileStamp;
 use crate::options::{OpenMode, OpenOptions, VerifyReads};
@@ -54,6 +56,10 @@ pub(crate) struct Snapshot {
     time: Option<NonZeroUsize>,
     /// Of each asset; see [`Snapshot::lives`].
     lives: OnceLock<Box<[Life]>>,
+    /// What keeps the mounted file, if it is one; dropped after the map.
+    _mount: Option<Mount>,
+    /// The file that was asked for, where that is not the one that is mapped.
+    source: Option<PathBuf>,
     /// Keeps the version from being pruned; dropped last.
     _lock: Option<VersionLock>,
 }
@@ -83,13 +89,32 @@ impl Snapshot {
         Ok((snapshot, stamp))
     }
 
+    /// Returns the snapshot, or if it is to be mounted and its columns are not read in place, that of its mount.
+    pub(crate) fn mounted(self) -> Result<Self> {
+        if self.options.mode != OpenMode::Mount || !self.decodes {
+            return Ok(self);
+        }
+        let mount = Mounts::shared().mount_snapshot(&self)?;
+        let mounted = Self::open_at(self.name.clone(), mount.path(), self.options)?;
+        let (expected, found) = (self.bundle.version(), mounted.bundle.version());
+        if expected == found {
+            return Ok(Self { _mount: Some(mount), source: Some(self.path), ..mounted });
+        }
+        Err(Error::Mismatch {
+            path: mount.path().to_owned(),
+            what: "version",
+            expected: expected.to_string(),
+            found: found.to_string(),
+        })
+    }
+
     fn open_at(name: String, path: &Path, options: OpenOptions) -> Result<Self> {
         let (mapping, metadata) = match options.mode {
-            OpenMode::Map => Mapping::open(path, options.paging)?,
+            OpenMode::Map | OpenMode::Mount => Mapping::open(path, options.paging)?,
             OpenMode::Read => Mapping::read(path, options.paging)?,
         };
         let stamp = FileStamp::of(&metadata);
-        if options.mode == OpenMode::Map {
+        if options.mode != OpenMode::Read {
             network::warn_once(stamp.device, path);
         }
         let snapshot = Self::over(mapping, name, path, options, stamp)?;
@@ -153,19 +178,13 @@ impl Snapshot {
             standard,
             time,
             lives,
+            _mount: None,
+            source: None,
             _lock: None,
         })
     }
 
-    /// Returns the snapshot as it were if no column could be read in place.
-    #[cfg(test)]
-    pub(crate) fn decoding(mut self) -> Self {
-        self.layouts.fill(Layout::Blocks);
-        (self.decodes, self.time, self.standard) = (true, None, [None; STANDARD.len()]);
-        self
-    }
-
-    /// Returns the snapshot with what keeps its version from being pruned.
+    /// Returns the snapshot with the lock that keeps its version from being pruned.
     pub(crate) fn locked(self, lock: Option<VersionLock>) -> Self {
         Self { _lock: lock, ..self }
     }
@@ -185,8 +204,14 @@ impl Snapshot {
         &self.name
     }
 
+    /// Returns the path of the file that is read.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Returns the path of the file that was asked for: of a mount, that of the version.
+    pub(crate) fn source(&self) -> &Path {
+        self.source.as_deref().unwrap_or(&self.path)
     }
 
     /// Returns how it was opened.

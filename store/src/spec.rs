@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use crate::error::{Error, NameProblem, Result};
+use crate::error::{Error, Result};
+use crate::instant::Instant;
+use crate::problems::NameProblem;
 
 /// Longest bundle name in bytes.
 const NAME_BYTES_MAX: usize = 128;
@@ -21,6 +23,13 @@ pub(crate) enum Spec<'a> {
         /// 1 to 64 hexadecimal digits.
         prefix: &'a str,
     },
+    /// `name@2026-11-25` or `name@2026-11-25T12:00`: the version that was the newest then.
+    AsOf {
+        /// The bundle's name.
+        name: &'a str,
+        /// The moment; of a date alone, the end of the day in UTC.
+        moment: Instant,
+    },
     /// A path: contains a `/` or ends with `.barrow`.
     File(&'a Path),
 }
@@ -37,6 +46,9 @@ impl<'a> Spec<'a> {
         };
         check_name(name)?;
         let digits = prefix.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if let Some(moment) = Instant::parse(prefix) {
+            return Ok(Self::AsOf { name, moment });
+        }
         if !digits || prefix.is_empty() || prefix.len() > 64 {
             return Err(Error::VersionSyntax { text: prefix.to_owned() });
         }
@@ -76,6 +88,10 @@ mod tests {
         assert_eq!(Spec::parse("us-daily").unwrap(), Spec::Newest("us-daily"));
         let pinned = Spec::Pinned { name: "us.daily_2", prefix: "0aF" };
         assert_eq!(Spec::parse("us.daily_2@0aF").unwrap(), pinned);
+        let moment = Instant::parse("2026-11-25T12:00").unwrap();
+        assert_eq!(Spec::parse("a@2026-11-25T12:00").unwrap(), Spec::AsOf { name: "a", moment });
+        let digits = Spec::Pinned { name: "a", prefix: "20261125" };
+        assert_eq!(Spec::parse("a@20261125").unwrap(), digits);
         assert_eq!(Spec::parse("x.barrow").unwrap(), file("x.barrow"));
         assert_eq!(Spec::parse("./x").unwrap(), file("./x"));
         assert_eq!(Spec::parse("a@b/c").unwrap(), file("a@b/c"));
@@ -93,8 +109,10 @@ mod tests {
             "`a b` is not a bundle name: it contains ' '; letters, digits, `.`, `_` and `-` are allowed",
         );
         check("@ab", "`` is not a bundle name: it is empty");
-        check("a@", "`` is not a version: expected 1 to 64 hexadecimal digits");
-        check("a@xyz", "`xyz` is not a version: expected 1 to 64 hexadecimal digits");
+        let expected = "expected 1 to 64 hexadecimal digits, or a date as in `2026-11-25` or `2026-11-25T12:00`";
+        check("a@", &format!("`` is not a version: {expected}"));
+        check("a@xyz", &format!("`xyz` is not a version: {expected}"));
+        check("a@2026-11-31", &format!("`2026-11-31` is not a version: {expected}"));
         let long = "n".repeat(129);
         check(&long, &format!("`{long}` is not a bundle name: it is longer than 128 bytes"));
         assert!(check_name(&"n".repeat(128)).is_ok());

@@ -1,7 +1,9 @@
 //! Sweeping: how the next writer removes what killed ones left behind.
 //!
 //! What a writer leaves is told from what is published by rules, not by a journal: a temporary name, a record one
-//! generation ahead of `HEAD`, a part that no record names, a lock file without a record.
+//! generation ahead of `HEAD`, a return ahead of it, a part that no record names, a lock file without a record.
+
+use std::path::Path;
 
 use barrow_format::{Digest, Version};
 
@@ -10,8 +12,9 @@ use crate::catalog::published;
 use crate::disk;
 use crate::error::{Error, Result};
 use crate::head;
-use crate::lock::remove_quietly;
+use crate::lock::{WriterLock, remove_quietly};
 use crate::record::{self, VersionEntry};
+use crate::returns;
 
 /// Removes what killed writers left behind, and gives every version a lock file. The caller holds the writer's lock.
 pub(crate) fn sweep(dir: &BundleDir) -> Result<()> {
@@ -39,6 +42,9 @@ pub(crate) fn sweep(dir: &BundleDir) -> Result<()> {
     }
     let versions: Vec<Version> = kept.iter().map(|entry| entry.version).collect();
     match_leases(dir, &versions);
+    if let Some(generation) = horizon {
+        returns::sweep(dir, generation);
+    }
     for digest in unnamed_parts(dir, &kept)? {
         remove_quietly(&dir.part(digest));
     }
@@ -80,4 +86,22 @@ pub(crate) fn ensure_lease(dir: &BundleDir, version: Version) -> Result<()> {
     ensure_dir(&dir.leases())?;
     let path = dir.lease(version);
     disk::create_marker(&path).map_err(Error::io("create", &path))
+}
+
+/// Removes what a bundle without `HEAD` consists of, as far as it is empty; the lock file goes last.
+pub(crate) fn remove_unpublished(dir: &BundleDir, lock: &WriterLock) {
+    if dir.head().exists() {
+        return;
+    }
+    // Each of these fails, as it should, when there is something in it that is not ours to remove.
+    let folders = [dir.parts(), dir.versions(), dir.leases()];
+    let emptied = folders.iter().all(|path| remove_empty(path));
+    if emptied && dir.temporaries().is_ok_and(|left| left.is_empty()) {
+        lock.unlink();
+        let _ = disk::remove_dir(dir.path());
+    }
+}
+
+fn remove_empty(path: &Path) -> bool {
+    disk::remove_dir(path).is_ok() || !path.exists()
 }

@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use barrow_format::{
-    AssetSpec, BundleSpec, BundleWriter, Column, LogicalType, PhysicalType, Provenance, Schema,
-    Sink, Values, Written,
+    AssetSpec, BundleSpec, BundleWriter, Column, Compression, LogicalType, PhysicalType,
+    Provenance, Schema, Sink, Values, Written,
 };
 use tempfile::TempDir;
 
+use crate::batch::AssetBars;
 use crate::catalog::Catalog;
-use crate::publish::Published;
+use crate::publish::{Published, StageOptions};
 
 /// Nanoseconds of a day.
 pub(crate) const DAY: i64 = 86_400_000_000_000;
@@ -63,11 +64,25 @@ pub(crate) fn try_write<S: Sink>(
     seed: u32,
     tool: &str,
 ) -> Result<Written, barrow_format::Error> {
+    fill(BundleWriter::new(spec(listings, tool), sink)?, listings, seed)
+}
+
+fn spec(listings: &[Listing], tool: &str) -> BundleSpec {
     let rows = |listing: &Listing| u64::try_from(listing.days.len()).unwrap();
-    let assets = listings.iter().map(|it| AssetSpec::new(it.symbol.as_str(), rows(it))).collect();
+    let asset = |it: &Listing| {
+        let metadata = format!("{{\"name\":\"{}\"}}", it.symbol);
+        AssetSpec { metadata, ..AssetSpec::new(it.symbol.as_str(), rows(it)) }
+    };
     let provenance = Provenance { tool: tool.to_owned(), sources: vec![] };
-    let spec = BundleSpec { schema: schema(), assets, adjustments: vec![], provenance };
-    let writer = BundleWriter::new(spec, sink)?;
+    let assets = listings.iter().map(asset).collect();
+    BundleSpec { schema: schema(), assets, adjustments: vec![], provenance }
+}
+
+fn fill<S: Sink>(
+    writer: BundleWriter<'_, S>,
+    listings: &[Listing],
+    seed: u32,
+) -> Result<Written, barrow_format::Error> {
     for (asset, listing) in listings.iter().enumerate() {
         let times: Vec<i64> = listing.days.iter().map(|day| day * DAY).collect();
         writer.put(asset, 0, Values::I64(&times))?;
@@ -89,6 +104,39 @@ pub(crate) fn publish(catalog: &Catalog, name: &str, listings: &[Listing], seed:
     let staging = catalog.stage(name).unwrap();
     let written = write(staging.sink(), listings, seed, "test 1");
     staging.publish(written).unwrap()
+}
+
+/// Publishes a bundle of these listings, each column compressed in this way.
+pub(crate) fn publish_compressed(
+    catalog: &Catalog,
+    name: &str,
+    listings: &[Listing],
+    seed: u32,
+    compression: Compression,
+) -> Published {
+    let staging = catalog.stage(name).unwrap();
+    let spec = spec(listings, "test 1");
+    let columns = vec![compression; spec.schema.columns().len()];
+    let writer = BundleWriter::compressed(spec, staging.sink(), &columns).unwrap();
+    let written = fill(writer, listings, seed).unwrap();
+    staging.publish(written).unwrap()
+}
+
+/// Appends days to an asset of a bundle: a version of one part more.
+pub(crate) fn append(catalog: &Catalog, name: &str, symbol: &str, days: &[i64]) -> Published {
+    let times: Vec<i64> = days.iter().map(|day| day * DAY).collect();
+    let column = |column| days.iter().map(|&day| value(9, 9, column, day)).collect::<Vec<f64>>();
+    let prices: Vec<Vec<f64>> = (1..6).map(column).collect();
+    let narrow: Vec<f32> = days.iter().map(|&day| f32::from(i16::try_from(day).unwrap())).collect();
+    let schema = schema();
+    let names = schema.columns().iter().map(|column| column.name.as_str());
+    let values = [Values::I64(&times)].into_iter();
+    let values = values.chain(prices.iter().map(|prices| Values::F64(prices)));
+    let values = values.chain([Values::F32(&narrow), Values::I64(days)]);
+    let columns: Vec<(&str, Values<'_>)> = names.zip(values).collect();
+    let mut revision = catalog.revise(name, &StageOptions::default()).unwrap();
+    revision.append(&AssetBars { symbol, metadata: "", columns: &columns }).unwrap();
+    revision.publish().unwrap()
 }
 
 /// Publishes a bundle of one asset `A` with three bars.

@@ -6,9 +6,11 @@ use crate::catalog::Catalog;
 use crate::change::{Change, ChangeKind};
 use crate::error::{Error, Result};
 use crate::instant::Instant;
+use crate::problems::NameProblem;
 use crate::publish::{Published, StageOptions};
 use crate::record::VersionEntry;
 use crate::returns;
+use crate::spec::Spec;
 
 /// One publication: a version became the newest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,13 +63,47 @@ impl Catalog {
     ///
     /// # Errors
     ///
-    /// [`Error::NothingYet`] when the bundle was first published later; as [`Catalog::timeline`].
+    /// [`Error::NothingYet`] when the bundle was first published later; [`Error::Pruned`] when versions of about that time
+    /// were pruned; as [`Catalog::timeline`].
     pub fn version_at(&self, name: &str, moment: Instant) -> Result<Version> {
         let timeline = self.timeline(name)?;
-        let then = timeline.iter().find(|publication| publication.published_ns <= moment.0);
-        then.map(|publication| publication.version.version).ok_or_else(|| {
-            let first = timeline.last().map_or(0, |publication| publication.published_ns);
-            Error::NothingYet { bundle: name.to_owned(), moment, first: Instant(first) }
+        let bundle = || name.to_owned();
+        let later = timeline.iter().take_while(|publication| publication.published_ns > moment.0);
+        let (later, then) = match later.count() {
+            0 => (None, timeline.first()),
+            count => (timeline.get(count - 1), timeline.get(count)),
+        };
+        let before = later.and_then(|publication| publication.parent);
+        match (then, before) {
+            // What came next did not come after this version: one in between was pruned.
+            (Some(then), Some(before)) if then.version.version != before => {
+                Err(Error::Pruned { bundle: bundle(), moment })
+            }
+            (Some(then), _) => Ok(then.version.version),
+            (None, Some(_)) => Err(Error::Pruned { bundle: bundle(), moment }),
+            (None, None) => {
+                let first = timeline.last().map_or(0, |publication| publication.published_ns);
+                let (moment, first) = (moment.second(), Instant(first).second());
+                Err(Error::NothingYet { bundle: bundle(), moment, first })
+            }
+        }
+    }
+
+    /// Returns the bundle and the version that `spec` means: `name`, `name@digits` or `name@date`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BundleName`], also of the path of a bundle file, which is of no catalog; [`Error::VersionSyntax`]; as
+    /// [`Catalog::head`], [`Catalog::version`] and [`Catalog::version_at`].
+    pub fn resolve<'s>(&self, spec: &'s str) -> Result<(&'s str, Version)> {
+        Ok(match Spec::parse(spec)? {
+            Spec::Newest(name) => (name, self.head(name)?.version),
+            Spec::Pinned { name, prefix } => (name, self.version(name, prefix)?),
+            Spec::AsOf { name, moment } => (name, self.version_at(name, moment)?),
+            Spec::File(_) => {
+                let problem = NameProblem::FileSuffix;
+                return Err(Error::BundleName { name: spec.to_owned(), problem });
+            }
         })
     }
 

@@ -20,10 +20,23 @@ use crate::lock::is_still_at;
 pub(crate) const READER_PATIENCE: Duration = Duration::from_millis(200);
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// A held lock, shared or exclusive; let go when dropped.
+/// A shared lock; let go when this is dropped, in this process and in all it was forked into meanwhile.
 #[derive(Debug)]
 pub(crate) struct VersionLock {
     _file: File,
+}
+
+/// An exclusive lock; let go when dropped.
+#[derive(Debug)]
+pub(crate) struct SoleLock {
+    file: File,
+}
+
+impl Drop for SoleLock {
+    fn drop(&mut self) {
+        // A process that is being forked has the file open too: closing alone would leave the lock with it.
+        let _ = self.file.unlock();
+    }
 }
 
 /// What came of an attempt to share a version's lock.
@@ -43,7 +56,7 @@ pub(crate) enum Shared {
 #[derive(Debug)]
 pub(crate) enum Exclusive {
     /// Nobody has the version open, and nobody can protect it until this is dropped.
-    Held(VersionLock),
+    Held(SoleLock),
     /// There is no lock file, so nobody can hold it.
     Without,
     /// Somebody has the version open.
@@ -85,7 +98,7 @@ impl VersionLock {
     pub(crate) fn exclude(path: &Path) -> Exclusive {
         match File::open(path) {
             Ok(file) => match file.try_lock() {
-                Ok(()) => Exclusive::Held(Self { _file: file }),
+                Ok(()) => Exclusive::Held(SoleLock { file }),
                 Err(_) => Exclusive::Leased,
             },
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Exclusive::Without,

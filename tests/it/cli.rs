@@ -179,11 +179,14 @@ fn keys(value: &Value) -> Vec<&str> {
     value.as_object().expect("an object").keys().map(String::as_str).collect()
 }
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 14] = [
     "ingest",
     "ls",
     "inspect",
     "history",
+    "prune",
+    "pin",
+    "unpin",
     "verify",
     "query",
     "export",

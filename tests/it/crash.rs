@@ -10,12 +10,14 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::Output;
 
-use barrow_store::Catalog;
-use barrow_tests::numbered::{all, assert_nothing_stray, csv, newest};
+use barrow_store::{BundlePool, Catalog};
+use barrow_tests::numbered::{all, assert_nothing_stray, csv, csv_rows, newest};
 use barrow_tests::{barrow_at, memory_folder};
 use tempfile::TempDir;
 
 const ROWS: usize = 5;
+/// Rows of the sources that are appended.
+const MORE: usize = 9;
 
 /// Runs the command with a fault, and tells whether the fault struck.
 fn run(root: &Path, args: &[&str], fault: &str) -> (Output, bool) {
@@ -26,30 +28,28 @@ fn run(root: &Path, args: &[&str], fault: &str) -> (Output, bool) {
     (output, struck)
 }
 
-/// A folder with the sources of three versions.
+/// A folder with the sources of three versions, and of rows that follow on those of the first.
 fn sources() -> TempDir {
     let folder = memory_folder();
     for number in 1..=3 {
         fs::write(folder.path().join(format!("{number}.csv")), csv(number, ROWS)).expect("a file");
     }
+    fs::write(folder.path().join("more.csv"), csv_rows(1, ROWS..MORE)).expect("a file");
     folder
 }
 
-/// Publishes version `number` by the command.
-fn ingest(root: &Path, sources: &Path, number: u32) {
-    let source = sources.join(format!("{number}.csv"));
-    let output = barrow_at(root).arg("ingest").arg("b").arg(source).output().expect("it runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
-
 /// One command, what stands before it, and what may stand after it.
+///
+/// In commands, `SOURCES` is the folder of the sources and `OLDEST` the oldest version of the bundle.
 struct Case<'a> {
-    /// The versions that are published before.
-    before: &'a [u32],
-    /// The command; `SOURCES` stands for the folder of the sources.
-    args: &'a [&'a str],
+    /// The commands that are carried out before.
+    before: &'a [&'a str],
+    /// The command.
+    command: &'a str,
+    /// The newest version before, if there is one: its number and its rows.
+    old: Option<(u32, usize)>,
     /// The newest version where the command is carried out.
-    new: u32,
+    new: (u32, usize),
     /// Operations that the command has at least.
     operations: u32,
 }
@@ -60,48 +60,94 @@ impl Case<'_> {
         let folder = memory_folder();
         let root = folder.path().join("root");
         fs::create_dir(&root).expect("a folder");
-        for number in self.before {
-            ingest(&root, sources, *number);
+        let catalog = Catalog::at(root);
+        for command in self.before {
+            done(&catalog, sources, command);
         }
-        (folder, Catalog::at(root))
+        (folder, catalog)
     }
 
     fn run(&self, catalog: &Catalog, sources: &Path, fault: &str) -> (Output, bool) {
-        let sources = sources.to_str().expect("UTF-8");
-        let args: Vec<String> = self.args.iter().map(|a| a.replace("SOURCES", sources)).collect();
-        let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        run(catalog.root(), &args, fault)
+        carry_out(catalog, sources, self.command, fault)
     }
 
     /// Checks what a run left, and that it does not hinder the next ones.
-    fn check(&self, catalog: &Catalog, sources: &Path, done: bool, context: &str) {
+    fn check(&self, catalog: &Catalog, sources: &Path, done_before: bool, context: &str) {
         let names = catalog.names().expect("the catalog can be listed");
         if names.is_empty() {
-            assert!(self.before.is_empty() && !done, "{context}: the bundle is lost");
+            assert!(self.old.is_none() && !done_before, "{context}: the bundle is lost");
         } else {
-            let found = newest(catalog, "b");
-            let old = self.before.last().is_some_and(|old| *old == found) && !done;
-            assert!(found == self.new || old, "{context}: version {found}");
-            for number in all(catalog, "b") {
-                assert!(number == self.new || self.before.contains(&number), "{context}");
-            }
+            let found = newest_with_rows(catalog);
+            let old = self.old == Some(found) && !done_before;
+            assert!(found == self.new || old, "{context}: version {found:?}");
+            // Opens each version there is and looks at every value.
+            assert!(all(catalog, "b").contains(&found.0), "{context}");
         }
         // The next writer sweeps, whatever it publishes; and the command itself can be repeated.
-        ingest(catalog.root(), sources, 3);
+        done(catalog, sources, "ingest b SOURCES/3.csv");
         assert_nothing_stray(catalog, "b");
         let (again, struck) = self.run(catalog, sources, "");
-        assert!(again.status.success() && !struck, "{context}");
+        assert!(again.status.success() && !struck, "{context}: {again:?}");
         assert_nothing_stray(catalog, "b");
     }
 }
 
-fn ingest_case(before: &[u32]) -> Case<'_> {
-    Case { before, args: &["ingest", "b", "SOURCES/2.csv"], new: 2, operations: 20 }
+/// Runs a command with a fault, and tells whether the fault struck.
+fn carry_out(catalog: &Catalog, sources: &Path, command: &str, fault: &str) -> (Output, bool) {
+    let mut command = command.replace("SOURCES", sources.to_str().expect("UTF-8"));
+    if command.contains("OLDEST") {
+        let history = catalog.history("b").expect("a history");
+        let oldest = history.last().expect("a version").version.to_string();
+        command = command.replace("OLDEST", &oldest);
+    }
+    let args: Vec<&str> = command.split(' ').collect();
+    run(catalog.root(), &args, fault)
 }
 
-fn prune_case() -> Case<'static> {
-    let args = &["prune", "b", "--keep", "1"];
-    Case { before: &[1, 3, 2], args, new: 2, operations: 8 }
+/// Runs a command that is to succeed.
+fn done(catalog: &Catalog, sources: &Path, command: &str) {
+    let (output, _) = carry_out(catalog, sources, command, "");
+    assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The number of the newest version, and the rows of each of its assets.
+fn newest_with_rows(catalog: &Catalog) -> (u32, usize) {
+    let number = newest(catalog, "b");
+    let lease = BundlePool::new(0).lease(catalog, "b").expect("it opens");
+    (number, lease.rows() / usize::try_from(lease.asset_count()).expect("few assets"))
+}
+
+const INGEST: &str = "ingest b SOURCES/2.csv";
+
+fn first_ingestion() -> Case<'static> {
+    Case { before: &[], command: INGEST, old: None, new: (2, ROWS), operations: 20 }
+}
+
+fn later_ingestion() -> Case<'static> {
+    let before = &["ingest b SOURCES/1.csv"];
+    Case { before, command: INGEST, old: Some((1, ROWS)), new: (2, ROWS), operations: 20 }
+}
+
+fn pruning() -> Case<'static> {
+    let before = &["ingest b SOURCES/1.csv", "ingest b SOURCES/3.csv", "ingest b SOURCES/2.csv"];
+    let newest = (2, ROWS);
+    Case { before, command: "prune b --keep 1", old: Some(newest), new: newest, operations: 8 }
+}
+
+/// The commands that change what is there: append, correct, compact, restore.
+fn revisions() -> [Case<'static>; 4] {
+    const FIRST: &str = "ingest b SOURCES/1.csv";
+    const APPEND: &str = "ingest b SOURCES/more.csv --append";
+    let case = |before: &'static [&'static str], command, old, new| {
+        let operations = 8;
+        Case { before, command, old: Some(old), new, operations }
+    };
+    [
+        case(const { &[FIRST] }, APPEND, (1, ROWS), (1, MORE)),
+        case(const { &[FIRST] }, "ingest b SOURCES/2.csv --correct", (1, ROWS), (2, ROWS)),
+        case(const { &[FIRST, APPEND] }, "compact b", (1, MORE), (1, MORE)),
+        case(const { &[FIRST, INGEST] }, "restore b@OLDEST", (2, ROWS), (1, ROWS)),
+    ]
 }
 
 fn killed_at_each_operation(case: &Case<'_>) {
@@ -109,7 +155,7 @@ fn killed_at_each_operation(case: &Case<'_>) {
     for n in 1.. {
         let (_folder, catalog) = case.catalog(sources.path());
         let (output, struck) = case.run(&catalog, sources.path(), &format!("kill@{n}"));
-        let context = format!("{:?} killed at operation {n}", case.args);
+        let context = format!("`{}` killed at operation {n}", case.command);
         assert_eq!(output.status.signal() == Some(9), struck, "{context}: {output:?}");
         case.check(&catalog, sources.path(), !struck, &context);
         if !struck {
@@ -122,23 +168,30 @@ fn killed_at_each_operation(case: &Case<'_>) {
 
 #[test]
 fn killed_at_each_operation_the_first_publication_leaves_a_whole_catalog() {
-    killed_at_each_operation(&ingest_case(&[]));
+    killed_at_each_operation(&first_ingestion());
 }
 
 #[test]
 fn killed_at_each_operation_a_later_publication_leaves_a_whole_catalog() {
-    killed_at_each_operation(&ingest_case(&[1]));
+    killed_at_each_operation(&later_ingestion());
 }
 
 #[test]
 fn killed_at_each_operation_pruning_leaves_a_whole_catalog() {
-    killed_at_each_operation(&prune_case());
+    killed_at_each_operation(&pruning());
+}
+
+#[test]
+fn killed_at_each_operation_revisions_leave_a_whole_catalog() {
+    for case in revisions() {
+        killed_at_each_operation(&case);
+    }
 }
 
 #[test]
 fn killed_while_sweeping_up_after_a_killed_writer_the_next_one_finishes() {
     let sources = sources();
-    let case = ingest_case(&[1]);
+    let case = later_ingestion();
     // The record is there, HEAD is not advanced: as much is left as there can be.
     let mut most = (0, 0);
     for n in 1..40 {
@@ -185,7 +238,7 @@ fn refused_at_each_operation(case: &Case<'_>) {
         let (_folder, catalog) = case.catalog(sources.path());
         let (output, struck) = case.run(&catalog, sources.path(), &format!("{bare}@{n}{lasting}"));
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        let context = format!("{:?} refused operation {n} with {kind}: {said}", case.args);
+        let context = format!("`{}` refused operation {n} with {kind}: {said}", case.command);
         let done = output.status.success();
         if !done {
             assert_eq!(output.status.code(), Some(2), "{context}");
@@ -202,11 +255,18 @@ fn refused_at_each_operation(case: &Case<'_>) {
 
 #[test]
 fn refused_at_each_operation_publications_fail_with_a_hint_and_can_be_repeated() {
-    refused_at_each_operation(&ingest_case(&[]));
-    refused_at_each_operation(&ingest_case(&[1]));
+    refused_at_each_operation(&first_ingestion());
+    refused_at_each_operation(&later_ingestion());
 }
 
 #[test]
 fn refused_at_each_operation_pruning_fails_with_a_hint_and_can_be_repeated() {
-    refused_at_each_operation(&prune_case());
+    refused_at_each_operation(&pruning());
+}
+
+#[test]
+fn refused_at_each_operation_revisions_fail_with_a_hint_and_can_be_repeated() {
+    for case in revisions() {
+        refused_at_each_operation(&case);
+    }
 }

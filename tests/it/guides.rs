@@ -71,8 +71,8 @@ fn command_lines_of_the_pages_can_be_typed() {
 fn the_readme_lists_every_command() {
     let help = help_of(&[]);
     for command in [
-        "ingest", "ls", "inspect", "history", "verify", "query", "export", "backtest", "sweep",
-        "demo",
+        "ingest", "ls", "inspect", "history", "prune", "pin", "unpin", "verify", "query", "export",
+        "backtest", "sweep", "demo",
     ] {
         assert!(help.contains(&format!("\n  {command}")), "`barrow {command}` is in the help");
     }

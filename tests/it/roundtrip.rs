@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use barrow_format::{Adjustment, Bound, Bundle, Stats, Values};
+use barrow_format::{Adjustment, Bound, Bundle, Compression, Encoding, Error, Stats, Values};
 use barrow_tests::content::{AssetContent, Content, Shape};
 use proptest::prelude::*;
 
@@ -66,9 +66,13 @@ pub(crate) fn assert_holds<B: AsRef<[u8]>>(bundle: &Bundle<B>, content: &Content
             assert_eq!(asset.calendar_range(), naive_calendar_range(model, &calendar));
         }
         for (index, series) in model.series.iter().enumerate() {
-            let read = bundle.series(index, asset).expect("a series");
-            assert_eq!(read.physical(), series.values().physical());
-            assert_eq!(read.as_bytes(), series.values().as_bytes());
+            let read = bundle.read_series(index, asset).expect("a series");
+            assert_eq!(read.values().physical(), series.values().physical());
+            assert_eq!(read.values().as_bytes(), series.values().as_bytes());
+            if bundle.encoding(index) == Encoding::Raw {
+                let mapped = bundle.series(index, asset).expect("a series in place");
+                assert_eq!(mapped.as_bytes(), series.values().as_bytes());
+            }
             let stats = bundle.series_stats(index, asset).expect("statistics");
             assert_eq!(stats, naive_stats(series.values()), "`{}` {index}", model.symbol);
             whole[index].extend(series.values().as_bytes());
@@ -76,6 +80,10 @@ pub(crate) fn assert_holds<B: AsRef<[u8]>>(bundle: &Bundle<B>, content: &Content
         row += model.rows();
     }
     for (index, bytes) in whole.iter().enumerate() {
+        if bundle.encoding(index) != Encoding::Raw {
+            assert!(matches!(bundle.column(index), Err(Error::Compressed { .. })));
+            continue;
+        }
         assert_eq!(bundle.column(index).expect("a column").as_bytes(), bytes);
     }
     assert_eq!(bundle.asset("no such symbol").expect("a look-up"), None);
@@ -138,3 +146,22 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn compressed_columns_hold_the_same(seed: u64, shape in shapes(), kinds in prop::collection::vec(0..3_usize, 8)) {
+        let kinds = kinds.into_iter().map(|kind| COMPRESSIONS[kind]).collect::<Vec<_>>();
+        let content = Content::random(seed, shape);
+        let (bytes, written) = content.write_compressed(&kinds).expect("it can be written");
+        let (_, raw) = content.write().expect("it can be written");
+        prop_assert_eq!(written.version, raw.version, "the version is that of the content");
+        let bundle = Bundle::open(bytes).expect("what was written opens");
+        let found = bundle.verify();
+        prop_assert!(found.ok(), "{:?}", found);
+        assert_holds(&bundle, &content);
+    }
+}
+
+const COMPRESSIONS: [Compression; 3] = [Compression::None, Compression::Zstd, Compression::Auto];

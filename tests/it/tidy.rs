@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 use barrow_tests::checkout;
 
 /// The layers, lowest first: a crate may depend on what stands before it.
-const LAYERS: [&str; 4] = ["barrow-format", "barrow-store", "barrow-engine", "barrow-tools"];
+const LAYERS: [&str; 5] =
+    ["barrow-format", "barrow-store", "barrow-engine", "barrow-sql", "barrow-tools"];
 
 /// Crates of the product: they may not use what stands outside.
-const LAYER_FOLDERS: [&str; 4] = ["format", "store", "engine", "tools"];
+const LAYER_FOLDERS: [&str; 5] = ["format", "store", "engine", "sql", "tools"];
 
 const SOURCE_LINES_MAX: usize = 400;
 
@@ -48,7 +49,7 @@ fn shown(path: &Path) -> String {
 }
 
 fn rust_sources() -> Vec<(PathBuf, String)> {
-    let folders = ["format", "store", "engine", "tools", "tests", "bench", "fuzz"];
+    let folders = ["format", "store", "engine", "sql", "tools", "tests", "bench", "fuzz"];
     let paths = folders.iter().flat_map(|folder| files(&checkout().join(folder)));
     paths
         .filter(|path| has_extension(path, &["rs"]))
@@ -199,7 +200,7 @@ fn nothing_is_left_undone() {
 #[test]
 fn unsafe_code_is_fenced() {
     let mut offences = Vec::new();
-    for folder in ["format", "engine", "tools"] {
+    for folder in ["format", "engine", "sql", "tools"] {
         let lib = fs::read_to_string(checkout().join(folder).join("src/lib.rs")).expect("a crate");
         if !lib.contains("#![forbid(unsafe_code)]") {
             offences.push(format!("{folder}/src/lib.rs does not forbid unsafe code"));
@@ -250,7 +251,8 @@ fn files_named_in(text: &str) -> Vec<String> {
     };
     let quoted = prose.split('`').skip(1).step_by(2).map(str::to_owned);
     let linked = prose.split("](").skip(1).filter_map(|rest| rest.split(')').next());
-    let folders = ["format/", "store/", "engine/", "tools/", "tests/", "fuzz/", "bench/", "docs/"];
+    let folders =
+        ["format/", "store/", "engine/", "sql/", "tools/", "tests/", "fuzz/", "bench/", "docs/"];
     quoted
         .chain(linked.filter(|to| !to.contains("://") && !to.starts_with('#')).map(str::to_owned))
         .map(|name| name.split('#').next().unwrap_or_default().to_owned())
@@ -268,7 +270,8 @@ fn pages_name_files_that_exist() {
     let root = checkout();
     let mut offences = Vec::new();
     let pages = files(&root.join("docs")).into_iter().chain(
-        ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "bench/README.md"].map(|p| root.join(p)),
+        ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "bench/README.md", "fuzz/README.md"]
+            .map(|p| root.join(p)),
     );
     for page in pages.filter(|page| has_extension(page, &["md"])) {
         let text = fs::read_to_string(&page).expect("a page of the documentation");

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use barrow_format::{
-    Adjustment, AdjustmentKind, AlignedBytes, AssetSpec, BundleSpec, BundleWriter, Column, Digest,
-    Frequency, LogicalType, MemorySink, PhysicalType, Provenance, Schema, Sink, SourceRecord,
-    Stamp, Values, Written,
+    Adjustment, AdjustmentKind, AlignedBytes, AssetSpec, BundleSpec, BundleWriter, Column,
+    Compression, Digest, Frequency, LogicalType, MemorySink, PhysicalType, Provenance, Schema,
+    Sink, SourceRecord, Stamp, Values, Written,
 };
 use rand_pcg::Pcg64;
 use rand_pcg::rand_core::{Rng, SeedableRng};
@@ -216,7 +216,20 @@ impl Content {
     ///
     /// Those of the writer.
     pub fn write_to<S: Sink>(&self, sink: &S) -> Result<Written, barrow_format::Error> {
-        let writer = BundleWriter::new(self.spec(), sink)?;
+        self.write_compressed_to(sink, &[])
+    }
+
+    /// Writes the bundle to `sink`, series after series, with columns compressed as told.
+    ///
+    /// # Errors
+    ///
+    /// Those of the writer.
+    pub fn write_compressed_to<S: Sink>(
+        &self,
+        sink: &S,
+        compression: &[Compression],
+    ) -> Result<Written, barrow_format::Error> {
+        let writer = BundleWriter::compressed(self.spec(), sink, compression)?;
         for (place, asset) in self.assets.iter().enumerate() {
             for (column, series) in asset.series.iter().enumerate() {
                 writer.put(place, column, series.values())?;
@@ -231,8 +244,20 @@ impl Content {
     ///
     /// Those of the writer.
     pub fn write(&self) -> Result<(AlignedBytes, Written), barrow_format::Error> {
+        self.write_compressed(&[])
+    }
+
+    /// Writes the bundle into memory, with columns compressed as told.
+    ///
+    /// # Errors
+    ///
+    /// Those of the writer.
+    pub fn write_compressed(
+        &self,
+        compression: &[Compression],
+    ) -> Result<(AlignedBytes, Written), barrow_format::Error> {
         let sink = MemorySink::new();
-        let written = self.write_to(&sink)?;
+        let written = self.write_compressed_to(&sink, compression)?;
         Ok((AlignedBytes::copy_of(&sink.into_bytes()), written))
     }
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use barrow_format::{AssetSpec, BundleSpec, BundleWriter, Provenance, Schema, Values};
@@ -23,9 +24,14 @@ fn value(number: u32, asset: usize, column: usize, row: usize) -> f64 {
 
 /// The version as CSV: three assets of so many rows.
 pub fn csv(number: u32, rows: usize) -> String {
+    csv_rows(number, 0..rows)
+}
+
+/// Some rows of the version as CSV.
+pub fn csv_rows(number: u32, rows: Range<usize>) -> String {
     let mut text = String::from("symbol,time,open,high,low,close,volume\n");
     for (asset, symbol) in SYMBOLS.iter().enumerate() {
-        for row in 0..rows {
+        for row in rows.clone() {
             let time = 86_400 * (FIRST_DAY + row);
             write!(text, "{symbol},{time}").expect("room");
             for column in 0..5 {
@@ -117,6 +123,10 @@ pub fn assert_nothing_stray(catalog: &Catalog, name: &str) {
         let parts = entry.parts.iter();
         expected.extend(parts.map(|part| PathBuf::from(format!("parts/{}.barrow", part.digest))));
     }
+    // Publications that made an older version the newest again.
+    let generation = catalog.head(name).expect("a page").generation;
+    let returns = (1..=generation).map(|number| PathBuf::from(format!("returns/{number:020}")));
+    expected.extend(returns.filter(|path| folder.join(path).exists()));
     let pins = catalog.pins(name).expect("the pins").into_iter();
     expected.extend(pins.map(|pin| PathBuf::from(format!("pins/{}", pin.version))));
     let mut found = BTreeSet::new();

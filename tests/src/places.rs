@@ -65,7 +65,15 @@ pub fn command_at(binary: &Path) -> Command {
     let mut command = Command::new(binary);
     #[cfg(unix)]
     std::os::unix::process::CommandExt::arg0(&mut command, "barrow");
-    for name in ["BARROW_ROOT", "BARROW_FAULT", "CLICOLOR_FORCE", "RUST_LOG", "COLUMNS"] {
+    for name in [
+        "BARROW_ROOT",
+        "BARROW_FAULT",
+        "BARROW_OPEN",
+        "BARROW_MOUNTS",
+        "CLICOLOR_FORCE",
+        "RUST_LOG",
+        "COLUMNS",
+    ] {
         command.env_remove(name);
     }
     command.env("NO_COLOR", "1").stdin(std::process::Stdio::null());

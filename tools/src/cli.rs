@@ -5,14 +5,18 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use barrow_store::BundlePool;
 use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 
+#[cfg(feature = "sql")]
+use crate::commands::sql;
 use crate::commands::{
-    backtest, completions, demo, export, history, ingest, inspect, list, pin, prune, query, sweep,
-    verify,
+    backtest, compact, completions, demo, diff, export, history, ingest, inspect, list, mount, pin,
+    prune, query, restore, study, sweep, verify, walk_forward, worker,
 };
 use crate::hint;
 use crate::invocation::{Invocation, default_root};
+use crate::opening::OpeningArgs;
 use crate::printer::{Printer, Verbosity};
 use crate::status::ExitStatus;
 
@@ -24,7 +28,7 @@ use crate::status::ExitStatus;
 #[command(name = "barrow", version, propagate_version = false, max_term_width = 100)]
 #[command(
     after_help = "Exit status: 0 done; 1 the answer is no (verification failed, no such bundle or \
-symbol); 2 usage or failure.\nA bundle is written NAME, NAME@VERSION (a unique prefix of its hash), or as the path of a .barrow file."
+symbol); 2 usage or failure.\nA bundle is written NAME, NAME@VERSION (a unique prefix of its hash), NAME@2026-11-25 (as of a date, or a time as in 2026-11-25T12:00, UTC), or as the path of a .barrow file."
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -39,6 +43,8 @@ struct Shared {
     /// Directory of the bundles [default: `barrow` in the platform's data directory]
     #[arg(long, global = true, env = "BARROW_ROOT", hide_env_values = true, value_name = "DIR")]
     root: Option<PathBuf>,
+    #[command(flatten)]
+    opening: OpeningArgs,
     /// Print the answer as JSON (schemas: docs/cli.md)
     #[arg(long, global = true)]
     json: bool,
@@ -57,16 +63,28 @@ enum Command {
     Ls(list::ListArgs),
     Inspect(inspect::InspectArgs),
     History(history::HistoryArgs),
+    Diff(diff::DiffArgs),
+    Restore(restore::RestoreArgs),
+    Compact(compact::CompactArgs),
     Prune(prune::PruneArgs),
     Pin(pin::PinArgs),
     Unpin(pin::UnpinArgs),
     Verify(verify::VerifyArgs),
+    Mount(mount::MountArgs),
+    Unmount(mount::UnmountArgs),
+    Mounts(mount::MountsArgs),
     Query(query::QueryArgs),
+    #[cfg(feature = "sql")]
+    Sql(sql::SqlArgs),
     Export(export::ExportArgs),
     Backtest(backtest::BacktestArgs),
-    Sweep(sweep::SweepArgs),
+    Sweep(Box<sweep::SweepArgs>),
+    WalkForward(Box<walk_forward::WalkForwardArgs>),
+    Study(study::StudyArgs),
     Demo(demo::DemoArgs),
     Completions(completions::CompletionsArgs),
+    #[command(name = crate::isolate::COMMAND, hide = true)]
+    Worker(worker::WorkerArgs),
 }
 
 /// Runs the command line `args`, program name first, and returns the exit status of the process.
@@ -95,12 +113,16 @@ fn run_args(args: Vec<OsString>) -> ExitStatus {
     let invocation = Invocation {
         root: shared.root.clone().unwrap_or_else(default_root),
         root_is_given: shared.root.is_some(),
+        opening: shared.opening.options(),
         printer: Printer::new(verbosity, shared.json),
     };
-    match dispatch(&cli.command, &invocation) {
+    let status = match dispatch(&cli.command, &invocation) {
         Ok(status) => status,
         Err(error) => hint::report(&error, &invocation),
-    }
+    };
+    // A mount goes with its last user, and the pool would be one until the process is gone without a word.
+    BundlePool::global().clear();
+    status
 }
 
 fn dispatch(command: &Command, invocation: &Invocation) -> anyhow::Result<ExitStatus> {
@@ -109,14 +131,25 @@ fn dispatch(command: &Command, invocation: &Invocation) -> anyhow::Result<ExitSt
         Command::Ls(args) => list::run(args, invocation),
         Command::Inspect(args) => inspect::run(args, invocation),
         Command::History(args) => history::run(args, invocation),
+        Command::Diff(args) => diff::run(args, invocation),
+        Command::Restore(args) => restore::run(args, invocation),
+        Command::Compact(args) => compact::run(args, invocation),
         Command::Prune(args) => prune::run(args, invocation),
         Command::Pin(args) => pin::run(args, invocation),
         Command::Unpin(args) => pin::run_unpin(args, invocation),
         Command::Verify(args) => verify::run(args, invocation),
+        Command::Mount(args) => mount::run(args, invocation),
+        Command::Unmount(args) => mount::run_unmount(args, invocation),
+        Command::Mounts(args) => mount::run_mounts(args, invocation),
         Command::Query(args) => query::run(args, invocation),
+        #[cfg(feature = "sql")]
+        Command::Sql(args) => sql::run(args, invocation),
         Command::Export(args) => export::run(args, invocation),
         Command::Backtest(args) => backtest::run(args, invocation),
         Command::Sweep(args) => sweep::run(args, invocation),
+        Command::WalkForward(args) => walk_forward::run(args, invocation),
+        Command::Study(args) => study::run(args, invocation),
+        Command::Worker(args) => worker::run(args),
         Command::Demo(args) => demo::run(args, invocation),
         Command::Completions(args) => completions::run(args, invocation, Cli::command()),
     }

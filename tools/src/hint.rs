@@ -10,7 +10,7 @@ use std::io;
 use barrow_engine::Error as EngineError;
 use barrow_format::Error as FormatError;
 use barrow_store::query::{Part, Problem};
-use barrow_store::{Error as StoreError, nearest};
+use barrow_store::{Error as StoreError, MountError, RevisionProblem, nearest};
 use clap::error::ErrorKind;
 
 use crate::ingest::IngestError;
@@ -193,8 +193,28 @@ fn store_hint(error: &StoreError, invocation: &Invocation) -> Option<String> {
             };
             format!("`barrow history {bundle}` lists the versions")
         }
+        StoreError::NothingYet { bundle, .. } | StoreError::Pruned { bundle, .. } => {
+            format!("`barrow history {bundle}` lists when versions were published, in UTC")
+        }
+        StoreError::Revision { bundle, problem } => return revision_hint(bundle, problem),
         StoreError::AmbiguousVersion { bundle, .. } => {
             format!("give more digits; `barrow history {bundle}` lists the versions")
+        }
+        StoreError::Damaged { .. } | StoreError::SeriesDigest(_) => {
+            "take the file from a copy, or ingest its sources again; `barrow verify` lists all damage"
+                .to_owned()
+        }
+        StoreError::NotMapped { .. } => {
+            "`--mount` maps a decoded copy; or do without `zero_copy`".to_owned()
+        }
+        StoreError::Mount(problem) => match **problem {
+            MountError::Room { .. } => {
+                "`barrow unmount NAME` makes room; BARROW_MOUNT_BYTES allows more".to_owned()
+            }
+            _ => "BARROW_MOUNTS names another folder".to_owned(),
+        },
+        StoreError::Io { verb: "lock in memory", .. } => {
+            "`ulimit -l` is how much memory may be locked; do without `--paging lock`".to_owned()
         }
         StoreError::Locked { .. } => {
             "`--wait` waits until the other writer is done; readers need not wait".to_owned()
@@ -245,6 +265,26 @@ fn io_hint(error: &io::Error) -> Option<String> {
         },
     };
     Some(advice.to_owned())
+}
+
+fn revision_hint(bundle: &str, problem: &RevisionProblem) -> Option<String> {
+    Some(match problem {
+        RevisionProblem::BarDiffers { .. } | RevisionProblem::BarBetween { .. } => {
+            "`--correct` in the place of `--append` replaces bars by asset and time".to_owned()
+        }
+        RevisionProblem::AdjustmentDiffers { .. } => {
+            "`--correct` in the place of `--append` replaces splits and dividends".to_owned()
+        }
+        RevisionProblem::Meaning { what, .. } => format!(
+            "`barrow inspect {bundle}` shows the {what}; the flag that names another must go, or \
+             the sources belong into a bundle of their own"
+        ),
+        RevisionProblem::ColumnType { .. } | RevisionProblem::NoMissing { .. } => format!(
+            "`barrow inspect {bundle}` lists the columns; leave one of the source out with `--drop \
+             COLUMN`, or name it with `--map`"
+        ),
+        _ => return None,
+    })
 }
 
 fn engine_hint(error: &EngineError) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use barrow_store::Catalog;
+use barrow_store::{Catalog, Lease, OpenOptions};
 
 use crate::printer::Printer;
 
@@ -13,6 +13,8 @@ pub(crate) struct Invocation {
     pub(crate) root: PathBuf,
     /// Whether `--root` or `BARROW_ROOT` named it; else it is the platform's default.
     pub(crate) root_is_given: bool,
+    /// How bundles are opened.
+    pub(crate) opening: OpenOptions,
     /// Where words go.
     pub(crate) printer: Printer,
 }
@@ -21,6 +23,11 @@ impl Invocation {
     /// The catalog at `root`. No I/O.
     pub(crate) fn catalog(&self) -> Catalog {
         Catalog::at(&self.root)
+    }
+
+    /// Leases a bundle of the catalog, or a bundle file, opened as the flags say.
+    pub(crate) fn lease(&self, bundle: &str) -> barrow_store::Result<Lease> {
+        self.catalog().lease_with(bundle, &self.opening)
     }
 }
 

@@ -45,8 +45,14 @@ pub const MULTI: [Function; 6] = [
     Function {
         name: "counting_ones_4_4",
         space: &[
-            "cat_0=cat(0,1)", "cat_1=cat(0,1)", "cat_2=cat(0,1)", "cat_3=cat(0,1)",
-            "float_0=real(0..1)", "float_1=real(0..1)", "float_2=real(0..1)", "float_3=real(0..1)",
+            "cat_0=cat(0,1)",
+            "cat_1=cat(0,1)",
+            "cat_2=cat(0,1)",
+            "cat_3=cat(0,1)",
+            "float_0=real(0..1)",
+            "float_1=real(0..1)",
+            "float_2=real(0..1)",
+            "float_3=real(0..1)",
         ],
         budgets: (9.0, 729.0),
         least: 0.0,
@@ -56,10 +62,22 @@ pub const MULTI: [Function; 6] = [
     Function {
         name: "counting_ones_8_8",
         space: &[
-            "cat_0=cat(0,1)", "cat_1=cat(0,1)", "cat_2=cat(0,1)", "cat_3=cat(0,1)", "cat_4=cat(0,1)",
-            "cat_5=cat(0,1)", "cat_6=cat(0,1)", "cat_7=cat(0,1)", "float_0=real(0..1)",
-            "float_1=real(0..1)", "float_2=real(0..1)", "float_3=real(0..1)", "float_4=real(0..1)",
-            "float_5=real(0..1)", "float_6=real(0..1)", "float_7=real(0..1)",
+            "cat_0=cat(0,1)",
+            "cat_1=cat(0,1)",
+            "cat_2=cat(0,1)",
+            "cat_3=cat(0,1)",
+            "cat_4=cat(0,1)",
+            "cat_5=cat(0,1)",
+            "cat_6=cat(0,1)",
+            "cat_7=cat(0,1)",
+            "float_0=real(0..1)",
+            "float_1=real(0..1)",
+            "float_2=real(0..1)",
+            "float_3=real(0..1)",
+            "float_4=real(0..1)",
+            "float_5=real(0..1)",
+            "float_6=real(0..1)",
+            "float_7=real(0..1)",
         ],
         budgets: (9.0, 729.0),
         least: 0.0,
@@ -127,7 +145,13 @@ pub const SINGLE: [Function; 5] = [
     },
     Function {
         name: "rosenbrock5",
-        space: &["x0=real(-2..2)", "x1=real(-2..2)", "x2=real(-2..2)", "x3=real(-2..2)", "x4=real(-2..2)"],
+        space: &[
+            "x0=real(-2..2)",
+            "x1=real(-2..2)",
+            "x2=real(-2..2)",
+            "x3=real(-2..2)",
+            "x4=real(-2..2)",
+        ],
         budgets: (1.0, 1.0),
         least: 0.0,
         truth: rosenbrock,
@@ -135,7 +159,12 @@ pub const SINGLE: [Function; 5] = [
     },
     Function {
         name: "rastrigin4",
-        space: &["x0=real(-5.12..5.12)", "x1=real(-5.12..5.12)", "x2=real(-5.12..5.12)", "x3=real(-5.12..5.12)"],
+        space: &[
+            "x0=real(-5.12..5.12)",
+            "x1=real(-5.12..5.12)",
+            "x2=real(-5.12..5.12)",
+            "x3=real(-5.12..5.12)",
+        ],
         budgets: (1.0, 1.0),
         least: 0.0,
         truth: rastrigin,
@@ -176,6 +205,10 @@ impl Noise {
     }
 }
 
+fn float(count: usize) -> f64 {
+    u32::try_from(count).map_or(f64::INFINITY, f64::from)
+}
+
 fn number(params: &Params, name: &str) -> f64 {
     params.get(name).and_then(barrow_engine::Value::as_f64).unwrap_or(f64::NAN)
 }
@@ -190,7 +223,7 @@ fn on(params: &Params, name: &str) -> bool {
 
 fn counting_ones(params: &Params) -> f64 {
     let all = numbers(params);
-    1.0 - all.iter().sum::<f64>() / all.len() as f64
+    1.0 - all.iter().sum::<f64>() / float(all.len())
 }
 
 /// Each number is the share of hits among as many draws as the budget.
@@ -202,11 +235,15 @@ fn counting_ones_observed(params: &Params, budget: f64, _: f64, noise: &mut Nois
             sum += chance;
             continue;
         }
-        let draws = budget.round() as u32;
-        let hits = (0..draws).filter(|_| noise.unit() < chance).count();
-        sum += hits as f64 / f64::from(draws);
+        let mut hits = 0.0;
+        let mut draws = 0.0;
+        while draws < budget {
+            draws += 1.0;
+            hits += if noise.unit() < chance { 1.0 } else { 0.0 };
+        }
+        sum += hits / draws;
     }
-    1.0 - sum / params.len() as f64
+    1.0 - sum / float(params.len())
 }
 
 const BRANIN: [&str; 2] = ["x1=real(-5..10)", "x2=real(0..15)"];
@@ -227,8 +264,14 @@ fn branin_at(params: &Params, z: f64) -> f64 {
     inner * inner + 10.0 * (1.0 - t) * x1.cos() + 10.0
 }
 
-const HARTMANN: [&str; 6] =
-    ["x0=real(0..1)", "x1=real(0..1)", "x2=real(0..1)", "x3=real(0..1)", "x4=real(0..1)", "x5=real(0..1)"];
+const HARTMANN: [&str; 6] = [
+    "x0=real(0..1)",
+    "x1=real(0..1)",
+    "x2=real(0..1)",
+    "x3=real(0..1)",
+    "x4=real(0..1)",
+    "x5=real(0..1)",
+];
 const HARTMANN_LEAST: f64 = -3.322_368_011_415_515;
 const HARTMANN_A: [[f64; 6]; 4] = [
     [10.0, 3.0, 17.0, 3.5, 1.7, 8.0],
@@ -287,7 +330,7 @@ fn strategy_unit(params: &Params) -> [f64; 8] {
     u[0] = (number(params, "fast") / 5.0).ln() / 20_f64.ln();
     u[1] = (number(params, "slow") / 20.0).ln() / 20_f64.ln();
     u[2] = (number(params, "thr") / 1e-4).ln() / 1e3_f64.ln();
-    u[3] = kind(params) as f64 / 3.0;
+    u[3] = float(kind(params)) / 3.0;
     u[4] = if on(params, "stop") { 1.0 } else { 0.0 };
     if on(params, "stop") {
         u[5] = (number(params, "stop_pct") - 0.5) / 9.5;
@@ -351,5 +394,6 @@ const FIELD_W: [[f64; 8]; 24] = [
     [3.4348, -1.4376, 5.6804, 0.0032, -2.1973, 3.5078, -5.6432, -1.3854],
 ];
 const FIELD_PHASE: [f64; 24] = [
-    1.4686, 5.0719, 0.2139, 0.1174, 2.1474, 5.1016, 2.1871, 2.3002, 5.2889, 5.5984, 3.5876, 3.719, 0.6835, 0.8121, 2.0985, 4.3125, 4.7516, 2.524, 5.8509, 3.3186, 5.2217, 2.369, 1.1073, 1.0685,
+    1.4686, 5.0719, 0.2139, 0.1174, 2.1474, 5.1016, 2.1871, 2.3002, 5.2889, 5.5984, 3.5876, 3.719,
+    0.6835, 0.8121, 2.0985, 4.3125, 4.7516, 2.524, 5.8509, 3.3186, 5.2217, 2.369, 1.1073, 1.0685,
 ];

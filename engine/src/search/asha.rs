@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use super::ask::{Origin, Remark};
 use super::draws::{Draws, Use};
 use super::ledger::{Ledger, Proposer, Slot, Step};
-use super::sequence::{TRIES_MAX, uniform};
 use crate::Error;
 use crate::params::Params;
 
@@ -61,9 +60,7 @@ impl Proposer for Asha {
 
     fn propose(&mut self, id: u64, _: &Slot, ledger: &Ledger) -> Result<(Params, Origin), Error> {
         let mut draws = Draws::new(ledger.seed, Use::Uniform, id);
-        let params = uniform(&ledger.space, &mut draws);
-        let params = params.ok_or(Error::NoAdmissiblePoint { tries: TRIES_MAX })?;
-        Ok((params, Origin::Uniform))
+        ledger.uniform(0, &mut draws)
     }
 
     fn learn(&mut self, id: u64, ledger: &Ledger) -> Option<Remark> {

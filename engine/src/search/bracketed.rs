@@ -8,7 +8,6 @@ use super::draws::{Draws, Use};
 use super::guard::Guard;
 use super::ledger::{Ledger, Proposer, Slot, Step};
 use super::model::Model;
-use super::sequence::{TRIES_MAX, uniform};
 use crate::Error;
 use crate::params::Params;
 
@@ -143,7 +142,11 @@ impl Bracket {
 impl Proposer for Bracketed {
     fn slot(&mut self, _: &Ledger) -> Step {
         let waiting = self.open.iter().find(|(_, bracket)| bracket.has_work());
-        let number = waiting.map(|(number, _)| *number).unwrap_or_else(|| self.open_bracket());
+        let number = waiting.map(|(number, _)| *number);
+        let number = match number {
+            Some(number) => number,
+            None => self.open_bracket(),
+        };
         let id = self.next_id;
         self.next_id += 1;
         self.bracket_of.insert(id, number);
@@ -159,14 +162,11 @@ impl Proposer for Bracketed {
         slot: &Slot,
         ledger: &Ledger,
     ) -> Result<(Params, Origin), Error> {
-        let none = || Error::NoAdmissiblePoint { tries: TRIES_MAX };
         if let Some(model) = &mut self.model {
-            let (params, modelled) = model.propose(id, slot.rung, ledger).ok_or_else(none)?;
-            let origin = if modelled { Origin::Model } else { Origin::Uniform };
-            return Ok((params, origin));
+            return model.propose(id, slot.rung, ledger);
         }
         let mut draws = Draws::new(ledger.seed, Use::Uniform, id);
-        Ok((uniform(&ledger.space, &mut draws).ok_or_else(none)?, Origin::Uniform))
+        ledger.uniform(slot.rung, &mut draws)
     }
 
     fn learn(&mut self, id: u64, ledger: &Ledger) -> Option<Remark> {

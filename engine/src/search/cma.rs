@@ -7,7 +7,6 @@ use super::draws::{Draws, Use};
 use super::eigen::{Matrix, eigen};
 use super::ledger::{Ledger, Proposer, Slot, Step};
 use super::scale::{exact_count, whole};
-use super::sequence::{TRIES_MAX, uniform};
 use super::space::Space;
 use crate::Error;
 use crate::params::Params;
@@ -84,7 +83,7 @@ impl Strategy {
         let population = if population == 0 { usual } else { u64::from(population.max(4)) };
         let count = exact_count(population);
         let raw: Vec<f64> = (1..=population)
-            .map(|rank| libm::log((count + 1.0) / 2.0) - libm::log(exact_count(rank)))
+            .map(|rank| libm::log(f64::midpoint(count, 1.0)) - libm::log(exact_count(rank)))
             .collect();
         let parents = usize::try_from(population / 2).unwrap_or(1);
         let effective = |weights: &[f64]| {
@@ -328,9 +327,7 @@ impl Proposer for Cma {
                 return Ok((params, Origin::Model));
             }
         }
-        let params = uniform(&ledger.space, &mut draws);
-        let params = params.ok_or(Error::NoAdmissiblePoint { tries: TRIES_MAX })?;
-        Ok((params, Origin::Uniform))
+        ledger.uniform(0, &mut draws)
     }
 
     fn learn(&mut self, id: u64, ledger: &Ledger) -> Option<Remark> {
@@ -369,8 +366,9 @@ mod tests {
         let mut state = State::new(vec![0.5; 5]);
         let mut draws = Draws::new(3, Use::Proposal, 0);
         let value = |x: &[f64]| -> f64 {
-            let term =
-                |(at, x): (usize, &f64)| 1000_f64.powf(at as f64 / 4.0) * (x - 0.3) * (x - 0.3);
+            let term = |(at, x): (usize, &f64)| {
+                1000_f64.powf(exact_count(at as u64) / 4.0) * (x - 0.3) * (x - 0.3)
+            };
             x.iter().enumerate().map(term).sum()
         };
         for _ in 0..250 {

@@ -64,29 +64,30 @@ pub(super) fn eigen(matrix: &Matrix) -> (Matrix, Vec<f64>) {
     (axes, values)
 }
 
-/// Makes entry (p, q) zero.
-fn rotate(a: &mut Matrix, axes: &mut Matrix, p: usize, q: usize) {
-    let pivot = a.get(p, q);
+/// Makes entry (`row`, `column`) zero.
+fn rotate(matrix: &mut Matrix, axes: &mut Matrix, row: usize, column: usize) {
+    let pivot = matrix.get(row, column);
     if pivot == 0.0 {
         return;
     }
-    let theta = (a.get(q, q) - a.get(p, p)) / (2.0 * pivot);
-    let t = theta.signum() / (theta.abs() + libm::sqrt(theta * theta + 1.0));
-    let t = if theta == 0.0 { 1.0 } else { t };
-    let c = 1.0 / libm::sqrt(t * t + 1.0);
-    let s = t * c;
-    for k in 0..a.size {
-        let (left, right) = (a.get(k, p), a.get(k, q));
-        a.set(k, p, c * left - s * right);
-        a.set(k, q, s * left + c * right);
+    let theta = (matrix.get(column, column) - matrix.get(row, row)) / (2.0 * pivot);
+    let sign = if theta < 0.0 { -1.0 } else { 1.0 };
+    let tangent = sign / (theta.abs() + libm::sqrt(theta * theta + 1.0));
+    let cosine = 1.0 / libm::sqrt(tangent * tangent + 1.0);
+    let sine = tangent * cosine;
+    let turn = |left: f64, right: f64| (cosine * left - sine * right, sine * left + cosine * right);
+    for at in 0..matrix.size {
+        let (left, right) = turn(matrix.get(at, row), matrix.get(at, column));
+        matrix.set(at, row, left);
+        matrix.set(at, column, right);
     }
-    for k in 0..a.size {
-        let (left, right) = (a.get(p, k), a.get(q, k));
-        a.set(p, k, c * left - s * right);
-        a.set(q, k, s * left + c * right);
-        let (left, right) = (axes.get(k, p), axes.get(k, q));
-        axes.set(k, p, c * left - s * right);
-        axes.set(k, q, s * left + c * right);
+    for at in 0..matrix.size {
+        let (left, right) = turn(matrix.get(row, at), matrix.get(column, at));
+        matrix.set(row, at, left);
+        matrix.set(column, at, right);
+        let (left, right) = turn(axes.get(at, row), axes.get(at, column));
+        axes.set(at, row, left);
+        axes.set(at, column, right);
     }
 }
 

@@ -6,7 +6,6 @@ use super::goals::Score;
 use super::ledger::{Ledger, Proposer, Slot, Step};
 use super::pareto::select;
 use super::scale::exact_count;
-use super::sequence::{TRIES_MAX, uniform};
 use crate::Error;
 use crate::params::Params;
 
@@ -92,22 +91,13 @@ impl Proposer for Genetic {
 
     fn propose(&mut self, id: u64, _: &Slot, ledger: &Ledger) -> Result<(Params, Origin), Error> {
         let mut draws = Draws::new(ledger.seed, Use::Breed, id);
-        let mut repeated = None;
         for _ in 0..if self.parents.is_empty() { 0 } else { REPEATS_MAX } {
             let params = self.child(&mut draws, ledger);
-            if ledger.space.admits(&params) {
-                if !ledger.seen(0, &params) {
-                    return Ok((params, Origin::Parents));
-                }
-                repeated = Some(params);
+            if ledger.space.admits(&params) && !ledger.seen(0, &params) {
+                return Ok((params, Origin::Parents));
             }
         }
-        if let Some(params) = repeated {
-            return Ok((params, Origin::Parents));
-        }
-        let params = uniform(&ledger.space, &mut draws);
-        let params = params.ok_or(Error::NoAdmissiblePoint { tries: TRIES_MAX })?;
-        Ok((params, Origin::Uniform))
+        ledger.uniform(0, &mut draws)
     }
 
     fn learn(&mut self, id: u64, ledger: &Ledger) -> Option<Remark> {

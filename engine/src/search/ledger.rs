@@ -5,11 +5,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::ask::{Ask, Next, Note, Origin, Outcome, Remark, Search};
+use super::draws::Draws;
 use super::goals::{Goals, Score};
-use super::sequence::trial_seed;
+use super::sequence::{TRIES_MAX, trial_seed, uniform};
 use super::space::Space;
 use crate::Error;
 use crate::params::Params;
+
+/// Draws of a point that was asked for before at the same rung are repeated this often.
+pub(super) const DUPLICATES_MAX: u32 = 10;
 
 /// A trial that was asked for.
 #[derive(Debug, Clone)]
@@ -135,6 +139,19 @@ impl Ledger {
         self.finite && self.seen.contains(&(rung, params.to_string()))
     }
 
+    /// Draws a point uniformly, if it can be found one that was not asked for at the rung.
+    pub(super) fn uniform(&self, rung: u32, draws: &mut Draws) -> Result<(Params, Origin), Error> {
+        let none = || Error::NoAdmissiblePoint { tries: TRIES_MAX };
+        let mut params = uniform(&self.space, draws).ok_or_else(none)?;
+        for _ in 0..DUPLICATES_MAX {
+            if !self.seen(rung, &params) {
+                break;
+            }
+            params = uniform(&self.space, draws).ok_or_else(none)?;
+        }
+        Ok((params, Origin::Uniform))
+    }
+
     fn next_id(&self) -> u64 {
         self.entries.len() as u64
     }
@@ -144,7 +161,7 @@ impl Ledger {
             || self.cost_max.is_some_and(|max| self.cost >= max)
     }
 
-    fn enter(&mut self, slot: Slot, params: Params, origin: Origin) -> Ask {
+    fn enter(&mut self, slot: &Slot, params: Params, origin: Origin) -> Ask {
         let id = self.next_id();
         let earlier = slot.resumes.and_then(|id| self.entry(id));
         let root = earlier.map_or(id, |earlier| earlier.root);
@@ -231,7 +248,7 @@ impl<P: Proposer> Search for Adaptive<P> {
             Step::Wait => Ok(Next::Wait),
             Step::Run(slot) => {
                 let (params, origin) = self.point(&slot)?;
-                Ok(Next::Run(self.ledger.enter(slot, params, origin)))
+                Ok(Next::Run(self.ledger.enter(&slot, params, origin)))
             }
         }
     }
@@ -258,7 +275,7 @@ impl<P: Proposer> Search for Adaptive<P> {
         if !same_point || place != (slot.budget, slot.bracket, slot.rung, slot.resumes) {
             return Err(other());
         }
-        let entered = self.ledger.enter(slot, ask.params.clone(), ask.origin);
+        let entered = self.ledger.enter(&slot, ask.params.clone(), ask.origin);
         if entered == *ask { Ok(()) } else { Err(other()) }
     }
 

@@ -9,7 +9,7 @@ use super::brackets::Allocation;
 use super::cma::CmaSettings;
 use super::genetic::GeneticSettings;
 use super::model::ModelSettings;
-use super::tpe::TpeSettings;
+use super::tpe::{GoodShare, TpeSettings};
 use crate::Error;
 
 /// A method of search and its settings.
@@ -29,7 +29,7 @@ pub enum Method {
     Halton,
     /// `lhs`: a Latin hypercube of as many points as the plan has trials.
     LatinHypercube,
-    /// `tpe` (`startup`, `candidates`).
+    /// `tpe` (`startup`, `candidates`, `good`).
     Tpe(TpeSettings),
     /// `cmaes` (`population`).
     CmaEs(CmaSettings),
@@ -165,6 +165,14 @@ impl Method {
             Method::Tpe(tpe) => match key {
                 "startup" => set(&mut tpe.startup, count(value, 1)),
                 "candidates" => set(&mut tpe.candidates, count(value, 1)),
+                "good" => {
+                    let good = match value {
+                        "tenth" => Some(GoodShare::Tenth),
+                        "root" => Some(GoodShare::QuarterRoot),
+                        _ => None,
+                    };
+                    set(&mut tpe.good, good)
+                }
                 _ => None,
             },
             Method::CmaEs(cma) => match key {
@@ -182,7 +190,9 @@ impl Method {
                 budgets.set(key, value)
             }
             Method::Bohb(budgets, model) => match key {
-                "good" => set(&mut model.good_percent, count(value, 1)),
+                "good" => {
+                    set(&mut model.good_percent, count(value, 1).filter(|share| *share < 100))
+                }
                 "candidates" => set(&mut model.candidates, count(value, 1)),
                 "uniform" => set(&mut model.uniform_share, share(value)),
                 "widening" => set(&mut model.widening, number(value).filter(|x| *x > 0.0)),
@@ -193,9 +203,43 @@ impl Method {
         };
         match known {
             Some(true) => Ok(()),
-            Some(false) => Err(bad(search, key, "in its range", value)),
-            None => Err(bad(search, "setting", "one of those that `docs/search.md` lists", key)),
+            Some(false) => Err(bad(search, key, expected(key), value)),
+            None => Err(bad(search, "setting", self.settings(), key)),
         }
+    }
+}
+
+impl Method {
+    /// What may be set, for people.
+    fn settings(&self) -> &'static str {
+        match self {
+            Method::Tpe(_) => "`startup`, `candidates` or `good`",
+            Method::CmaEs(_) => "`population`",
+            Method::Nsga2(_) => "`population`, `crossing`, `swapping` or `mutation`",
+            Method::Halving(_) | Method::Hyperband(_) | Method::Asha(_) => {
+                "`min`, `eta`, `allocation` or `guard`"
+            }
+            Method::Bohb(..) => {
+                "`min`, `eta`, `allocation`, `guard`, `good`, `candidates`, `uniform`, `widening` or \
+                 `points`"
+            }
+            _ => "left out: this search has none",
+        }
+    }
+}
+
+/// What would be right for a setting.
+fn expected(key: &str) -> &'static str {
+    match key {
+        "min" => "a number or fraction above 0 and at most 1, such as `1/81`",
+        "eta" => "a whole number of at least 2",
+        "allocation" => "`paper` or `hpbandster`",
+        "guard" => "`on` or `off`",
+        "good" => "`tenth` or `root` for `tpe`, a percentage from 1 to 99 for `bohb`",
+        "crossing" | "swapping" | "mutation" | "uniform" => "a number or fraction from 0 to 1",
+        "widening" => "a number above 0",
+        "population" => "a whole number of at least 4 for `cmaes`, 2 for `nsga2`",
+        _ => "a whole number of at least 1",
     }
 }
 
@@ -229,7 +273,8 @@ fn bad(search: &'static str, name: &str, expected: &'static str, found: &str) ->
     Error::BadSearch { search, name: name.to_owned(), expected, found: found.to_owned() }
 }
 
-/// Sets a field; `Some(false)` when there is no such value.
+/// Sets a field; `Some(false)` when there is no such value, as `None` says that there is no such key.
+#[expect(clippy::unnecessary_wraps, reason = "each key of a method gives the same kind of answer")]
 fn set<T>(field: &mut T, value: Option<T>) -> Option<bool> {
     let known = value.is_some();
     if let Some(value) = value {

@@ -1,11 +1,13 @@
 //! The model of BOHB: where good results are denser than bad ones, one for each budget.
 
+use super::ask::Origin;
 use super::draws::{Draws, Use};
 use super::kde::Kde;
-use super::ledger::Ledger;
+use super::ledger::{DUPLICATES_MAX, Ledger};
 use super::scale::exact_count;
-use super::sequence::{TRIES_MAX, uniform};
+use super::sequence::TRIES_MAX;
 use super::space::{Dim, Space};
+use crate::Error;
 use crate::params::Params;
 
 /// Settings of BOHB's model (Falkner, Klein and Hutter 2018; the names are those of `HpBandSter`).
@@ -35,9 +37,6 @@ impl Default for ModelSettings {
         }
     }
 }
-
-/// Proposals of a point that was asked for before at the same rung are repeated this often.
-const DUPLICATES_MAX: u32 = 10;
 
 /// Densities below this do not count.
 const DENSITY_MIN: f64 = 1e-32;
@@ -79,36 +78,30 @@ impl Model {
         (0..self.observed.len()).rev().find(built)
     }
 
-    /// Proposes a point for trial `id` at a rung: `true` with it when the model made it. `None` when
-    /// no point keeps the constraints.
+    /// Proposes a point for trial `id` at a rung.
     pub(super) fn propose(
         &mut self,
         id: u64,
         rung: u32,
         ledger: &Ledger,
-    ) -> Option<(Params, bool)> {
+    ) -> Result<(Params, Origin), Error> {
         let mut draws = Draws::new(ledger.seed, Use::Proposal, id);
-        let mut proposed = self.once(&mut draws, ledger)?;
         for _ in 0..DUPLICATES_MAX {
-            if !ledger.seen(rung, &proposed.0) {
-                break;
+            match self.modelled(&mut draws, ledger) {
+                Some(params) if ledger.seen(rung, &params) => {}
+                Some(params) => return Ok((params, Origin::Model)),
+                None => break,
             }
-            proposed = self.once(&mut draws, ledger)?;
         }
-        Some(proposed)
+        ledger.uniform(rung, &mut draws)
     }
 
-    fn once(&mut self, draws: &mut Draws, ledger: &Ledger) -> Option<(Params, bool)> {
-        let modelled = self.largest();
-        if let Some(rung) = modelled.filter(|_| draws.unit() >= self.settings.uniform_share) {
-            let (widening, candidates) = (self.settings.widening, self.settings.candidates);
-            let densities = self.densities(rung, ledger);
-            let best = best_candidate(densities, widening, candidates, draws, &ledger.space);
-            if let Some(params) = best {
-                return Some((params, true));
-            }
-        }
-        uniform(&ledger.space, draws).map(|params| (params, false))
+    /// A point of the model; `None` when a uniform one is due.
+    fn modelled(&mut self, draws: &mut Draws, ledger: &Ledger) -> Option<Params> {
+        let rung = self.largest().filter(|_| draws.unit() >= self.settings.uniform_share)?;
+        let (widening, candidates) = (self.settings.widening, self.settings.candidates);
+        let densities = self.densities(rung, ledger);
+        best_candidate(densities, widening, candidates, draws, &ledger.space)
     }
 
     fn densities(&mut self, rung: usize, ledger: &Ledger) -> &Densities {

@@ -11,7 +11,7 @@ pub(super) fn ranks(values: &[f64]) -> Vec<f64> {
     while start < order.len() {
         let value = values[order[start]];
         let alike = order[start..].iter().take_while(|at| values[**at] == value).count().max(1);
-        let mean = exact_count(start as u64) + (exact_count(alike as u64) + 1.0) / 2.0;
+        let mean = exact_count(start as u64) + f64::midpoint(exact_count(alike as u64), 1.0);
         for at in &order[start..start + alike] {
             ranks[*at] = mean;
         }
@@ -30,7 +30,7 @@ pub(super) fn ranks(values: &[f64]) -> Vec<f64> {
 pub fn spearman(pairs: &[(f64, f64)]) -> Option<f64> {
     let (left, right): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
     let (left, right) = (ranks(&left), ranks(&right));
-    let middle = (exact_count(pairs.len() as u64) + 1.0) / 2.0;
+    let middle = f64::midpoint(exact_count(pairs.len() as u64), 1.0);
     let moment = |a: &[f64], b: &[f64]| -> f64 {
         a.iter().zip(b).map(|(a, b)| (a - middle) * (b - middle)).sum()
     };

@@ -4,7 +4,7 @@ use super::axis::{Axis, Domain, Order, Scale, same};
 use crate::params::Value;
 
 /// Whole numbers and lists own a cell of this width on both sides, so that the end values have a full
-/// one and rounding never leaves the range (ConfigSpace 0.7).
+/// one and rounding never leaves the range (`ConfigSpace` 0.7).
 const HALF_CELL: f64 = 0.499_99;
 
 /// More cells than this are not told apart.
@@ -20,7 +20,7 @@ impl Axis {
     }
 
     /// Returns the value at `u`, 0 to 1; levels take equal shares.
-    pub(super) fn at(&self, u: f64) -> Option<Value> {
+    pub fn at(&self, u: f64) -> Option<Value> {
         let u = if u.is_nan() { 0.5 } else { u.clamp(0.0, 1.0) };
         match self.domain() {
             Domain::Real { low, high, scale } => {
@@ -84,15 +84,13 @@ impl Axis {
         let Some(count) = self.count().filter(|count| *count <= CELLS_MAX) else {
             return Vec::new();
         };
-        let edge = |place: u64| match self.domain() {
-            Domain::Int { low, high, scale: Scale::Log, .. } => {
+        let edge = |place: u64| {
+            if let Domain::Int { low, high, scale: Scale::Log, .. } = self.domain() {
                 let ends = (exact(*low) - HALF_CELL, exact(*high) + HALF_CELL);
-                share(exact(*low) + exact_count(place) - 0.5, ends, Scale::Log)
+                return share(exact(*low) + exact_count(place) - 0.5, ends, Scale::Log);
             }
-            _ => {
-                let last = exact_count(count) - 1.0;
-                share(exact_count(place) - 0.5, (-HALF_CELL, last + HALF_CELL), Scale::Linear)
-            }
+            let last = exact_count(count) - 1.0;
+            share(exact_count(place) - 0.5, (-HALF_CELL, last + HALF_CELL), Scale::Linear)
         };
         if self.levels().is_some() {
             return Vec::new();

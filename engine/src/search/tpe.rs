@@ -5,7 +5,6 @@ use super::draws::{Draws, Use};
 use super::ledger::{Ledger, Proposer, Slot, Step};
 use super::parzen::Parzen;
 use super::scale::{exact_count, whole};
-use super::sequence::{TRIES_MAX, uniform};
 use super::space::Space;
 use crate::Error;
 use crate::params::Params;
@@ -17,11 +16,26 @@ pub struct TpeSettings {
     pub startup: u32,
     /// Candidates for each proposal.
     pub candidates: u32,
+    /// How many trials count as good.
+    pub good: GoodShare,
 }
+
+/// How many of `n` trials count as good in TPE; never more than 25.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum GoodShare {
+    /// `ceil(0.1 n)`: what Optuna 5.0.0 does.
+    #[default]
+    Tenth,
+    /// `ceil(0.25 sqrt(n))`: what hyperopt does.
+    QuarterRoot,
+}
+
+/// The most good trials.
+const GOOD_MAX: f64 = 25.0;
 
 impl Default for TpeSettings {
     fn default() -> Self {
-        TpeSettings { startup: 10, candidates: 24 }
+        TpeSettings { startup: 10, candidates: 24, good: GoodShare::default() }
     }
 }
 
@@ -81,15 +95,19 @@ impl Tpe {
 
 /// The best trials, and the others with those that are pending; failed ones count for nothing. `None`
 /// before `startup` trials ended.
-fn split(ledger: &Ledger, startup: u32) -> Option<(Weighted, Weighted)> {
+fn split(ledger: &Ledger, settings: TpeSettings) -> Option<(Weighted, Weighted)> {
     let told = ledger.entries().filter(|(_, entry)| entry.score.is_some()).map(|(id, _)| id);
     let mut ended: Vec<u64> = told.filter(|id| !ledger.score(*id).is_failed()).collect();
-    if (ended.len() as u64) < u64::from(startup).max(1) {
+    if (ended.len() as u64) < u64::from(settings.startup).max(1) {
         return None;
     }
     ended.sort_by(|left, right| ledger.order(*left, *right));
     let count = exact_count(ended.len() as u64);
-    let good = whole(libm::ceil(0.25 * libm::sqrt(count)).min(25.0)).unsigned_abs();
+    let good = match settings.good {
+        GoodShare::Tenth => libm::ceil(0.1 * count),
+        GoodShare::QuarterRoot => libm::ceil(0.25 * libm::sqrt(count)),
+    };
+    let good = whole(good.min(GOOD_MAX)).unsigned_abs();
     let mut above = ended.split_off(usize::try_from(good).unwrap_or(0).min(ended.len()));
     let pending = ledger.entries().filter(|(_, entry)| entry.score.is_none());
     above.extend(pending.map(|(id, _)| id));
@@ -117,27 +135,18 @@ impl Proposer for Tpe {
     }
 
     fn propose(&mut self, id: u64, _: &Slot, ledger: &Ledger) -> Result<(Params, Origin), Error> {
-        if let Some((below, above)) = split(ledger, self.settings.startup) {
+        if let Some((below, above)) = split(ledger, self.settings) {
             let sets = self.sets(ledger, &below, &above);
             let mut draws = Draws::new(ledger.seed, Use::Proposal, id);
-            let mut repeated = None;
             for _ in 0..REPEATS_MAX {
                 let params = self.once(&sets, &mut draws, &ledger.space);
-                if ledger.space.admits(&params) {
-                    if !ledger.seen(0, &params) {
-                        return Ok((params, Origin::Model));
-                    }
-                    repeated = Some(params);
+                if ledger.space.admits(&params) && !ledger.seen(0, &params) {
+                    return Ok((params, Origin::Model));
                 }
-            }
-            if let Some(params) = repeated {
-                return Ok((params, Origin::Model));
             }
         }
         let mut draws = Draws::new(ledger.seed, Use::Uniform, id);
-        let params = uniform(&ledger.space, &mut draws);
-        let params = params.ok_or(Error::NoAdmissiblePoint { tries: TRIES_MAX })?;
-        Ok((params, Origin::Uniform))
+        ledger.uniform(0, &mut draws)
     }
 
     fn learn(&mut self, _: u64, _: &Ledger) -> Option<Remark> {

@@ -35,9 +35,9 @@ pub(crate) fn block_len(points: u64, threads: usize) -> u64 {
 const BLOCK_LEN_MAX: u64 = 8;
 
 /// What all points of a sweep share.
-pub(crate) struct Batch<'a> {
+pub(crate) struct Batch<'a, 'l> {
     backtest: &'a Backtest,
-    portal: &'a Portal<'a>,
+    portal: &'a Portal<'l>,
     factory: &'a Factory<'a>,
     cancel: Option<&'a AtomicBool>,
     /// The most time that one trial may take.
@@ -48,13 +48,13 @@ pub(crate) struct Batch<'a> {
     one_by_one: AtomicBool,
 }
 
-impl<'a> Batch<'a> {
+impl<'a, 'l> Batch<'a, 'l> {
     pub(crate) fn new(
         backtest: &'a Backtest,
-        portal: &'a Portal<'a>,
+        portal: &'a Portal<'l>,
         factory: &'a Factory<'a>,
         cancel: Option<&'a AtomicBool>,
-    ) -> Batch<'a> {
+    ) -> Batch<'a, 'l> {
         Batch {
             backtest,
             portal,
@@ -68,7 +68,7 @@ impl<'a> Batch<'a> {
     }
 
     /// Limits the time of each trial, which is then run by itself.
-    pub(crate) fn with_time_max(mut self, time_max: Option<Duration>) -> Batch<'a> {
+    pub(crate) fn with_time_max(mut self, time_max: Option<Duration>) -> Batch<'a, 'l> {
         self.one_by_one = AtomicBool::new(time_max.is_some());
         self.time_max = time_max;
         self

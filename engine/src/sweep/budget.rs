@@ -8,6 +8,7 @@
 //! of 1 is not stitched: it is the whole run.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -98,9 +99,9 @@ impl<'l> Stretches<'l> {
         let before = resumes.and_then(|earlier| self.lock().remove(&earlier));
         let mut pieces = before.map_or_else(Pieces::new, |pieces| pieces.as_ref().clone());
         for stretch in self.of(budget) {
-            if !pieces.contains_key(&stretch) {
+            if let Entry::Vacant(place) = pieces.entry(stretch) {
                 let portal = &self.portals[stretch];
-                pieces.insert(stretch, piece(backtest, portal, make()?.as_mut())?);
+                place.insert(piece(backtest, portal, make()?.as_mut())?);
             }
         }
         let trial = self.stitched(backtest.cash, id, &pieces);

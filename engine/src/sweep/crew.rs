@@ -45,30 +45,30 @@ pub trait Crew: Sync {
 }
 
 /// Threads of this process, over one portal.
-pub struct Threads<'a> {
+pub struct Threads<'a, 'l> {
     backtest: &'a Backtest,
     factory: &'a Factory<'a>,
-    lease: &'a Lease,
-    cache: &'a SeriesCache,
-    portal: &'a Portal<'a>,
-    batch: Batch<'a>,
+    lease: &'l Lease,
+    cache: &'l SeriesCache,
+    portal: &'a Portal<'l>,
+    batch: Batch<'a, 'l>,
     workers: &'a Workers,
     /// Seed of the choice of stretches.
     seed: u64,
-    stretches: OnceLock<Stretches<'a>>,
+    stretches: OnceLock<Stretches<'l>>,
 }
 
-impl<'a> Threads<'a> {
+impl<'a, 'l> Threads<'a, 'l> {
     /// Prepares threads that run `factory`'s strategies over a portal. `time_max` limits a trial,
     /// checked after each tick; `seed` chooses the stretches of budgets below 1.
     pub fn new(
         backtest: &'a Backtest,
-        portal: &'a Portal<'a>,
+        portal: &'a Portal<'l>,
         factory: &'a Factory<'a>,
         workers: &'a Workers,
         (seed, time_max): (u64, Option<Duration>),
         cancel: Option<&'a AtomicBool>,
-    ) -> Threads<'a> {
+    ) -> Threads<'a, 'l> {
         Threads {
             backtest,
             factory,
@@ -82,7 +82,7 @@ impl<'a> Threads<'a> {
         }
     }
 
-    fn stretches(&self) -> Result<&Stretches<'a>, Error> {
+    fn stretches(&self) -> Result<&Stretches<'l>, Error> {
         if self.stretches.get().is_none() {
             let scope = &self.backtest.scope;
             let made = Stretches::new(self.lease, self.cache, self.portal, scope, self.seed)?;
@@ -108,7 +108,7 @@ impl<'a> Threads<'a> {
     }
 }
 
-impl Crew for Threads<'_> {
+impl Crew for Threads<'_, '_> {
     fn hands(&self) -> usize {
         self.workers.threads()
     }
@@ -160,7 +160,34 @@ impl Crew for Threads<'_> {
     }
 }
 
-impl std::fmt::Debug for Threads<'_> {
+/// Runs points over a portal and returns how each ended, in their order.
+pub(crate) fn evaluate(
+    backtest: &Backtest,
+    portal: &Portal<'_>,
+    factory: &Factory<'_>,
+    workers: &Workers,
+    time_max: Option<Duration>,
+    points: &[Params],
+) -> Vec<Ended> {
+    let batch = Batch::new(backtest, portal, factory, None).with_time_max(time_max);
+    let len = usize::try_from(block_len(points.len() as u64, workers.threads())).unwrap_or(1);
+    let blocks: Vec<&[Params]> = points.chunks(len).collect();
+    let ends = workers.ordered(blocks.len() as u64, |at| {
+        let block = usize::try_from(at).ok().and_then(|at| blocks.get(at)).copied();
+        let points: Vec<Option<Params>> =
+            block.unwrap_or(&[]).iter().map(|params| Some(params.clone())).collect();
+        batch.run(0, &points, &|_| {})
+    });
+    let ended = |(at, end): (u64, End)| match end {
+        End::Done(trial) => Ended::Done(Trial { index: at, ..trial }),
+        End::Failed(failure) => Ended::Failed(failure.error),
+        End::Refused(error) => Ended::Failed(describe(&error)),
+        End::Skipped | End::NotRun => Ended::Skipped,
+    };
+    (0..).zip(ends.into_iter().flatten()).map(ended).collect()
+}
+
+impl std::fmt::Debug for Threads<'_, '_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Threads").field("workers", self.workers).finish_non_exhaustive()
     }

@@ -7,12 +7,15 @@ mod crew;
 mod driven;
 mod hunt;
 mod report;
+mod verdict;
 
 pub(crate) use batch::End;
 use batch::{Batch, block_len};
+pub(crate) use crew::evaluate;
 pub use crew::{Crew, Ended, Threads};
 pub use hunt::Hunt;
 pub use report::{CacheUse, Failure, Partial, SearchSummary, SweepReport, Trial};
+pub use verdict::Verdict;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};

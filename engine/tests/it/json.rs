@@ -142,6 +142,7 @@ fn a_sweep_serialises_as_documented() {
         "elapsed_seconds",
         "workers",
         "cache",
+        "search",
     ];
     assert_eq!(keys(&json), expected);
     assert_eq!(json["fixed"], json!({"shares": 100}));

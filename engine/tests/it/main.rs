@@ -20,6 +20,10 @@ mod rules;
 #[cfg(test)]
 mod scope;
 #[cfg(test)]
+mod searches;
+#[cfg(test)]
 mod studies;
 #[cfg(test)]
 mod validation;
+#[cfg(test)]
+mod walk_forward;

@@ -1,6 +1,6 @@
 //! zstd frames (RFC 8878) inside blocks. Each thread keeps one context for each direction.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, io};
 
 use zstd::{
     bulk::{Compressor, Decompressor},
@@ -39,16 +39,18 @@ pub(super) fn compress_symbols(symbols: &[u8]) -> Option<Vec<u8>> {
     let coded = CODER.with_borrow_mut(|slot| {
         let coder = match slot {
             Some(coder) => coder,
-            None => {
-                let mut coder = Compressor::new(LEVEL).ok()?;
-                coder.set_parameter(CParameter::MinMatch(NOISE_MATCH)).ok()?;
-                coder.set_parameter(CParameter::HashLog(NOISE_HASH_LOG)).ok()?;
-                slot.insert(coder)
-            }
+            None => slot.insert(coder().ok()?),
         };
         coder.compress(symbols).ok().filter(|frame| frame.len() < symbols.len())
     });
     [coded, compress(symbols)].into_iter().flatten().min_by_key(Vec::len)
+}
+
+fn coder() -> io::Result<Compressor<'static>> {
+    let mut coder = Compressor::new(LEVEL)?;
+    coder.set_parameter(CParameter::MinMatch(NOISE_MATCH))?;
+    coder.set_parameter(CParameter::HashLog(NOISE_HASH_LOG))?;
+    Ok(coder)
 }
 
 /// Decompresses a frame that must fill `out`. Nothing is allocated by what the frame says.

@@ -31,19 +31,21 @@ impl Plan {
             return Self { base: 0, top: 0, step: 1, low_bits: 0, cost: 0 };
         };
         let mut best = Self { base, top, step: 1, low_bits: 0, cost: u64::MAX };
-        // Outliers are given up in steps: none, a few, one in 256, one in 64, one in 16.
+        // Outliers are given up in steps: none, a few, one in 256, one in 64, one in 16. Where that does not
+        // narrow the range by a quarter, it cannot be worth its exceptions.
         let len = sorted.len();
-        let mut before = usize::MAX;
+        let mut range_before = None;
         for outliers in [0, len.min(2), len / 256, len / 64, len / 16] {
-            if outliers == before {
+            let Some(kept) = narrowest(sorted, len - outliers) else { continue };
+            let range = span(kept);
+            if range_before.is_some_and(|before| range > before - before / 4) {
                 continue;
             }
-            before = outliers;
-            let Some(kept) = narrowest(sorted, len - outliers) else { continue };
-            best = [best, Self::of_kept(kept, outliers)]
-                .into_iter()
-                .min_by_key(|it| it.cost)
-                .unwrap_or(best);
+            range_before = Some(range);
+            let plan = Self::of_kept(kept, outliers);
+            if plan.cost < best.cost {
+                best = plan;
+            }
         }
         best
     }
@@ -98,10 +100,14 @@ impl Plan {
 
 /// Returns the stretch of `count` sorted values that spans least.
 fn narrowest(sorted: &[i64], count: usize) -> Option<&[i64]> {
-    sorted.windows(count.max(1)).min_by_key(|window| match window {
+    sorted.windows(count.max(1)).min_by_key(|window| span(window))
+}
+
+fn span(sorted: &[i64]) -> u64 {
+    match sorted {
         [first, .., last] => last.wrapping_sub(*first).cast_unsigned(),
         _ => 0,
-    })
+    }
 }
 
 fn gcd(mut a: u64, mut b: u64) -> u64 {

@@ -151,5 +151,5 @@ fn lease_answers_outlive_the_file_s_name() {
     assert_eq!(lease.bars(lease.asset("A").unwrap()).close().len(), 5);
     assert_eq!(lease.provenance().unwrap().tool, "test 1");
     assert!(lease.adjustments().unwrap().is_empty());
-    assert_eq!(lease.metadata(lease.asset("A").unwrap()).unwrap(), "");
+    assert_eq!(lease.metadata(lease.asset("A").unwrap()).unwrap(), "{\"name\":\"A\"}");
 }

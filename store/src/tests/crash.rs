@@ -8,9 +8,10 @@ use std::path::Path;
 use barrow_format::Version;
 
 use crate::catalog::Catalog;
-use crate::error::{Error, HeadProblem};
+use crate::error::Error;
 use crate::head::{self, Head};
 use crate::pool::BundlePool;
+use crate::problems::HeadProblem;
 use crate::record;
 use crate::testing::{self, Listing, publish_small, tree};
 

@@ -5,14 +5,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use barrow_format::Values;
 use rustix::io::Errno;
 
+use crate::batch::AssetBars;
 use crate::catalog::Catalog;
 use crate::error::{Error, Result};
 use crate::fault::{Fault, Kind, during};
 use crate::pool::BundlePool;
 use crate::prune::{PruneMode, PrunePolicy};
-use crate::publish::Published;
+use crate::publish::{Published, StageOptions};
 use crate::testing::{self, Listing, publish_small, tree};
 
 /// Publishes, and returns what went wrong in any step.
@@ -189,5 +191,83 @@ fn refused_at_any_operation_pruning_and_pinning_leave_versions_that_open() {
                 break;
             }
         }
+    }
+}
+
+/// Appends one bar to asset `A`.
+fn append(catalog: &Catalog) -> Result<Published> {
+    let mut revision = catalog.revise("b", &StageOptions::default())?;
+    let price = Values::F64(&[2.5]);
+    let mut columns = vec![("time", Values::I64(&[7 * testing::DAY]))];
+    columns.extend(["open", "high", "low", "close", "volume"].map(|name| (name, price)));
+    columns.extend([("vwap", Values::F32(&[2.5])), ("fee", Values::I64(&[7]))]);
+    revision.append(&AssetBars { symbol: "A", metadata: "", columns: &columns })?;
+    revision.publish()
+}
+
+/// Does `change` to a fresh bundle with a fault at each operation in turn, and repeats it without.
+fn change_at_each_operation(
+    prepare: fn(&Catalog),
+    change: fn(&Catalog) -> Result<Published>,
+    (refusal, lasting): (Errno, bool),
+) {
+    let fresh = || {
+        let dir = testing::dir();
+        let catalog = Catalog::at(dir.path().join("root"));
+        prepare(&catalog);
+        (dir, catalog)
+    };
+    let (after, newest) = {
+        let (dir, catalog) = fresh();
+        let published = change(&catalog).unwrap();
+        (tree(dir.path()), published.version)
+    };
+    for first in 1.. {
+        let (dir, catalog) = fresh();
+        let before = catalog.head("b").unwrap().version;
+        let fault = Fault { kind: Kind::Refuse(refusal), first, lasting };
+        let (outcome, operations) = during(fault, || change(&catalog));
+        let context = format!("{refusal:?} at operation {first} of {operations}");
+        let now = catalog.head("b").unwrap().version;
+        assert!(now == newest || (now == before && outcome.is_err()), "{context}");
+        for entry in catalog.history("b").unwrap() {
+            let spec = format!("b@{}", entry.version);
+            let lease = BundlePool::new(1).lease(&catalog, &spec).unwrap();
+            assert!(lease.verify(1).ok(), "{context}");
+        }
+        if now != newest || outcome.is_err() {
+            let again = change(&catalog);
+            // What the refused one published after all is there already.
+            assert!(again.is_ok() || now == newest, "{context}: {again:?}");
+        }
+        drop(catalog.stage("b").unwrap());
+        assert_eq!(catalog.head("b").unwrap().version, newest, "{context}");
+        assert_eq!(tree(dir.path()), after, "{context}: nothing is left over");
+        if first > operations {
+            assert!(outcome.is_ok() && operations > 15, "{context}");
+            return;
+        }
+    }
+}
+
+#[test]
+fn refused_at_any_operation_a_revision_loses_nothing_and_can_be_tried_again() {
+    let prepare = |catalog: &Catalog| {
+        publish_small(catalog, "b", 1);
+    };
+    for refusal in [(Errno::IO, false), (Errno::NOSPC, true), (Errno::ROFS, true)] {
+        change_at_each_operation(prepare, append, refusal);
+    }
+}
+
+#[test]
+fn refused_at_any_operation_a_compaction_loses_nothing_and_can_be_tried_again() {
+    let prepare = |catalog: &Catalog| {
+        publish_small(catalog, "b", 1);
+        append(catalog).unwrap();
+    };
+    let compact = |catalog: &Catalog| catalog.compact("b", &StageOptions::default());
+    for refusal in [(Errno::IO, false), (Errno::NOSPC, true), (Errno::ROFS, true)] {
+        change_at_each_operation(prepare, compact, refusal);
     }
 }

@@ -8,8 +8,10 @@ mod crash;
 #[cfg(debug_assertions)]
 mod decoded;
 mod faults;
+mod mounts;
 mod options;
 mod panel;
 mod pool;
 mod prune;
+mod revision;
 mod verify;

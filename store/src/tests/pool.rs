@@ -1,5 +1,6 @@
 //! The pool against a simple model, and its promises under many threads.
 
+use std::ffi::OsStr;
 use std::sync::Barrier;
 use std::sync::Weak;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,9 +10,10 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use crate::catalog::Catalog;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::head::{self, Head};
 use crate::lease::Lease;
+use crate::opened::Opened;
 use crate::opening::open_newest;
 use crate::options::OpenOptions;
 use crate::pool::{BundlePool, PoolStats};
@@ -46,6 +48,19 @@ impl Shelf {
         let version = self.versions[bundle][version];
         head::advance(&path, Head { generation, version }).unwrap();
         version
+    }
+}
+
+impl BundlePool {
+    /// Leases with an opening of the test's own.
+    fn lease_opening(
+        &self,
+        catalog: &Catalog,
+        spec: &str,
+        open: impl FnOnce() -> Result<Opened>,
+    ) -> Result<Lease> {
+        let key = self.key(Some(catalog.shared_root()), OsStr::new(spec), 0);
+        self.lease_slowly(key, open).map(Lease::new)
     }
 }
 
@@ -196,6 +211,37 @@ fn the_least_recently_used_bundle_leaves_first() {
     assert_eq!((misses(1), misses(0), misses(3)), (0, 0, 0));
     assert_eq!(misses(2), 1, "it had left");
     assert_eq!(pool.stats().evictions, 2);
+}
+
+#[test]
+fn a_bundle_that_was_deleted_or_made_anew_is_noticed() {
+    let dir = testing::dir();
+    let catalog = Catalog::at(dir.path());
+    let pool = BundlePool::new(4);
+    let old = publish_small(&catalog, "b", 1).version;
+    let kept = pool.lease(&catalog, "b").unwrap();
+    // The new page has the old one's generation; only where it lies tells them apart.
+    std::fs::remove_dir_all(dir.path().join("b")).unwrap();
+    let new = publish_small(&catalog, "b", 2);
+    assert_eq!(new.generation, 1);
+    let pause = || std::thread::sleep(std::time::Duration::from_millis(5));
+    let mut found = old;
+    for _ in 0..10_000 {
+        found = pool.lease(&catalog, "b").unwrap().version();
+        if found == new.version {
+            break;
+        }
+        pause();
+    }
+    assert_eq!(found, new.version);
+    assert_eq!(kept.version(), old);
+    assert!(kept.verify(1).ok(), "a lease keeps what it has");
+    std::fs::remove_dir_all(dir.path().join("b")).unwrap();
+    let gone = (0..10_000).find_map(|_| {
+        pause();
+        pool.lease(&catalog, "b").err()
+    });
+    assert!(matches!(gone, Some(Error::UnknownBundle { .. })), "{gone:?}");
 }
 
 #[test]

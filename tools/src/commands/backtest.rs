@@ -125,7 +125,7 @@ pub(crate) fn run(args: &BacktestArgs, invocation: &Invocation) -> anyhow::Resul
     let backtest = args.setting.backtest()?;
     let params = Params::parse(args.params.iter().map(String::as_str))?;
     let mut strategy = strategies::build(&args.strategy, &params)?;
-    let lease = invocation.catalog().lease(&args.bundle)?;
+    let lease = invocation.lease(&args.bundle)?;
     let started = Instant::now();
     let performance = backtest.run(&lease, strategy.as_mut(), &SeriesCache::default())?;
     let elapsed = started.elapsed();

@@ -6,22 +6,23 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context;
-use barrow_store::query::{AssetChoice, Plan, Query};
+use barrow_store::query::{AssetChoice, Batch, Plan, Query};
 use indicatif::ProgressBar;
 use serde::Serialize;
 
 use crate::hint::Complaint;
 use crate::invocation::Invocation;
+use crate::manifest::{self, Manifest, OddNans};
 use crate::numbers::{bytes, count, count_len, counted_len, duration};
-use crate::output::{Format, Shape, WholeFile, output};
+use crate::output::{Format, Shape, WholeFile, output, write_text};
 use crate::selection::SelectionArgs;
 use crate::status::ExitStatus;
 
 /// Write a bundle, or a part of it, to files for other programs
 ///
 /// A file name chooses the format: `.csv`, `.parquet`, `.arrow`; any other name becomes a folder with a CSV
-/// file an asset. Values are written so that they read back the same: ingesting an export again gives the
-/// same bars. Files appear whole or not at all.
+/// file an asset. Ingesting an export again gives the same version: Parquet and Arrow carry a manifest of
+/// all but the rows in their metadata, CSV has it in a JSON file beside it. Files appear whole or not at all.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -83,13 +84,13 @@ struct Tally {
 pub(crate) fn run(args: &ExportArgs, invocation: &Invocation) -> anyhow::Result<ExitStatus> {
     let printer = invocation.printer;
     let format = chosen(args)?;
-    let lease = invocation.catalog().lease(&args.bundle)?;
+    let lease = invocation.lease(&args.bundle)?;
     let plan = args.selection.query().plan(&lease)?;
     let started = Instant::now();
     let bar = printer.bar(plan.rows_in_range(), "rows");
     let written = match format {
         ExportFormat::CsvDir => write_folder(&plan, args, invocation, &bar),
-        ExportFormat::Csv => write_file(&plan, &args.out, Format::Csv, invocation, &bar),
+        ExportFormat::Csv => write_csv(&plan, &args.out, invocation, &bar),
         ExportFormat::Parquet => write_file(&plan, &args.out, Format::Parquet, invocation, &bar),
         ExportFormat::Arrow => write_file(&plan, &args.out, Format::Arrow, invocation, &bar),
     };
@@ -162,9 +163,42 @@ fn write_file(
     bar: &ProgressBar,
 ) -> anyhow::Result<Tally> {
     let file = WholeFile::begin(path)?;
-    let shape = Shape::of(plan);
-    let rows = write(plan, shape, format, &file, invocation, bar)?;
+    let manifest = Some(Manifest::of(plan)?.to_json()?);
+    let shape = Shape { manifest, ..Shape::of(plan) };
+    let rows = write(plan, shape, format, &file, invocation, bar, &mut |_| ())?;
     Ok(Tally { files: 1, rows, bytes: file.publish()? })
+}
+
+/// Writes a CSV file, and its manifest beside it.
+fn write_csv(
+    plan: &Plan,
+    path: &Path,
+    invocation: &Invocation,
+    bar: &ProgressBar,
+) -> anyhow::Result<Tally> {
+    let file = WholeFile::begin(path)?;
+    let mut manifest = Manifest::of(plan)?;
+    let shape = Shape::of(plan);
+    let (symbols, columns) = (shape.symbols.clone(), shape.columns.clone());
+    let mut nans = OddNans::default();
+    let mut look = |batch: &Batch| nans.note(batch, &symbols, &columns);
+    let rows = write(plan, shape, Format::Csv, &file, invocation, bar, &mut look)?;
+    manifest.nans = nans.into_entries();
+    // An older manifest must not be taken for that of the new file, whenever this is interrupted.
+    let beside = manifest::beside(path);
+    forget(&beside)?;
+    let bytes = file.publish()?;
+    let manifest = write_text(&beside, &manifest.to_json()?)?;
+    Ok(Tally { files: 2, rows, bytes: bytes + manifest })
+}
+
+fn forget(path: &Path) -> anyhow::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot replace `{}`", path.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Writes a file an asset, without the symbol column; assets without rows get none.
@@ -183,6 +217,9 @@ fn write_folder(
             .hint("choose a new folder, or pass `--force` to write into this one")
             .into());
     }
+    let mut manifest = Manifest::of(plan)?;
+    let beside = manifest::beside(folder);
+    forget(&beside)?;
     let mut tally = Tally::default();
     for asset in plan.assets() {
         let symbol = plan.lease().symbol(*asset);
@@ -196,10 +233,16 @@ fn write_folder(
         let path = folder.join(file_name(symbol));
         let file = WholeFile::begin(&path)?;
         let shape = Shape { with_symbol: false, ..Shape::of(&one) };
-        tally.rows += write(&one, shape, Format::Csv, &file, invocation, bar)?;
+        let (symbols, columns) = (shape.symbols.clone(), shape.columns.clone());
+        let mut nans = OddNans::default();
+        let mut look = |batch: &Batch| nans.note(batch, &symbols, &columns);
+        tally.rows += write(&one, shape, Format::Csv, &file, invocation, bar, &mut look)?;
+        manifest.nans.extend(nans.into_entries());
         tally.bytes += file.publish()?;
         tally.files += 1;
     }
+    tally.bytes += write_text(&beside, &manifest.to_json()?)?;
+    tally.files += 1;
     Ok(tally)
 }
 
@@ -210,6 +253,7 @@ fn write(
     file: &WholeFile,
     invocation: &Invocation,
     bar: &ProgressBar,
+    look: &mut dyn FnMut(&Batch),
 ) -> anyhow::Result<u64> {
     let mut output = output(format, shape, file.writer()?, invocation.printer)?;
     let mut rows = 0;
@@ -218,6 +262,7 @@ fn write(
         let batch = batch?;
         rows += batch.rows as u64;
         bar.set_position(bar.position() + batch.rows as u64);
+        look(&batch);
         output.write(&batch)?;
     }
     output.finish()?;

@@ -2,9 +2,10 @@
 
 use std::io::Write;
 
-use barrow_store::{Hold, VersionEntry};
+use barrow_store::{Hold, Publication};
 use serde::Serialize;
 
+use crate::ingest::ChangeSummary;
 use crate::instant::shown;
 use crate::invocation::Invocation;
 use crate::numbers::{bytes, count};
@@ -16,10 +17,11 @@ use crate::table::{Align, Sheet};
 ///
 /// A version is the SHA-256 of the content: the same bars give the same version, whenever and in whatever
 /// order they were ingested. Open an older one as NAME@VERSION; a few digits that are unique suffice.
+/// A version that became the newest again is listed again. `+` are rows added, `~` rows changed.
 /// Versions that are pinned, or leased by a process that has them open, are never pruned.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  barrow history us-daily\n  barrow query us-daily@3f2a --assets AAPL --limit 5"
+    after_help = "Examples:\n  barrow history us-daily\n  barrow query us-daily@3f2a --assets AAPL --limit 5\n  barrow query us-daily@2026-11-25 --assets AAPL --limit 5"
 )]
 pub(crate) struct HistoryArgs {
     /// Name of the bundle
@@ -47,6 +49,7 @@ struct Row {
     bytes: u64,
     tool: String,
     parts: Vec<Part>,
+    change: ChangeSummary,
     pin: Option<String>,
     leased: bool,
 }
@@ -59,6 +62,25 @@ struct Part {
 }
 
 impl Row {
+    /// Says how the version came to be, and how many rows came or changed with it.
+    fn changed(&self) -> String {
+        let ChangeSummary { kind, rows_added, rows_changed, adjustments_changed, .. } = self.change;
+        let mut text = kind.to_owned();
+        if kind == "ingest" {
+            return text;
+        }
+        for (number, sign) in [(rows_added, " +"), (rows_changed, " ~")] {
+            if number > 0 {
+                text.push_str(sign);
+                text.push_str(&count(number));
+            }
+        }
+        if rows_added + rows_changed == 0 && adjustments_changed > 0 {
+            text.push_str(" actions");
+        }
+        text
+    }
+
     /// Says what keeps the version from being pruned.
     fn kept_by(&self) -> String {
         let pin = self.pin.as_ref().map(|note| match note.as_str() {
@@ -70,8 +92,9 @@ impl Row {
         if all.is_empty() { "-".to_owned() } else { all.join(", ") }
     }
 
-    /// Says what is known of a version; `holds` is ascending.
-    fn of(entry: &VersionEntry, holds: &[Hold]) -> Self {
+    /// Says what is known of a publication and its version; `holds` is ascending.
+    fn of(publication: &Publication, holds: &[Hold]) -> Self {
+        let entry = &publication.version;
         let hold = holds.binary_search_by_key(&entry.version, |hold| hold.version).ok();
         let hold = hold.and_then(|at| holds.get(at));
         let parts = entry.parts.iter().map(|part| Part {
@@ -81,14 +104,15 @@ impl Row {
         });
         Self {
             version: entry.version.to_string(),
-            parent: entry.parent.map(|parent| parent.to_string()),
-            generation: entry.generation,
-            published: shown(entry.published_ns, false).to_string(),
+            parent: publication.parent.map(|parent| parent.to_string()),
+            generation: publication.generation,
+            published: shown(publication.published_ns, false).to_string(),
             assets: entry.assets,
             rows: entry.rows,
             bytes: entry.bytes(),
             tool: entry.tool.clone(),
             parts: parts.collect(),
+            change: ChangeSummary::of(publication.change),
             pin: hold.and_then(|hold| hold.pin.clone()),
             leased: hold.is_some_and(|hold| hold.leased),
         }
@@ -98,7 +122,7 @@ impl Row {
 pub(crate) fn run(args: &HistoryArgs, invocation: &Invocation) -> anyhow::Result<ExitStatus> {
     let printer = invocation.printer;
     let catalog = invocation.catalog();
-    let mut entries = catalog.history(&args.bundle)?;
+    let mut entries = catalog.timeline(&args.bundle)?;
     let holds = catalog.holds(&args.bundle)?;
     let total = entries.len();
     entries.truncate(args.limit.unwrap_or(total));
@@ -112,6 +136,7 @@ pub(crate) fn run(args: &HistoryArgs, invocation: &Invocation) -> anyhow::Result
         ("published (UTC)", Align::Left),
         ("assets", Align::Right),
         ("rows", Align::Right),
+        ("change", Align::Left),
         ("size", Align::Right),
         ("parent", Align::Left),
         ("tool", Align::Left),
@@ -123,6 +148,7 @@ pub(crate) fn run(args: &HistoryArgs, invocation: &Invocation) -> anyhow::Result
             row.published[..19].replace('T', " "),
             count(row.assets),
             count(row.rows),
+            row.changed(),
             bytes(row.bytes),
             row.parent.as_ref().map_or("-".to_owned(), |parent| parent[..12].to_owned()),
             row.tool.clone(),

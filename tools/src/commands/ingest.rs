@@ -11,21 +11,23 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::age::Wait;
 use crate::ingest::{
     self, Adjusted, CompressionOption, FrequencyOption, IngestOptions, IngestSummary, Mode, Phase,
-    Progress, SourceFormat, StampOption, TimeFormat, parse_delimiter, parse_mapping, parse_size,
+    Progress, Purpose, SourceFormat, StampOption, TimeFormat, parse_delimiter, parse_mapping,
+    parse_size,
 };
 use crate::invocation::Invocation;
-use crate::numbers::{bytes, count, float, rate, seconds};
+use crate::numbers::{bytes, count, counted, float, rate, seconds};
 use crate::printer::{Printer, Tone};
 use crate::status::ExitStatus;
 
 /// Read vendor files into a bundle and publish one new version, or nothing
 ///
 /// Layouts are recognised from the content: CSV with an asset a file, with a symbol column or with one
-/// column an asset, Yahoo's and LEAN's files, Parquet, and gzip and zip of text. Every row is checked.
+/// column an asset, Yahoo's and LEAN's files, Parquet, Arrow, and gzip and zip of text. Every row is
+/// checked.
 /// Prices are stored as given, never adjusted.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  barrow ingest us-daily data/daily\n  barrow ingest fx eurusd.csv.gz --timezone America/New_York --timestamps end\n  barrow ingest us long.csv --lenient --rejects bad.csv"
+    after_help = "Examples:\n  barrow ingest us-daily data/daily\n  barrow ingest fx eurusd.csv.gz --timezone America/New_York --timestamps end\n  barrow ingest us long.csv --lenient --rejects bad.csv\n  barrow ingest us-daily data/2026-11-25.csv --append"
 )]
 pub(crate) struct IngestArgs {
     /// Name of the bundle
@@ -35,6 +37,8 @@ pub(crate) struct IngestArgs {
     #[arg(value_name = "SOURCE", required = true)]
     sources: Vec<PathBuf>,
     #[command(flatten)]
+    purpose: PurposeArgs,
+    #[command(flatten)]
     layout: LayoutArgs,
     #[command(flatten)]
     rows: RowArgs,
@@ -43,9 +47,23 @@ pub(crate) struct IngestArgs {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(
+    next_help_heading = "What becomes of the bundle that is there [default: the sources replace it]"
+)]
+struct PurposeArgs {
+    /// Add later bars, new assets and new columns to it; bars that it has must be the same. Makes a bundle
+    /// that is not there
+    #[arg(long, conflicts_with_all = ["correct", "compression"])]
+    append: bool,
+    /// Replace its bars and actions by asset and time, and add others wherever they lie
+    #[arg(long, conflicts_with = "compression")]
+    correct: bool,
+}
+
+#[derive(Debug, clap::Args)]
 #[command(next_help_heading = "What the sources are [default: recognised from their content]")]
 struct LayoutArgs {
-    /// Layout: csv, long, wide, lean or parquet
+    /// Layout: csv, long, wide, lean, parquet or arrow
     #[arg(long, value_name = "LAYOUT")]
     format: Option<SourceFormat>,
     /// Column that tells the asset
@@ -194,6 +212,11 @@ impl IngestArgs {
             temp_dir: work.temp_dir.clone(),
             rejects: rows.rejects.clone(),
             rejects_max: rows.rejects_max,
+            purpose: match (self.purpose.append, self.purpose.correct) {
+                (true, _) => Purpose::Append,
+                (_, true) => Purpose::Correct,
+                _ => Purpose::Replace,
+            },
             wait: work.wait.map_or(Duration::ZERO, |wait| wait.most),
         }
     }
@@ -218,6 +241,9 @@ pub(crate) fn run(args: &IngestArgs, invocation: &Invocation) -> anyhow::Result<
         let rows = if summary.rejected == 1 { "row was" } else { "rows were" };
         printer.say(format_args!("{rejected} {rows} set aside in `{}`", rejects.display()));
     }
+    if !printer.json && !summary.unchanged && summary.change.kind != "ingest" {
+        printer.say(changes(&summary));
+    }
     if summary.unchanged {
         printer.say("the content is that of the newest version: nothing was published");
     }
@@ -228,6 +254,23 @@ pub(crate) fn run(args: &IngestArgs, invocation: &Invocation) -> anyhow::Result<
         });
     }
     Ok(ExitStatus::Done)
+}
+
+/// Says what an append or a correction did to the bundle.
+fn changes(summary: &IngestSummary) -> String {
+    let change = summary.change;
+    let parts = [
+        (change.rows_added, "row", "added"),
+        (change.rows_changed, "row", "changed"),
+        (change.assets_added, "asset", "added"),
+        (change.adjustments_changed, "action", "added or changed"),
+    ];
+    let told: Vec<String> = parts
+        .iter()
+        .filter(|(number, ..)| *number > 0)
+        .map(|(number, noun, what)| format!("{} {what}", counted(*number, noun)))
+        .collect();
+    if told.is_empty() { "no row was added".to_owned() } else { told.join(", ") }
 }
 
 fn print(summary: &IngestSummary, printer: Printer) -> std::io::Result<()> {

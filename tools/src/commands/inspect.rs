@@ -110,7 +110,7 @@ struct SourceRow {
 }
 
 pub(crate) fn run(args: &InspectArgs, invocation: &Invocation) -> anyhow::Result<ExitStatus> {
-    let lease = invocation.catalog().lease(&args.bundle)?;
+    let lease = invocation.lease(&args.bundle)?;
     let printer = invocation.printer;
     let answer = answer(&lease, args, !printer.json && !args.all)?;
     if printer.json {

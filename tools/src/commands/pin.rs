@@ -59,11 +59,7 @@ pub(crate) fn run_unpin(args: &UnpinArgs, invocation: &Invocation) -> anyhow::Re
 }
 
 fn resolve<'a>(bundle: &'a str, invocation: &Invocation) -> anyhow::Result<(&'a str, Version)> {
-    let catalog = invocation.catalog();
-    Ok(match bundle.split_once('@') {
-        Some((name, prefix)) => (name, catalog.version(name, prefix)?),
-        None => (bundle, catalog.head(bundle)?.version),
-    })
+    Ok(invocation.catalog().resolve(bundle)?)
 }
 
 fn answer(

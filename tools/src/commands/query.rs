@@ -20,7 +20,7 @@ const TABLE_ROWS: usize = 100;
 
 pub(crate) fn run(args: &QueryArgs, invocation: &Invocation) -> anyhow::Result<ExitStatus> {
     let printer = invocation.printer;
-    let lease = invocation.catalog().lease(&args.bundle)?;
+    let lease = invocation.lease(&args.bundle)?;
     let query = args.query(invocation)?;
     if args.explain {
         return explain(&query.plan(&lease)?, invocation);

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use barrow_engine::{
-    Backtest, Metric, Objective, Params, Progress, Space, Sweep, SweepReport, Workers, strategies,
+    Backtest, Metric, Objective, Params, Portal, Space, Sweep, SweepReport, Verdict, Workers,
+    strategies,
 };
 use barrow_store::{Lease, SeriesCache};
 use indicatif::ProgressBar;
 
 use super::backtest::{SettingArgs, strategies_help};
+use super::search::{SearchArgs, moving};
 use crate::hint::Complaint;
 use crate::interrupt::{self, Interrupted};
 use crate::invocation::Invocation;
@@ -18,7 +20,7 @@ use crate::metrics::{name, text, text_of};
 use crate::numbers::{count, count_len, counted_len, fixed, float, float_len, rate, seconds};
 use crate::output::{TrialFormat, write_text, write_trials};
 use crate::printer::Tone;
-use crate::report::{Report, RunSection, Section};
+use crate::report::{Report, RunSection, Section, StudySection};
 use crate::status::ExitStatus;
 use crate::table::{Align, Sheet};
 
@@ -26,7 +28,9 @@ const EXAMPLES: &str = "\
 Examples:
   barrow sweep us-daily --strategy sma-cross --param fast=2..20:2 --param slow=25..70:5
   barrow sweep us-daily -s momentum -p top=1,2,5 --objective calmar --out trials.parquet
-  barrow sweep us-daily -s sma-cross -p fast=2..40 -p slow=50..200:10 --report sweep.html";
+  barrow sweep us-daily -s sma-cross -p fast=2..40 -p slow=50..200:10 --report sweep.html
+  barrow sweep us-daily -s sma-cross -p fast=2..60 -p slow=5..250 --constraint \"fast < slow\" \\
+      --search bohb --cost 100 --study sma.study";
 
 /// Run a strategy at every point of a space of parameters
 ///
@@ -42,15 +46,15 @@ pub(crate) struct SweepArgs {
     /// Strategy; `--help` describes them
     #[arg(short, long, value_name = "NAME")]
     strategy: String,
-    /// Values of a parameter: fast=2..20:2 (both ends, step 2), fast=5,10,20 or fast=10; may be repeated
-    #[arg(short, long = "param", value_name = "NAME=VALUES")]
-    params: Vec<String>,
-    /// Metric that makes a trial the best, in its usual direction, or max:METRIC or min:METRIC
-    #[arg(long, value_name = "METRIC", default_value = "sharpe")]
-    objective: String,
-    /// Worker threads; 0 is one a core
-    #[arg(short = 'j', long, value_name = "N", default_value_t = 0)]
-    workers: usize,
+    #[command(flatten)]
+    search: SearchArgs,
+    /// Metric that makes a trial the best, in its usual direction, or max:METRIC or min:METRIC; may be repeated
+    /// where the search takes several
+    #[arg(long = "objective", value_name = "METRIC", default_value = "sharpe")]
+    objectives: Vec<String>,
+    /// Journal every trial as it ends; the same command goes on where the last one was stopped
+    #[arg(long, value_name = "FILE")]
+    study: Option<PathBuf>,
     #[command(flatten)]
     setting: SettingArgs,
     /// Trials in the table
@@ -67,30 +71,9 @@ pub(crate) struct SweepArgs {
 pub(crate) fn run(args: &SweepArgs, invocation: &Invocation) -> anyhow::Result<ExitStatus> {
     let printer = invocation.printer;
     let format = args.out.as_deref().map(trial_format).transpose()?;
-    let backtest = args.setting.backtest()?;
-    let objective: Objective = args.objective.parse()?;
-    let space = Space::parse(args.params.iter().map(String::as_str))?;
-    let lease = invocation.catalog().lease(&args.bundle)?;
+    let lease = invocation.lease(&args.bundle)?;
     let cache = SeriesCache::default();
-    let bar = printer.bar(space.len(), "trials");
-    let search = Search {
-        backtest,
-        objective,
-        lease: &lease,
-        strategy: &args.strategy,
-        space: &space,
-        cache: &cache,
-        workers: args.workers,
-    };
-    let report = search.run(&bar);
-    bar.finish_and_clear();
-    let report = report?;
-    if report.not_run > 0 {
-        let (run, all) = (count_len(report.trials.len()), count(space.len()));
-        return Err(
-            anyhow::Error::new(Interrupted).context(format!("only {run} of {all} points were run"))
-        );
-    }
+    let report = found(args, &lease, &cache, invocation)?;
     if let (Some(path), Some(format)) = (&args.out, format) {
         write_trials(&report, path, format)?;
         let trials = count_len(report.trials.len());
@@ -110,7 +93,59 @@ pub(crate) fn run(args: &SweepArgs, invocation: &Invocation) -> anyhow::Result<E
         printer.say(format_args!("report: {}", path.display()));
     }
     complain_of_failures(&report, invocation);
+    if report.not_run > 0 {
+        let kept = count_len(report.trials.len());
+        let said = match &args.study {
+            Some(path) => {
+                format!("the same command goes on: {kept} whole trials are in `{}`", path.display())
+            }
+            None => format!("only {kept} of {} points were run", count(report.points_len())),
+        };
+        return Err(anyhow::Error::new(Interrupted).context(said));
+    }
     Ok(ExitStatus::Done)
+}
+
+/// Runs the sweep or search of the flags.
+fn found(
+    args: &SweepArgs,
+    lease: &Lease,
+    cache: &SeriesCache,
+    invocation: &Invocation,
+) -> anyhow::Result<SweepReport> {
+    let (printer, root) = (invocation.printer, invocation.root.as_path());
+    let backtest = args.setting.backtest()?;
+    let objectives = args.objectives.iter().map(|text| text.parse());
+    let objectives = objectives.collect::<Result<Vec<Objective>, _>>()?;
+    if args.search.is_plain_grid() && args.study.is_none() && objectives.len() == 1 {
+        let space = args.search.space()?;
+        let bar = printer.bar(space.len(), "trials");
+        let search = Search {
+            backtest,
+            objective: objectives[0],
+            lease,
+            strategy: &args.strategy,
+            space: &space,
+            cache,
+            workers: args.search.workers,
+        };
+        let report = search.run(&bar);
+        bar.finish_and_clear();
+        return Ok(report?);
+    }
+    let bar = printer.bar(args.search.trials.unwrap_or(0), "trials");
+    let over = (lease, cache, args.strategy.as_str());
+    let what = (&backtest, objectives.as_slice());
+    let report = args.search.hunt(
+        what,
+        over,
+        (root, &args.bundle),
+        &args.setting,
+        args.study.as_ref(),
+        &bar,
+    );
+    bar.finish_and_clear();
+    report
 }
 
 /// A sweep of a built-in strategy.
@@ -131,7 +166,7 @@ impl Search<'_> {
     /// # Errors
     /// Those of the engine.
     pub(crate) fn run(self, bar: &ProgressBar) -> Result<SweepReport, barrow_engine::Error> {
-        let progress = |progress: Progress| bar.set_position(progress.done);
+        let progress = moving(bar, self.objective);
         let sweep = Sweep {
             progress: Some(&progress),
             cancel: Some(interrupt::flag()),
@@ -156,8 +191,8 @@ fn complain_of_failures(report: &SweepReport, invocation: &Invocation) {
         "{} {} of {} trials failed; the first ({}): {}",
         printer.err("warning:", Tone::Bad),
         count_len(report.failed.len()),
-        count(report.space.len()),
-        report.space.point(first.index),
+        count(report.points_len()),
+        report.point(first.index),
         first.error
     ));
 }
@@ -172,6 +207,10 @@ fn write_report(
 ) -> anyhow::Result<()> {
     let mut page = Report::of_sweep(report, args.top.max(20));
     if let Some(best) = report.best_trial() {
+        if let Some(verdict) = verdict(report, lease, cache, args)? {
+            let section = StudySection::of_verdict(&verdict, report);
+            page.sections.push(Section::Study(Box::new(section)));
+        }
         let params = report.params(best);
         let mut section = best_run(report, &params, lease, cache, args)?;
         "The best trial".clone_into(&mut section.heading);
@@ -180,6 +219,20 @@ fn write_report(
     }
     write_text(path, &page.render())?;
     Ok(())
+}
+
+/// What statistics say of the best; `None` where they are not defined, as of a single trial.
+fn verdict(
+    report: &SweepReport,
+    lease: &Lease,
+    cache: &SeriesCache,
+    args: &SweepArgs,
+) -> anyhow::Result<Option<Verdict>> {
+    let backtest = args.setting.backtest()?;
+    let portal = Portal::new(lease, cache, &backtest.scope)?;
+    let workers = Workers::shared(args.search.workers)?;
+    let factory = |params: &Params| strategies::build(&report.strategy, params);
+    Ok(Verdict::of(report, &backtest, &portal, &factory, &workers).ok())
 }
 
 fn best_run(

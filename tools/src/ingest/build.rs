@@ -10,9 +10,10 @@ use barrow_store::{Catalog, Error as StoreError, FileSink, Published, StageOptio
 
 use super::context::Context;
 use super::error::IngestError;
-use super::options::StampOption;
-use super::progress::Phase;
+use super::options::{IngestOptions, StampOption};
+use super::progress::{Phase, Progress};
 use super::read::Places;
+use super::revise;
 use super::time::Granularity;
 
 /// How long an interrupted wait goes on at most.
@@ -24,7 +25,10 @@ pub(crate) struct Draft {
     /// Symbols, ascending, with their rows.
     pub(crate) assets: Vec<(String, u64)>,
     pub(crate) frequency: Frequency,
+    /// Of the assets.
     pub(crate) adjustments: Vec<Adjustment>,
+    /// Where the bundle is continued or corrected: by symbol, of assets that it may have already.
+    pub(crate) actions: Vec<(String, Adjustment)>,
     /// Rows taken from each job.
     pub(crate) rows_of_job: Vec<u64>,
 }
@@ -43,8 +47,12 @@ pub(crate) fn publish(
     draft: Draft,
     write: &dyn Fn(&BundleWriter<'_, FileSink>) -> Result<(), IngestError>,
 ) -> Result<Published, IngestError> {
+    let actions = draft.actions.clone();
     let spec = spec(context, places, draft)?;
-    let staging = stage(context, catalog, name)?;
+    let staging = stage(context.options, context.progress, catalog, name)?;
+    if context.revises {
+        return revise::publish(context, staging.revise()?, spec, &actions, write);
+    }
     let compression = context.options.compression.of(spec.schema.columns())?;
     let writer = BundleWriter::compressed(spec, staging.sink(), &compression)?;
     write(&writer)?;
@@ -57,14 +65,23 @@ pub(crate) fn publish(
 }
 
 /// Stages as soon as no other writer is at work on the bundle, if that is soon enough.
-fn stage(context: &Context<'_>, catalog: &Catalog, name: &str) -> Result<Staging, IngestError> {
+///
+/// # Errors
+///
+/// When another writer is still at work; [`IngestError::Interrupted`].
+pub(crate) fn stage(
+    options: &IngestOptions,
+    progress: &dyn Progress,
+    catalog: &Catalog,
+    name: &str,
+) -> Result<Staging, IngestError> {
     let begun = Instant::now();
     loop {
-        let left = context.options.wait.saturating_sub(begun.elapsed());
-        let options = StageOptions { wait: left.min(INTERRUPTIBLE) };
-        match catalog.stage_with(name, &options) {
+        let left = options.wait.saturating_sub(begun.elapsed());
+        let staged = StageOptions { wait: left.min(INTERRUPTIBLE) };
+        match catalog.stage_with(name, &staged) {
             Err(StoreError::Locked { .. }) if !left.is_zero() => {
-                if context.progress.interrupted() {
+                if progress.interrupted() {
                     return Err(IngestError::Interrupted);
                 }
             }

@@ -15,13 +15,13 @@ use super::csv::{Parser, line_at};
 use super::error::IngestError;
 use super::layout::{Layout, Slot, field_names};
 use super::options::{IngestOptions, SourceFormat};
-use super::parquet;
 use super::pattern;
 use super::progress::Progress;
 use super::recognise::{Place, Subject, date_of_name, lean_kind, lean_symbol, recognise};
 use super::settle::Settler;
 use super::source::{Kind, Source, hive_symbol, io_error, stem};
 use super::time::Granularity;
+use super::typed;
 
 /// Bytes of a source that the recogniser sees.
 pub(crate) const HEAD: usize = 1 << 18;
@@ -29,6 +29,8 @@ pub(crate) const HEAD: usize = 1 << 18;
 /// What all jobs share.
 pub(crate) struct Context<'a> {
     pub(crate) options: &'a IngestOptions,
+    /// Whether a bundle that is there is continued or corrected.
+    pub(crate) revises: bool,
     pub(crate) progress: &'a dyn Progress,
     pub(crate) sources: Vec<Source>,
     /// Columns of the bundle behind `time`.
@@ -38,21 +40,21 @@ pub(crate) struct Context<'a> {
     pub(crate) settler: Settler<'a>,
     /// Layout of the first text source, which most others share.
     template: Option<Arc<Layout>>,
-    /// By source, for Parquet.
-    pub(crate) plans: Vec<Option<parquet::Plan>>,
+    /// By source, for Parquet and Arrow.
+    pub(crate) plans: Vec<Option<typed::Plan>>,
     /// What was recognised, for people.
     pub(crate) described: String,
     pub(crate) text_columns: Vec<String>,
 }
 
 impl<'a> Context<'a> {
-    /// Recognises the first text source and every Parquet footer.
+    /// Recognises the first text source and every footer of Parquet and Arrow.
     pub(crate) fn new(
         sources: Vec<Source>,
         options: &'a IngestOptions,
         progress: &'a dyn Progress,
     ) -> Result<Self, IngestError> {
-        let planned: Vec<Result<Option<parquet::Plan>, IngestError>> =
+        let planned: Vec<Result<Option<typed::Plan>, IngestError>> =
             sources.par_iter().map(|source| plan_of_file(source, options, progress)).collect();
         // One by one, so that the first source that fails is the one that is told.
         let mut plans = Vec::with_capacity(sources.len());
@@ -92,6 +94,7 @@ impl<'a> Context<'a> {
         };
         let this = Self {
             options,
+            revises: false,
             progress,
             sources,
             fields,
@@ -205,23 +208,30 @@ impl<'a> Context<'a> {
     }
 }
 
-/// Looks at the footer of a Parquet file; `None` for other files.
+/// Looks at the footer of a Parquet or Arrow file; `None` for other files.
 fn plan_of_file(
     source: &Source,
     options: &IngestOptions,
     progress: &dyn Progress,
-) -> Result<Option<parquet::Plan>, IngestError> {
+) -> Result<Option<typed::Plan>, IngestError> {
     if progress.interrupted() {
         return Err(IngestError::Interrupted);
     }
-    if source.kind == Kind::Parquet {
-        return parquet::plan(source, options).map(Some);
-    }
-    if options.format == Some(SourceFormat::Parquet) {
-        let reason = "it does not begin as Parquet does".to_owned();
+    let wanted = match options.format {
+        Some(SourceFormat::Parquet) => Some((Kind::Parquet, "Parquet")),
+        Some(SourceFormat::Arrow) => Some((Kind::Arrow, "Arrow")),
+        _ => None,
+    };
+    if let Some((kind, name)) = wanted
+        && source.kind != kind
+    {
+        let reason = format!("it does not begin as {name} does");
         return Err(IngestError::Unrecognised { file: source.name.clone(), reason });
     }
-    Ok(None)
+    match source.kind {
+        Kind::Parquet | Kind::Arrow => typed::plan(source, options).map(Some),
+        Kind::Text | Kind::Gzip | Kind::Zip => Ok(None),
+    }
 }
 
 /// Whether all rows of a source are of one asset, and nothing in them but times and numbers.
@@ -263,7 +273,7 @@ fn fits(template: &Layout, subject: &Subject<'_>) -> bool {
 /// The fields of the bundle: the same names in every source.
 fn fields(
     sources: &[Source],
-    plans: &[Option<parquet::Plan>],
+    plans: &[Option<typed::Plan>],
     template: Option<&Layout>,
 ) -> Result<Vec<Column>, IngestError> {
     let mut common: Option<(String, Vec<Column>)> = None;

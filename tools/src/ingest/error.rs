@@ -305,6 +305,14 @@ pub enum IngestError {
         /// Their granularity.
         expected: String,
     },
+    /// The rows of an asset of an export do not stand together.
+    #[error("the rows of `{symbol}` do not stand together in `{file}`, as those of an export do")]
+    Scattered {
+        /// The source.
+        file: String,
+        /// The asset.
+        symbol: String,
+    },
     /// An option cannot be what it is.
     #[error("option `{option}` cannot be `{value}`: {reason}")]
     Option {
@@ -336,8 +344,8 @@ impl IngestError {
             Self::Row { problem, .. } => Some(problem.hint()),
             Self::Damaged { .. } => Some("fetch the file again: nothing of it was taken"),
             Self::NoFiles { .. } => Some(
-                "folders are searched for `.csv`, `.txt`, `.tsv`, `.parquet`, `.pq`, `.gz` and \
-                 `.zip`; name other files one by one",
+                "folders are searched for `.csv`, `.txt`, `.tsv`, `.parquet`, `.pq`, `.arrow`, \
+                 `.feather`, `.ipc`, `.gz` and `.zip`; name other files one by one",
             ),
             Self::EmptyFile { .. } | Self::NoRows { .. } => {
                 Some("remove the file, or leave it out with `--exclude NAME`")
@@ -357,6 +365,9 @@ impl IngestError {
             Self::TextColumn { .. } => Some(
                 "leave the column out with `--drop COLUMN`, or name it with `--symbol-column` if \
                  it tells the asset",
+            ),
+            Self::Scattered { .. } => Some(
+                "pass `--sort` to take the file as any other, without what the export says of it",
             ),
             Self::ColumnType { .. } => Some("leave the column out with `--drop COLUMN`"),
             Self::MixedColumns { .. } => Some(

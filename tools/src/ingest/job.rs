@@ -14,10 +14,11 @@ use super::csv::{Parser, line_at};
 use super::error::IngestError;
 use super::hashing::{Meter, hash_file, hash_file_quietly};
 use super::order::{Edge, Order, note_edges};
-use super::parquet::{GroupPlace, read_group};
+
 use super::recognise::{Place, Subject, date_of_name};
 use super::settle::{Fault, Origin};
 use super::source::{Kind, Source, io_error};
+use super::typed::{GroupPlace, read_group};
 use super::wide;
 
 /// Text files above this are read in pieces by several workers, and hashed by one of them.
@@ -36,7 +37,7 @@ pub(crate) enum Piece {
         start: u64,
         end: u64,
     },
-    /// A row group of Parquet.
+    /// A row group of Parquet, a batch of Arrow.
     Group(usize),
     /// Nothing: the source is hashed.
     Hash,
@@ -51,7 +52,7 @@ pub(crate) struct Job {
 /// What a job found out beside rows.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
-    /// Lines (rows of Parquet) that it went over.
+    /// Lines (rows of typed files) that it went over.
     pub(crate) lines: u64,
     /// Members of the archive.
     pub(crate) members: Vec<String>,
@@ -66,7 +67,7 @@ pub(crate) fn jobs(context: &Context<'_>) -> Vec<Job> {
     for (source, (file, plan)) in context.sources.iter().zip(&context.plans).enumerate() {
         let job = |piece| Job { source, piece };
         match (file.kind, plan) {
-            (Kind::Parquet, Some(plan)) => {
+            (_, Some(plan)) => {
                 jobs.extend((0..plan.groups.len()).map(|group| job(Piece::Group(group))));
                 hashes.push(job(Piece::Hash));
             }

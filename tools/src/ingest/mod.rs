@@ -5,12 +5,13 @@
 //! to overrule it.
 //!
 //! The way of a row: `source` finds files, `recognise` makes a `layout`, a `job` reads a piece of
-//! a file with `csv` or `parquet` into a `columns::Chunk`, `settle` checks it, `memory` (or
+//! a file with `csv` or `typed` (`parquet`, `arrow`) into a `columns::Chunk`, `settle` checks it, `memory` (or
 //! `external`, when memory does not suffice) arranges rows by asset and time, `build` publishes.
 
 mod actions;
 mod archive;
 mod arrange;
+mod arrow;
 mod blocks;
 mod build;
 mod check;
@@ -20,6 +21,7 @@ mod context;
 mod csv;
 mod direct;
 mod error;
+mod exported;
 mod external;
 mod frequency;
 mod hashing;
@@ -35,18 +37,21 @@ mod progress;
 mod read;
 mod recognise;
 mod rejects;
+mod revise;
 mod settle;
 mod source;
 mod summary;
 mod time;
+mod typed;
 mod wide;
 
 use std::path::PathBuf;
 use std::time::Instant;
 
-use barrow_store::Catalog;
+use barrow_store::{Catalog, Lease};
 
 use context::Context;
+use exported::Export;
 use external::Sorted;
 use memory::Table;
 use read::{Ended, Places};
@@ -59,11 +64,11 @@ mod tests;
 pub use compress::CompressionOption;
 pub use error::{IngestError, Problem};
 pub use options::{
-    Adjusted, FrequencyOption, IngestOptions, Mode, SourceFormat, StampOption, parse_delimiter,
-    parse_mapping, parse_size,
+    Adjusted, FrequencyOption, IngestOptions, Mode, Purpose, SourceFormat, StampOption,
+    parse_delimiter, parse_mapping, parse_size,
 };
 pub use progress::{Phase, Progress};
-pub use summary::IngestSummary;
+pub use summary::{ChangeSummary, IngestSummary};
 pub use time::{EpochUnit, TimeFormat};
 
 /// Ingests `sources` (files, and folders of files) into the bundle `name` of `catalog`.
@@ -92,7 +97,24 @@ pub fn run(
         value: options.threads.unwrap_or(0).to_string(),
         reason: error.to_string(),
     })?;
-    pool.install(|| Ingestion { catalog, name, options, progress }.run(sources))
+    let known = match options.purpose {
+        Purpose::Replace => None,
+        Purpose::Append => known(catalog, name)?,
+        // That there is nothing to correct is said by whoever looks for the bundle.
+        Purpose::Correct => Some(catalog.lease(name)?),
+    };
+    let derived = known.as_ref().map(|lease| revise::like(lease.schema(), options));
+    let options = derived.as_ref().unwrap_or(options);
+    pool.install(|| Ingestion { catalog, name, options, progress, known }.run(sources))
+}
+
+/// Leases the bundle to be continued, if it is there.
+fn known(catalog: &Catalog, name: &str) -> Result<Option<Lease>, IngestError> {
+    match catalog.lease(name) {
+        Ok(lease) => Ok(Some(lease)),
+        Err(barrow_store::Error::UnknownBundle { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// One run.
@@ -101,14 +123,20 @@ struct Ingestion<'a> {
     name: &'a str,
     options: &'a IngestOptions,
     progress: &'a dyn Progress,
+    /// The bundle that is continued or corrected.
+    known: Option<Lease>,
 }
 
 impl Ingestion<'_> {
     fn run(&self, sources: &[PathBuf]) -> Result<IngestSummary, IngestError> {
         let begun = Instant::now();
+        if let Some(export) = Export::recognise(sources, self.options, self.progress)? {
+            return export.publish(self.catalog, self.name, self.options, self.progress);
+        }
         let found = source::find(sources, self.options)?;
         let actions = actions::of_files(self.options)?;
-        let context = Context::new(found.sources, self.options, self.progress)?;
+        let mut context = Context::new(found.sources, self.options, self.progress)?;
+        context.revises = self.known.is_some();
         self.progress.note(&format!("recognised: {}", context.described));
         for skipped in &found.skipped {
             self.progress.note(&format!("passed over: {skipped}"));
@@ -124,6 +152,18 @@ impl Ingestion<'_> {
             None => self.through_memory(&context, jobs, actions)?,
         };
         Ok(summary::summarise(self.name, &context, found.skipped, outcome, begun.elapsed()))
+    }
+
+    /// Returns the symbols that a bundle has once it is continued, ascending; none where it is made anew.
+    fn known_symbols(&self, new: &[&str]) -> Result<Vec<String>, IngestError> {
+        let Some(known) = &self.known else { return Ok(Vec::new()) };
+        let mut all: Vec<String> = new.iter().map(|symbol| (*symbol).to_owned()).collect();
+        for asset in known.assets() {
+            all.push(known.symbol(asset?).to_owned());
+        }
+        all.sort_unstable();
+        all.dedup();
+        Ok(all)
     }
 
     /// Reads all rows before the first is written: into memory, or sorted on disk.
@@ -236,12 +276,19 @@ impl Drafting<'_, '_> {
         let gaps: Vec<_> = assets.iter().map(|(symbol, _, gaps)| (*symbol, *gaps)).collect();
         let frequency = frequency::resolve(&gaps, context.granularity, context.options.frequency)?;
         let symbols: Vec<&str> = assets.iter().map(|(symbol, ..)| *symbol).collect();
-        let (adjustments, unused_actions) = actions::resolve(context, places, actions, &symbols)?;
+        let known = run.known_symbols(&symbols)?;
+        let all: Vec<&str> = known.iter().map(String::as_str).collect();
+        let all = if run.known.is_some() { &all } else { &symbols };
+        let (adjustments, unused_actions) = actions::resolve(context, places, actions, all)?;
         let files = rejects::prepare(context, places, rejects, run.name, rows)?;
         let draft = build::Draft {
             assets: assets.iter().map(|(symbol, rows, _)| ((*symbol).to_owned(), *rows)).collect(),
             frequency,
-            adjustments: adjustments.clone(),
+            adjustments: if run.known.is_some() { Vec::new() } else { adjustments.clone() },
+            actions: adjustments
+                .iter()
+                .map(|it| (all[usize::try_from(it.asset).unwrap_or(usize::MAX)].to_owned(), *it))
+                .collect(),
             rows_of_job,
         };
         let published = build::publish(context, places, run.catalog, run.name, draft, write)?;

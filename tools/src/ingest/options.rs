@@ -72,6 +72,20 @@ pub struct IngestOptions {
     pub rejects_max: u64,
     /// How long to wait for another writer of the bundle; not at all by default.
     pub wait: Duration,
+    /// What becomes of the bundle that is there.
+    pub purpose: Purpose,
+}
+
+/// What an ingestion does with a bundle that is there.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Purpose {
+    /// The sources are all there is to the next version.
+    #[default]
+    Replace,
+    /// The sources continue it: later bars, new assets, new columns. A bundle that is not there is made.
+    Append,
+    /// The sources correct it: bars and actions that are there are replaced, others added.
+    Correct,
 }
 
 impl Default for IngestOptions {
@@ -107,6 +121,7 @@ impl Default for IngestOptions {
             rejects: None,
             rejects_max: 1_000_000,
             wait: Duration::ZERO,
+            purpose: Purpose::Replace,
         }
     }
 }
@@ -115,6 +130,29 @@ impl IngestOptions {
     /// Whether bad rows are set aside instead of ending the run.
     pub fn is_lenient(&self) -> bool {
         self.mode == Mode::Lenient
+    }
+
+    /// Whether something is said of how sources or their rows are to be taken.
+    pub(crate) fn tells_layout(&self) -> bool {
+        let plain = Self::default();
+        let texts = [&self.symbol_column, &self.time_column, &self.timezone, &self.symbol];
+        texts.into_iter().any(Option::is_some)
+            || self.symbol_from_file.is_some()
+            || self.format.is_some()
+            || self.time_format.is_some()
+            || self.columns.is_some()
+            || self.price_scale.is_some()
+            || self.frequency.is_some()
+            || self.timestamps.is_some()
+            || self.delimiter.is_some()
+            || self.splits.is_some()
+            || self.dividends.is_some()
+            || !self.map.is_empty()
+            || !self.drop.is_empty()
+            || self.wide_column != plain.wide_column
+            || self.adjusted != plain.adjusted
+            || self.nonpositive_prices
+            || self.sorts()
     }
 
     /// Whether rows may come in any order.
@@ -156,6 +194,8 @@ pub enum SourceFormat {
     Lean,
     /// Parquet.
     Parquet,
+    /// Arrow IPC.
+    Arrow,
 }
 
 /// Names an option's values for messages.
@@ -173,7 +213,8 @@ impl FromStr for SourceFormat {
             "wide" => Ok(Self::Wide),
             "lean" => Ok(Self::Lean),
             "parquet" => Ok(Self::Parquet),
-            _ => Err(unknown(text, &["csv", "long", "wide", "lean", "parquet"])),
+            "arrow" => Ok(Self::Arrow),
+            _ => Err(unknown(text, &["csv", "long", "wide", "lean", "parquet", "arrow"])),
         }
     }
 }

@@ -17,6 +17,7 @@ pub(crate) enum Kind {
     Gzip,
     Zip,
     Parquet,
+    Arrow,
 }
 
 /// One file to ingest.
@@ -40,8 +41,10 @@ pub(crate) struct Found {
 }
 
 /// Endings of files that are taken from folders.
-const DATA_ENDINGS: [&str; 8] =
-    [".csv", ".txt", ".tsv", ".parquet", ".pq", ".gz", ".zip", ".csv.gz"];
+const DATA_ENDINGS: [&str; 11] = [
+    ".csv", ".txt", ".tsv", ".parquet", ".pq", ".arrow", ".feather", ".ipc", ".gz", ".zip",
+    ".csv.gz",
+];
 
 /// Folders within folders that are followed at most.
 const DEPTH_MAX: usize = 64;
@@ -127,12 +130,13 @@ fn has_data_ending(file: &str) -> bool {
 fn open(path: PathBuf, name: String) -> Result<Source, IngestError> {
     let mut file = File::open(&path).map_err(io_error("open", &path))?;
     let bytes = file.metadata().map_err(io_error("examine", &path))?.len();
-    let mut magic = Vec::with_capacity(4);
-    file.by_ref().take(4).read_to_end(&mut magic).map_err(io_error("read", &path))?;
+    let mut magic = Vec::with_capacity(8);
+    file.by_ref().take(8).read_to_end(&mut magic).map_err(io_error("read", &path))?;
     let kind = match magic[..] {
         [0x1f, 0x8b, ..] => Kind::Gzip,
-        [b'P', b'K', 3 | 5, 4 | 6] => Kind::Zip,
-        [b'P', b'A', b'R', b'1'] => Kind::Parquet,
+        [b'P', b'K', 3 | 5, 4 | 6, ..] => Kind::Zip,
+        [b'P', b'A', b'R', b'1', ..] => Kind::Parquet,
+        [b'A', b'R', b'R', b'O', b'W', b'1', 0, 0] => Kind::Arrow,
         _ => Kind::Text,
     };
     let parts =
@@ -143,7 +147,9 @@ fn open(path: PathBuf, name: String) -> Result<Source, IngestError> {
 /// A file's name without the endings that tell its format: `BRK.B.csv.gz` is `BRK.B`.
 pub(crate) fn stem(file: &str) -> &str {
     let mut stem = file;
-    for ending in [".gz", ".zip", ".csv", ".txt", ".tsv", ".parquet", ".pq"] {
+    for ending in
+        [".gz", ".zip", ".csv", ".txt", ".tsv", ".parquet", ".pq", ".arrow", ".feather", ".ipc"]
+    {
         let cut = stem.len().saturating_sub(ending.len());
         if cut > 0 && stem.is_char_boundary(cut) && stem[cut..].eq_ignore_ascii_case(ending) {
             stem = &stem[..cut];
@@ -162,7 +168,7 @@ pub(crate) fn hive_symbol(parts: &[String]) -> Option<String> {
 }
 
 /// Writers escape what a path cannot hold as `%2F`.
-fn percent_decoded(text: &str) -> String {
+pub(crate) fn percent_decoded(text: &str) -> String {
     let (bytes, mut out, mut at) = (text.as_bytes(), Vec::new(), 0);
     while let Some(&byte) = bytes.get(at) {
         let escaped = bytes.get(at + 1..at + 3).and_then(|hex| std::str::from_utf8(hex).ok());

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use barrow_format::Frequency;
-use barrow_store::Published;
+use barrow_store::{Change, Published};
 use serde::Serialize;
 
 use super::context::Context;
@@ -21,6 +21,8 @@ pub struct IngestSummary {
     pub parent: Option<String>,
     /// Whether the content was the newest version already, so that nothing was published.
     pub unchanged: bool,
+    /// What the publication changed: how, and bars, assets and actions added or changed.
+    pub change: ChangeSummary,
     /// Number of assets.
     pub assets: u64,
     /// Rows published, over all assets.
@@ -51,6 +53,29 @@ pub struct IngestSummary {
     pub recognised: String,
     /// Wall time.
     pub elapsed_seconds: f64,
+}
+
+/// What a publication changed, against the version before.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct ChangeSummary {
+    /// `ingest`, `append`, `correct` or `restore`.
+    pub kind: &'static str,
+    /// Bars that are new; of an ingestion, all.
+    pub rows_added: u64,
+    /// Bars that have other values now.
+    pub rows_changed: u64,
+    /// Assets that are new; of an ingestion, all.
+    pub assets_added: u64,
+    /// Splits and dividends that are new or have another value now.
+    pub adjustments_changed: u64,
+}
+
+impl ChangeSummary {
+    pub(crate) fn of(change: Change) -> Self {
+        let Change { kind, rows_added, rows_changed, assets_added, adjustments_changed } = change;
+        let kind = kind.name();
+        Self { kind, rows_added, rows_changed, assets_added, adjustments_changed }
+    }
 }
 
 /// What publication came to.
@@ -96,6 +121,7 @@ pub(crate) fn summarise(
         version: outcome.published.version.to_string(),
         parent: outcome.published.parent.map(|parent| parent.to_string()),
         unchanged: outcome.published.unchanged,
+        change: ChangeSummary::of(outcome.published.change),
         assets: outcome.assets,
         rows: outcome.rows,
         rejected: outcome.rejected,

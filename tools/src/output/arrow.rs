@@ -14,6 +14,7 @@ use barrow_format::{Column, LogicalType, PhysicalType};
 use barrow_store::query::{Batch, Data};
 
 use super::{Output, Shape};
+use crate::manifest;
 
 /// Digits of a decimal: all that an i64 holds.
 const PRECISION: u8 = 19;
@@ -39,8 +40,11 @@ impl<W: Write> ArrowOutput<W> {
             shape.columns.iter().map(|column| Field::new(&column.name, data_type(column), false)),
         );
         let metadata = [("barrow.bundle", &shape.bundle), ("barrow.version", &shape.version)]
-            .map(|(key, value)| (key.to_owned(), value.clone()));
-        let schema = Arc::new(Schema::new_with_metadata(fields, metadata.into()));
+            .into_iter()
+            .chain(shape.manifest.iter().map(|manifest| (manifest::KEY, manifest)))
+            .map(|(key, value)| (key.to_owned(), value.clone()))
+            .collect();
+        let schema = Arc::new(Schema::new_with_metadata(fields, metadata));
         let writer = FileWriter::try_new(BufWriter::with_capacity(1 << 16, sink), &schema)?;
         Ok(Self {
             schema,
@@ -78,7 +82,8 @@ impl<W: Write> Output for ArrowOutput<W> {
     }
 }
 
-fn data_type(column: &Column) -> DataType {
+/// The type that a column has in Arrow.
+pub(crate) fn data_type(column: &Column) -> DataType {
     match (column.physical, column.logical) {
         (PhysicalType::F64, _) => DataType::Float64,
         (PhysicalType::F32, _) => DataType::Float32,

@@ -2,7 +2,8 @@
 
 use std::io::{self, BufWriter, Write};
 
-use barrow_store::query::Batch;
+use barrow_format::LogicalType;
+use barrow_store::query::{Batch, Data};
 
 use super::text::write_value;
 use super::{Output, Shape};
@@ -50,6 +51,10 @@ impl<W: Write> Output for CsvOutput<'_, W> {
             for (data, column) in batch.columns.iter().zip(&self.shape.columns) {
                 self.out.write_all(comma)?;
                 comma = b",";
+                if let (Data::I64(times), LogicalType::Timestamp) = (data, column.logical) {
+                    write!(self.out, "{}", shown(times[row], false))?;
+                    continue;
+                }
                 write_value(&mut self.out, data, row, column.logical)?;
             }
             self.out.write_all(b"\n")?;

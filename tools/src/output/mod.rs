@@ -15,6 +15,7 @@ use std::path::Path;
 use barrow_format::Column;
 use barrow_store::query::{Batch, Plan, Times};
 
+pub(crate) use self::arrow::data_type as arrow_type;
 pub(crate) use self::file::{WholeFile, write_text};
 pub(crate) use self::trials::{TrialFormat, write_trials};
 use crate::printer::Printer;
@@ -70,6 +71,8 @@ pub(crate) struct Shape<'l> {
     /// Bundle and version, recorded where the format has a place for it.
     pub(crate) bundle: String,
     pub(crate) version: String,
+    /// The manifest of an export, as JSON, recorded likewise.
+    pub(crate) manifest: Option<String>,
 }
 
 impl<'l> Shape<'l> {
@@ -83,6 +86,7 @@ impl<'l> Shape<'l> {
             by_date: header.times == Some(Times::Sessions),
             bundle: plan.lease().name().to_owned(),
             version: plan.lease().version().to_string(),
+            manifest: None,
         }
     }
 

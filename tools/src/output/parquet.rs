@@ -14,6 +14,7 @@ use parquet::schema::types::{ColumnPath, Type, TypePtr};
 
 use super::trials::write_column;
 use super::{Output, Shape};
+use crate::manifest;
 
 /// Digits of a decimal on i64.
 const PRECISION: i32 = 18;
@@ -28,11 +29,13 @@ pub(super) struct ParquetOutput<W: Write + Send> {
 impl<W: Write + Send> ParquetOutput<W> {
     pub(super) fn new(shape: Shape<'_>, sink: W) -> anyhow::Result<Self> {
         let metadata = [("barrow.bundle", shape.bundle), ("barrow.version", shape.version)]
+            .into_iter()
+            .chain(shape.manifest.map(|manifest| (manifest::KEY, manifest)))
             .map(|(key, value)| KeyValue::new(key.to_owned(), value));
         let mut properties = WriterProperties::builder()
             .set_created_by(format!("barrow {}", env!("CARGO_PKG_VERSION")))
             .set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?))
-            .set_key_value_metadata(Some(metadata.to_vec()));
+            .set_key_value_metadata(Some(metadata.collect()));
         // Times hardly repeat: a dictionary of them would be built and thrown away.
         properties = properties.set_column_dictionary_enabled(ColumnPath::from("time"), false);
         let mut fields = Vec::new();

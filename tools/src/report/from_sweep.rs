@@ -3,7 +3,10 @@
 use barrow_engine::{Direction, LIBRARY_VERSION, Metric, SweepReport, Trial};
 
 use super::from_run::{heads, title};
-use super::{Axis, CellKind, Fact, Mood, Report, Section, SweepSection, Table, Tile, TrialPoint};
+use super::{
+    Axis, CellKind, Fact, Mood, Report, Section, StudySection, SweepSection, Table, Tile,
+    TrialPoint,
+};
 use crate::metrics::{is_share, name, text, text_of};
 use crate::numbers::{
     count, count_len, counted_len, fixed, float, float_len, percent, rate, seconds,
@@ -48,7 +51,10 @@ impl Report {
                 name(report.objective.metric)
             ),
             labels,
-            sections: vec![Section::Sweep(Box::new(SweepSection::of(report, top)))],
+            sections: vec![
+                Section::Sweep(Box::new(SweepSection::of(report, top))),
+                Section::Study(Box::new(StudySection::of_search(report))),
+            ],
             footer: vec![
                 Fact::new("Bundle", &report.bundle),
                 Fact::new("Version", report.version.to_string()),
@@ -74,13 +80,10 @@ impl SweepSection {
             .space
             .axes()
             .iter()
-            .map(|axis| Axis {
-                name: axis.name().to_owned(),
-                values: axis.values().iter().map(ToString::to_string).collect(),
-            })
+            .map(|axis| Axis { name: axis.name().to_owned(), values: axis_values(axis) })
             .collect();
         let points = report.trials.iter().map(|trial| TrialPoint {
-            places: places(&axes, trial.index),
+            places: places(report, &axes, trial),
             objective: trial.value(report.objective).unwrap_or(f64::NAN),
         });
         Self {
@@ -97,27 +100,59 @@ impl SweepSection {
     }
 }
 
-/// Where point `index` lies on each axis: the last axis varies fastest.
-fn places(axes: &[Axis], index: u64) -> Vec<usize> {
-    let mut rest = index;
-    let mut places: Vec<usize> = axes
-        .iter()
-        .rev()
-        .map(|axis| {
-            let count = axis.values.len().max(1) as u64;
-            let place = rest % count;
-            rest /= count;
-            usize::try_from(place).unwrap_or(0)
-        })
-        .collect();
-    places.reverse();
+/// The values of an axis as they read; those of a scale or of many in bins, by the lower end of each.
+fn axis_values(axis: &barrow_engine::Axis) -> Vec<String> {
+    let values = axis.values();
+    if !values.is_empty() {
+        return values.iter().map(ToString::to_string).collect();
+    }
+    let low = |bin: usize| axis.at((float_len(bin) + 0.5) / float_len(BINS));
+    (0..BINS).map(|bin| low(bin).map_or(String::new(), |value| short(&value))).collect()
+}
+
+/// Bins of a scale on a map.
+const BINS: usize = 12;
+
+fn short(value: &barrow_engine::Value) -> String {
+    match value {
+        barrow_engine::Value::Float(number) => {
+            let digits = if number.abs() >= 100.0 { 0 } else { 3 };
+            fixed(*number, digits)
+        }
+        other => other.to_string(),
+    }
+}
+
+/// Where a trial lies on each axis: by its values, in bins where the axis is a scale.
+fn places(report: &SweepReport, axes: &[Axis], trial: &Trial) -> Vec<usize> {
+    let params = report.params(trial);
+    let vector = report.space.encode(&params);
+    let mut places = vec![0; axes.len()];
+    for (at, (axis, shown)) in report.space.axes().iter().zip(axes).enumerate() {
+        let listed = axis.values();
+        let value = params.get(axis.name());
+        places[at] = if listed.is_empty() {
+            let dim = report.space.dims().iter().position(|dim| dim.axis == at);
+            dim.map_or(0, |dim| bin(vector[dim], shown.values.len()))
+        } else {
+            value.and_then(|value| listed.iter().position(|known| known == value)).unwrap_or(0)
+        };
+    }
     places
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of one")]
+fn bin(x: f64, bins: usize) -> usize {
+    if x.is_nan() { 0 } else { ((x * float_len(bins)) as usize).min(bins.saturating_sub(1)) }
 }
 
 fn axis_text(axis: &barrow_engine::Axis) -> String {
     let values = axis.values();
     match values {
-        [] => String::new(),
+        [] => match (axis.at(0.0), axis.at(1.0)) {
+            (Some(low), Some(high)) => format!("{low} to {high}"),
+            _ => String::new(),
+        },
         [one] => one.to_string(),
         [first, .., last] => format!("{first} to {last} ({} values)", values.len()),
     }

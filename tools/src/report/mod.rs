@@ -6,19 +6,25 @@
 
 mod chart;
 mod curve;
+mod drawing;
 mod exposure;
 mod from_run;
+mod from_search;
 mod from_sweep;
+mod from_walk;
 mod heat;
 mod html;
 mod page;
 mod run_section;
 mod scale;
+mod study_section;
 mod sweep_section;
 mod tables;
 mod trades;
 
 use std::fmt;
+
+pub use drawing::{Dot, Drawing, Stroke};
 
 /// A timestamp (nanoseconds since the epoch, UTC) and a value.
 pub type Point = (i64, f64);
@@ -86,6 +92,25 @@ pub enum Section {
     Run(Box<RunSection>),
     /// A sweep.
     Sweep(Box<SweepSection>),
+    /// A search, a walk-forward, or what statistics say of one.
+    Study(Box<StudySection>),
+}
+
+/// Headline numbers, a curve, drawings and tables.
+#[derive(Clone, Debug, Default)]
+pub struct StudySection {
+    /// Heading.
+    pub heading: String,
+    /// The line below it; may be empty.
+    pub note: String,
+    /// Headline numbers.
+    pub tiles: Vec<Tile>,
+    /// Equity, oldest first, in quote currency; may be empty.
+    pub equity: Vec<Point>,
+    /// Drawings.
+    pub drawings: Vec<Drawing>,
+    /// Tables.
+    pub tables: Vec<Table>,
 }
 
 /// What the page shows of a backtest.

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::html::{Escaped, signed};
-use super::{Fact, Mood, Report, Section, Tile, run_section, sweep_section};
+use super::{Fact, Mood, Report, Section, Tile, run_section, study_section, sweep_section};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -28,6 +28,7 @@ pub(super) fn write_page(page: &mut String, report: &Report) -> fmt::Result {
     for section in &report.sections {
         match section {
             Section::Run(run) => run_section::write_run(page, run)?,
+            Section::Study(study) => study_section::write_study(page, study)?,
             Section::Sweep(sweep) => sweep_section::write_sweep(page, sweep)?,
         }
     }

@@ -53,6 +53,7 @@ impl Halton {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::search::scale::whole;
 
     #[test]
     fn every_coordinate_is_balanced_in_blocks_of_powers_of_its_base() {
@@ -61,7 +62,7 @@ mod tests {
             let size = base * base;
             for block in 0..3 {
                 let mut cells: Vec<u64> = (block * size..(block + 1) * size)
-                    .map(|i| (halton.point(i)[dim] * exact_count(size) + 1e-9) as u64)
+                    .map(|i| whole(halton.point(i)[dim] * exact_count(size) + 1e-9).unsigned_abs())
                     .collect();
                 cells.sort_unstable();
                 assert!(cells.into_iter().eq(0..size), "base {base}, block {block}");

@@ -70,7 +70,7 @@ impl Sequence {
     }
 
     /// Returns a Latin hypercube: `count` points, one in each of `count` equal intervals of each
-    /// coordinate (McKay, Beckman and Conover 1979). Keeps 4 bytes for each point and coordinate.
+    /// coordinate (`McKay`, Beckman and Conover 1979). Keeps 4 bytes for each point and coordinate.
     ///
     /// # Errors
     /// [`Error::SpaceTooLarge`] beyond [`Sequence::STRATA_MAX`] points.

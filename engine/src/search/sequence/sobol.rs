@@ -74,6 +74,7 @@ fn scramble(bits: u32, seed: u32) -> u32 {
 mod tests {
     use super::*;
     use crate::search::Space;
+    use crate::search::scale::whole;
 
     /// Rows of the table and the first coordinate, which needs none.
     const DIMS_MAX: usize = Space::AXES_MAX;
@@ -114,8 +115,10 @@ mod tests {
             let points: Vec<_> =
                 (block * size..(block + 1) * size).map(|i| sobol.point(i)).collect();
             for dim in 0..DIMS_MAX {
-                let mut cells: Vec<u64> =
-                    points.iter().map(|p| (p[dim] * f64::from(1 << power)) as u64).collect();
+                let mut cells: Vec<u64> = points
+                    .iter()
+                    .map(|p| whole(p[dim] * f64::from(1 << power)).unsigned_abs())
+                    .collect();
                 cells.sort_unstable();
                 assert!(cells.iter().copied().eq(0..size), "coordinate {dim}, block of {size}");
             }
@@ -129,8 +132,8 @@ mod tests {
             let points: Vec<_> = (0..1_u64 << power).map(|i| sobol.point(i)).collect();
             for left in 0..=power {
                 let (wide, high) = (f64::from(1 << left), f64::from(1 << (power - left)));
-                let mut cells: Vec<(u64, u64)> =
-                    points.iter().map(|p| ((p[0] * wide) as u64, (p[1] * high) as u64)).collect();
+                let mut cells: Vec<(i64, i64)> =
+                    points.iter().map(|p| (whole(p[0] * wide), whole(p[1] * high))).collect();
                 cells.sort_unstable();
                 cells.dedup();
                 assert_eq!(cells.len(), points.len(), "2^{left} by 2^{}", power - left);

@@ -14,11 +14,11 @@ fn bundle() -> Lease {
     lease(&[Listing::new("A", days(10_000)), Listing::new("AB", days(10)), Listing::new("C", [])])
 }
 
-fn plan(query: Query) -> Plan {
+fn plan(query: &Query) -> Plan {
     query.plan(&bundle()).unwrap()
 }
 
-fn explained(query: Query) -> Explanation {
+fn explained(query: &Query) -> Explanation {
     plan(query).explain().unwrap()
 }
 
@@ -36,7 +36,7 @@ fn blocks_are_counted_by_reason() {
         select: Some("open".to_owned()),
         ..Query::default()
     };
-    let found = explained(query.clone());
+    let found = explained(&query);
     assert_eq!(found.columns, ["open", "close"]);
     let expected = Blocks {
         read: 2 + 1 + 1,
@@ -50,23 +50,23 @@ fn blocks_are_counted_by_reason() {
     let text = found.to_string();
     assert!(text.contains("2 skipped: excluded by the statistics of a block"), "{text}");
     // Without skipping everything is read.
-    let all = explained(Query { skipping: Skipping::Off, ..query });
+    let all = explained(&Query { skipping: Skipping::Off, ..query });
     assert_eq!(all.blocks, Blocks { read: 8, ..Blocks::default() });
 }
 
 #[test]
 fn whole_series_and_dates_are_skipped() {
     let query = Query { filter: Some("close < 0".to_owned()), ..Query::default() };
-    let found = explained(query.clone());
+    let found = explained(&query);
     assert_eq!(found.blocks, Blocks { excluded_by_series: 7 * 4, ..Blocks::default() });
     assert_eq!((found.series_read, found.series_skipped), (0, 21));
-    assert_eq!(plan(query).collect().unwrap().rows, 0);
+    assert_eq!(plan(&query).collect().unwrap().rows, 0);
     let (from_ns, to_ns) = (Some(4096 * DAY), Some(5000 * DAY));
     let columns = vec!["close".to_owned()];
-    let found = explained(Query { from_ns, to_ns, columns, ..Query::default() });
+    let found = explained(&Query { from_ns, to_ns, columns, ..Query::default() });
     assert_eq!(found.blocks, Blocks { read: 1, outside_range: 3, ..Blocks::default() });
     let filter = Some("symbol = 'AB'".to_owned());
-    let found = explained(Query { filter, ..Query::default() });
+    let found = explained(&Query { filter, ..Query::default() });
     assert_eq!((found.blocks.read, found.blocks.excluded_by_series), (7, 21));
 }
 
@@ -74,16 +74,16 @@ fn whole_series_and_dates_are_skipped() {
 fn columns_keep_their_types_and_limits_cut() {
     let columns = ["fee", "vwap", "close"].map(str::to_owned).to_vec();
     let limit = Some(9_999);
-    let batch = plan(Query { columns, limit, ..Query::default() }).collect().unwrap();
+    let batch = plan(&Query { columns, limit, ..Query::default() }).collect().unwrap();
     assert_eq!((batch.rows, batch.runs), (9_999, vec![(0, 9_999)]));
     let [Data::I64(fees), Data::F32(narrow), Data::F64(closes)] = &batch.columns[..] else {
         panic!("the types of the schema");
     };
     assert_eq!((fees[17], narrow[17], closes[17]), (17, 17.0, close(17)));
     let batches: Vec<usize> =
-        plan(Query::default()).batches().map(|batch| batch.unwrap().rows).collect();
+        plan(&Query::default()).batches().map(|batch| batch.unwrap().rows).collect();
     assert_eq!(batches, [10_010]);
-    let none = plan(Query { limit: Some(0), ..Query::default() });
+    let none = plan(&Query { limit: Some(0), ..Query::default() });
     assert_eq!(none.batches().count(), 0);
 }
 
@@ -102,7 +102,7 @@ fn assets_are_chosen_by_pattern() {
     assert!(matches!(chosen(&["Z"]), Err(Error::UnknownSymbol { .. })));
     let metadata = vec!["sector=Tech".parse().unwrap()];
     let assets = AssetChoice { symbols: Vec::new(), metadata };
-    assert_eq!(plan(Query { assets, ..Query::default() }).assets().len(), 0);
+    assert_eq!(plan(&Query { assets, ..Query::default() }).assets().len(), 0);
 }
 
 #[test]
@@ -128,12 +128,12 @@ fn what_cannot_be_planned_is_refused() {
 #[test]
 fn a_stream_that_is_left_early_ends_its_threads() {
     let query = Query { threads: 4, ..Query::default() };
-    let mut batches = plan(query).batches();
+    let mut batches = plan(&query).batches();
     assert_eq!(batches.next().unwrap().unwrap().rows, 10_010);
     drop(batches);
     let by = Keys::AssetAndPeriod(Period::Month);
     let answer = Answer::Groups { by, aggregates: "count(*)".to_owned() };
-    let batch = plan(Query { answer, ..Query::default() }).collect().unwrap();
+    let batch = plan(&Query { answer, ..Query::default() }).collect().unwrap();
     let Data::I64(counts) = &batch.columns[0] else { panic!("counts are i64") };
     // From 1970-01 on, a month after another; 10,000 days end within 1997-05.
     assert_eq!((&counts[..3], counts.len()), (&[31, 28, 31][..], 27 * 12 + 5 + 1));

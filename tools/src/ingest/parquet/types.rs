@@ -4,7 +4,7 @@ use ::parquet::basic::{ConvertedType, LogicalType, TimeUnit, Type};
 use ::parquet::schema::types::ColumnDescriptor;
 use barrow_format::PhysicalType;
 
-use super::values::Conversion;
+use super::super::typed::Conversion;
 
 /// How values of a column become numbers, times or symbols, by its type; `None` for nested columns and
 /// types that bundles do not hold.

@@ -1,5 +1,6 @@
 //! Whole ingestions, from files of a temporary folder to what can be read from the catalog.
 
+mod arrow;
 mod layouts;
 mod lenient;
 mod same;

@@ -1,20 +1,12 @@
 //! [`Values`]: a batch of a column's values, nulls and all, in one of four shapes.
 
-use std::fs::File;
-
-use ::parquet::column::reader::{ColumnReader, ColumnReaderImpl};
-use ::parquet::data_type::{ByteArray, DataType, FixedLenByteArray};
-use ::parquet::errors::ParquetError;
-use ::parquet::file::reader::{FileReader, SerializedFileReader};
+use ::parquet::data_type::ByteArray;
 use barrow_format::PhysicalType;
 
-use super::super::error::IngestError;
 use super::super::number;
 use super::super::options::IngestOptions;
 use super::super::recognise::detect_times;
-use super::super::source::Source;
 use super::super::time::{Civil, DAY_NS, EpochUnit, TimeFormat, Zone};
-use super::plan::damaged;
 
 /// What a column's stored values stand for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -64,90 +56,6 @@ pub(crate) enum Values {
     /// Unscaled decimals.
     Wide(Vec<Option<i128>>),
     Texts(Vec<Option<ByteArray>>),
-}
-
-/// Reads up to `rows` values.
-pub(crate) fn read(
-    reader: &mut ColumnReader,
-    conversion: Conversion,
-    rows: usize,
-) -> Result<Values, ParquetError> {
-    let integers = |values: Vec<Option<i64>>| match conversion {
-        Conversion::Decimal { .. } => {
-            Values::Wide(values.into_iter().map(|value| value.map(i128::from)).collect())
-        }
-        _ => Values::Integers(values),
-    };
-    Ok(match reader {
-        ColumnReader::DoubleColumnReader(reader) => {
-            Values::Floats(floats(reader, rows, |value| value)?)
-        }
-        ColumnReader::FloatColumnReader(reader) => Values::Floats(floats(reader, rows, f64::from)?),
-        ColumnReader::BoolColumnReader(reader) => integers(options(reader, rows, i64::from)?),
-        ColumnReader::Int32ColumnReader(reader) => {
-            let unsigned = conversion == Conversion::Integer(PhysicalType::U32)
-                || conversion == Conversion::Integer(PhysicalType::U8);
-            integers(options(reader, rows, |value| {
-                if unsigned { i64::from(value.cast_unsigned()) } else { i64::from(value) }
-            })?)
-        }
-        ColumnReader::Int64ColumnReader(reader) if conversion == Conversion::Unsigned64 => {
-            Values::Wide(options(reader, rows, |value| i128::from(value.cast_unsigned()))?)
-        }
-        ColumnReader::Int64ColumnReader(reader) => integers(options(reader, rows, |value| value)?),
-        ColumnReader::Int96ColumnReader(reader) => {
-            Values::Integers(options(reader, rows, |value| value.to_nanos())?)
-        }
-        ColumnReader::ByteArrayColumnReader(reader) => match conversion {
-            Conversion::Decimal { .. } => {
-                Values::Wide(options(reader, rows, |value: ByteArray| unscaled(value.data()))?)
-            }
-            _ => Values::Texts(options(reader, rows, |value| value)?),
-        },
-        ColumnReader::FixedLenByteArrayColumnReader(reader) => {
-            Values::Wide(options(reader, rows, |value: FixedLenByteArray| unscaled(value.data()))?)
-        }
-    })
-}
-
-/// Reads values as options.
-fn options<T: DataType, V>(
-    reader: &mut ColumnReaderImpl<T>,
-    rows: usize,
-    convert: impl Fn(T::T) -> V,
-) -> Result<Vec<Option<V>>, ParquetError> {
-    let (mut values, mut levels) = (Vec::with_capacity(rows), Vec::new());
-    let (records, present, _) = reader.read_records(rows, Some(&mut levels), None, &mut values)?;
-    let mut values = values.into_iter().map(convert);
-    if present == records {
-        return Ok(values.map(Some).collect());
-    }
-    // A level of 1 is a value of an optional column, 0 a null.
-    Ok(levels.iter().map(|&level| if level > 0 { values.next() } else { None }).collect())
-}
-
-/// Reads floats; nulls become NaN.
-fn floats<T: DataType>(
-    reader: &mut ColumnReaderImpl<T>,
-    rows: usize,
-    convert: impl Fn(T::T) -> f64,
-) -> Result<Vec<f64>, ParquetError> {
-    let (mut values, mut levels) = (Vec::with_capacity(rows), Vec::new());
-    let (records, present, _) = reader.read_records(rows, Some(&mut levels), None, &mut values)?;
-    let mut values = values.into_iter().map(convert);
-    if present == records {
-        return Ok(values.collect());
-    }
-    let value = |&level: &i16| if level > 0 { values.next() } else { None };
-    Ok(levels.iter().map(value).map(|value| value.unwrap_or(f64::NAN)).collect())
-}
-
-/// A two's complement integer, most significant byte first. Longer ones than 16 bytes do not occur:
-/// decimals have at most 38 digits.
-fn unscaled(bytes: &[u8]) -> i128 {
-    let negative = bytes.first().is_some_and(|byte| byte & 0x80 != 0);
-    let start = if negative { -1i128 } else { 0 };
-    bytes.iter().fold(start, |value, &byte| (value << 8) | i128::from(byte))
 }
 
 /// The number that a value stands for; `Err` when `f64` cannot hold it exactly.
@@ -261,28 +169,20 @@ impl Times {
     }
 }
 
-/// Whether most of the first times of a file are midnights.
+/// Whether most times of a sample are midnights.
+///
+/// # Errors
+///
+/// Says why they are no times.
 pub(crate) fn sample_is_dates(
-    source: &Source,
-    reader: &SerializedFileReader<File>,
-    (column, conversion): (usize, Conversion),
+    values: &Values,
+    conversion: Conversion,
     zone: &Zone,
     options: &IngestOptions,
-) -> Result<bool, IngestError> {
-    let groups = reader.metadata().row_groups();
-    let Some(group) = groups.iter().position(|group| group.num_rows() > 0) else {
-        return Ok(false);
-    };
-    let group = reader.get_row_group(group).map_err(|error| damaged(source, error))?;
-    let mut column = group.get_column_reader(column).map_err(|error| damaged(source, error))?;
-    let values = read(&mut column, conversion, 4096).map_err(|error| damaged(source, error))?;
-    let times =
-        Times::of(conversion, &values, options).map_err(|reason| IngestError::Unrecognised {
-            file: source.name.clone(),
-            reason: format!("the time column: {reason}"),
-        })?;
+) -> Result<bool, String> {
+    let times = Times::of(conversion, values, options)?;
     let (mut rows, mut midnights) = (0usize, 0usize);
-    while let Some(civil) = times.civil(&values, rows) {
+    while let Some(civil) = times.civil(values, rows) {
         rows += 1;
         let local = civil.ok().and_then(|civil| zone.local(civil));
         midnights += usize::from(local.is_some_and(|local| local.nanos == 0));
@@ -299,15 +199,6 @@ pub(crate) fn session(civil: Civil, zone: &Zone) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn unscaled_decimals_are_twos_complement() {
-        assert_eq!(unscaled(&[0x00, 0x01]), 1);
-        assert_eq!(unscaled(&[0xff, 0xfe]), -2);
-        assert_eq!(unscaled(&[0x7f]), 127);
-        assert_eq!(unscaled(&[0x80]), -128);
-        assert_eq!(unscaled(&[]), 0);
-    }
 
     #[test]
     fn integers_beyond_f64_are_not_rounded_silently() {

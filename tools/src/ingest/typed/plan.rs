@@ -1,24 +1,24 @@
-//! [`Plan`]: what the columns of a Parquet file are and how their values are to be read.
+//! [`Plan`]: what the columns of a typed file are and how their values are to be read.
 
-use std::fs::File;
-use std::sync::Arc;
-
-use ::parquet::file::metadata::ParquetMetaData;
-use ::parquet::file::reader::{FileReader, SerializedFileReader};
-use ::parquet::schema::types::ColumnDescriptor;
 use barrow_format::Column;
 
 use super::super::error::IngestError;
 use super::super::layout::{self, STANDARD, Slot, sort_fields};
 use super::super::options::{Adjusted, FrequencyOption, IngestOptions, SourceFormat};
 use super::super::recognise::{Meaning, columns_like, meaning, normalise, zone};
-use super::super::source::{Source, io_error};
+use super::super::source::Source;
 use super::super::time::{Granularity, Zone};
-use super::values::{Conversion, sample_is_dates};
+use super::table::{Table, TypedColumn, damaged, open};
+use super::values::{Conversion, Values, sample_is_dates};
 
-/// How a Parquet file is to be read.
+/// Rows that the kind of times is judged by.
+const SAMPLE_ROWS: usize = 4096;
+
+/// How a file with typed columns is to be read.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
+    /// Name of the format, for people.
+    pub(crate) format: &'static str,
     /// Names of the columns in the file.
     pub(crate) names: Vec<String>,
     pub(crate) slots: Vec<Slot>,
@@ -31,7 +31,7 @@ pub(crate) struct Plan {
     pub(crate) zone: Zone,
     pub(crate) price_scale: f64,
     pub(crate) text_columns: Vec<String>,
-    /// Rows of each row group.
+    /// Rows of each group.
     pub(crate) groups: Vec<u64>,
 }
 
@@ -52,66 +52,60 @@ impl Plan {
             Granularity::Intraday => "intraday",
         };
         let names = layout::field_names(&self.fields).join(", ");
-        format!("Parquet, {arrangement}; {granularity}; columns {names}")
+        let format = self.format;
+        format!("{format}, {arrangement}; {granularity}; columns {names}")
     }
-}
-
-/// Opens a file and looks at its footer.
-pub(crate) fn open(source: &Source) -> Result<SerializedFileReader<File>, IngestError> {
-    let file = File::open(&source.path).map_err(io_error("open", &source.path))?;
-    SerializedFileReader::new(file).map_err(|error| damaged(source, error))
-}
-
-pub(crate) fn damaged(source: &Source, error: ::parquet::errors::ParquetError) -> IngestError {
-    IngestError::Damaged { file: source.name.clone(), source: Box::new(error) }
 }
 
 /// Finds out what the columns of a file are.
 ///
 /// # Errors
 ///
-/// [`IngestError::Damaged`] for a file that is cut or no Parquet, and what the recogniser of text
-/// sources says of columns.
+/// [`IngestError::Damaged`] for a file that is cut or of another format, and what the recogniser of
+/// text sources says of columns.
 pub(crate) fn plan(source: &Source, options: &IngestOptions) -> Result<Plan, IngestError> {
-    let reader = open(source)?;
-    let metadata = reader.metadata();
-    let columns = metadata.file_metadata().schema_descr().columns();
-    let names: Vec<String> = columns.iter().map(|column| column.path().string()).collect();
-    let groups: Vec<u64> = metadata
-        .row_groups()
-        .iter()
-        .map(|group| u64::try_from(group.num_rows()).unwrap_or(0))
-        .collect();
-    if groups.iter().sum::<u64>() == 0 {
+    let mut table = open(source)?;
+    let columns = table.columns().map_err(|error| damaged(source, error))?;
+    let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
+    let groups = table.groups().map_err(|error| damaged(source, error))?;
+    if groups.iter().all(|&rows| rows == 0) {
         return Err(IngestError::NoRows { file: source.name.clone() });
     }
-    let mut slots =
-        Slots { source, options, names: &names, columns, found: vec![None; names.len()] };
+    let found = vec![None; names.len()];
+    let mut slots = Slots { source, options, names: &names, columns: &columns, found };
     slots.told()?;
     slots.find_time()?;
     let wide = slots.is_wide();
-    let chosen = slots.choose(wide, metadata)?;
+    let chosen = slots.choose(wide)?;
     check_fields(source, &chosen.fields, &names)?;
-    let conversion = |(column, slot): (&Arc<ColumnDescriptor>, &Slot)| match slot {
+    let conversion = |(column, slot): (&TypedColumn, &Slot)| match slot {
         Slot::Skip => Ok(Conversion::None),
-        _ => Conversion::of(column)
+        _ => column
+            .conversion
             .ok_or_else(|| slots.type_error(column, "a number, date, time or text")),
     };
     let conversions = columns.iter().zip(&chosen.slots).map(conversion);
     let conversions: Vec<Conversion> = conversions.collect::<Result<_, _>>()?;
     let zone = zone(options)?;
     let time = chosen.slots.iter().position(|slot| *slot == Slot::Time).unwrap_or(0);
-    let time = (time, conversions[time]);
     let granularity = match options.frequency {
         Some(FrequencyOption::Daily) => Granularity::Daily,
         Some(FrequencyOption::Step(_)) => Granularity::Intraday,
-        _ if time.1 == Conversion::Date => Granularity::Daily,
-        _ if sample_is_dates(source, &reader, time, &zone, options)? => Granularity::Daily,
-        _ => Granularity::Intraday,
+        _ if conversions[time] == Conversion::Date => Granularity::Daily,
+        _ => {
+            let sample = sample(source, table.as_mut(), &groups, time, &conversions)?;
+            let dates = sample_is_dates(&sample, conversions[time], &zone, options);
+            let dates = dates.map_err(|reason| IngestError::Unrecognised {
+                file: source.name.clone(),
+                reason: format!("the time column: {reason}"),
+            })?;
+            if dates { Granularity::Daily } else { Granularity::Intraday }
+        }
     };
     let Chosen { slots, fields, wide, text_columns } = chosen;
     let price_scale = options.price_scale.unwrap_or(1.0);
     Ok(Plan {
+        format: table.format(),
         names,
         slots,
         conversions,
@@ -123,6 +117,24 @@ pub(crate) fn plan(source: &Source, options: &IngestOptions) -> Result<Plan, Ing
         text_columns,
         groups,
     })
+}
+
+/// The first values of the time column.
+fn sample(
+    source: &Source,
+    table: &mut dyn Table,
+    groups: &[u64],
+    time: usize,
+    conversions: &[Conversion],
+) -> Result<Values, IngestError> {
+    let none = || Values::Integers(Vec::new());
+    let Some(group) = groups.iter().position(|&rows| rows > 0) else { return Ok(none()) };
+    let rows = usize::try_from(groups[group]).unwrap_or(usize::MAX).min(SAMPLE_ROWS);
+    let mut only = vec![Conversion::None; conversions.len()];
+    only[time] = conversions[time];
+    let values = table.group(group, &only).and_then(|mut group| group.next(rows));
+    let mut values = values.map_err(|error| damaged(source, error))?;
+    Ok(values[time].take().unwrap_or_else(none))
 }
 
 fn check_fields(source: &Source, fields: &[Column], names: &[String]) -> Result<(), IngestError> {
@@ -159,7 +171,7 @@ struct Slots<'a> {
     source: &'a Source,
     options: &'a IngestOptions,
     names: &'a [String],
-    columns: &'a [Arc<ColumnDescriptor>],
+    columns: &'a [TypedColumn],
     found: Vec<Option<Found>>,
 }
 
@@ -168,13 +180,9 @@ impl Slots<'_> {
         IngestError::Unrecognised { file: self.source.name.clone(), reason: reason.into() }
     }
 
-    fn type_error(&self, column: &ColumnDescriptor, expected: &'static str) -> IngestError {
-        let found = match column.logical_type_ref() {
-            Some(logical) => format!("{logical:?}"),
-            None => column.physical_type().to_string(),
-        };
-        let (file, column) = (self.source.name.clone(), column.path().string());
-        IngestError::ColumnType { file, column, found, expected }
+    fn type_error(&self, column: &TypedColumn, expected: &'static str) -> IngestError {
+        let (file, name) = (self.source.name.clone(), column.name.clone());
+        IngestError::ColumnType { file, column: name, found: column.kind.clone(), expected }
     }
 
     /// What options say.
@@ -218,8 +226,7 @@ impl Slots<'_> {
         let free: Vec<usize> =
             (0..self.names.len()).filter(|at| self.found[*at].is_none()).collect();
         let named = |at: &usize| meaning(&normalise(&self.names[*at])) == Some(Meaning::Time);
-        let dated =
-            |at: &usize| Conversion::of(&self.columns[*at]).is_some_and(|found| found.is_time());
+        let dated = |at: &usize| self.columns[*at].conversion.is_some_and(|found| found.is_time());
         let both = free.iter().find(|at| named(at) && dated(at));
         let found = both.or_else(|| free.iter().find(|at| dated(at)));
         let found = found.or_else(|| free.iter().find(|at| named(at)));
@@ -231,7 +238,7 @@ impl Slots<'_> {
     }
 
     /// Decides about every column.
-    fn choose(&self, wide: bool, metadata: &ParquetMetaData) -> Result<Chosen, IngestError> {
+    fn choose(&self, wide: bool) -> Result<Chosen, IngestError> {
         let mut slots = vec![Slot::Skip; self.names.len()];
         let mut fields: Vec<(usize, Column)> = Vec::new();
         let (mut symbols, mut text_columns) = (Vec::new(), Vec::new());
@@ -248,7 +255,7 @@ impl Slots<'_> {
                     *slot = Slot::Number(symbols.len());
                     symbols.push(self.names[at].clone());
                 }
-                Found::Field(name) => fields.push((at, self.stored(at, &name, metadata)?)),
+                Found::Field(name) => fields.push((at, self.stored(at, &name)?)),
             }
         }
         let mut sorted: Vec<Column> = fields.iter().map(|(_, field)| field.clone()).collect();
@@ -272,7 +279,7 @@ impl Slots<'_> {
         rest.peek().is_some()
             && rest.all(|at| {
                 meaning(&normalise(&self.names[at])).is_none()
-                    && Conversion::of(&self.columns[at]).is_some_and(|found| found.is_number())
+                    && self.columns[at].conversion.is_some_and(|found| found.is_number())
             })
     }
 
@@ -280,7 +287,7 @@ impl Slots<'_> {
     fn by_name(&self, at: usize) -> Result<Found, IngestError> {
         let name = normalise(&self.names[at]);
         let column = &self.columns[at];
-        let conversion = Conversion::of(column);
+        let conversion = column.conversion;
         let is_text = conversion == Some(Conversion::Text);
         let taken = self.found.contains(&Some(Found::Slot(Slot::Symbol)));
         match meaning(&name) {
@@ -303,24 +310,14 @@ impl Slots<'_> {
 
     /// The column of a bundle that a column becomes: f64, or the integer type of an extra column that
     /// lacks no value.
-    fn stored(
-        &self,
-        at: usize,
-        name: &str,
-        metadata: &ParquetMetaData,
-    ) -> Result<Column, IngestError> {
+    fn stored(&self, at: usize, name: &str) -> Result<Column, IngestError> {
         let mut field = layout::field(name);
-        let Some(conversion) = Conversion::of(&self.columns[at]).filter(Conversion::is_number)
-        else {
-            return Err(self.type_error(&self.columns[at], "a number"));
+        let column = &self.columns[at];
+        let Some(conversion) = column.conversion.filter(Conversion::is_number) else {
+            return Err(self.type_error(column, "a number"));
         };
-        let complete = metadata.row_groups().iter().all(|group| {
-            let statistics = group.column(at).statistics();
-            self.columns[at].max_def_level() == 0
-                || statistics.is_some_and(|found| found.null_count_opt() == Some(0))
-        });
         if let Some(physical) = conversion.integer()
-            && complete
+            && column.complete
             && !STANDARD.contains(&name)
         {
             field.physical = physical;

@@ -1,7 +1,5 @@
-//! Reading one row group into chunks of bounded size.
+//! Reading one group of rows into chunks of bounded size.
 
-use ::parquet::column::reader::ColumnReader;
-use ::parquet::file::reader::FileReader;
 use barrow_format::{AdjustmentKind, Column, LogicalType, PhysicalType};
 
 use super::super::columns::{BadRow, Cells, Chunk, RowAction, Run};
@@ -10,20 +8,21 @@ use super::super::layout::Slot;
 use super::super::options::IngestOptions;
 use super::super::source::Source;
 use super::super::time::{Granularity, Zone};
-use super::plan::{Plan, damaged, open};
-use super::values::{Conversion, Times, Values, number, read, session};
+use super::plan::Plan;
+use super::table::{damaged, open};
+use super::values::{Conversion, Times, Values, number, session};
 
 /// Rows of a chunk.
 const ROWS: usize = 1 << 16;
 
-/// Where a row group stands.
+/// Where a group stands.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct GroupPlace {
     pub(crate) group: usize,
     pub(crate) job: u32,
 }
 
-/// Reads a row group chunk by chunk and hands each on, with its rows that cannot be read: row and
+/// Reads a group chunk by chunk and hands each on, with its rows that cannot be read: row and
 /// what is wrong, ascending. `fields` are the columns of the bundle.
 ///
 /// # Errors
@@ -38,26 +37,15 @@ pub(crate) fn read_group(
     options: &IngestOptions,
     take: &mut dyn FnMut(Chunk, Vec<(usize, BadRow)>) -> Result<(), IngestError>,
 ) -> Result<(), IngestError> {
-    let reader = open(source)?;
-    let group = reader.get_row_group(place.group).map_err(|error| damaged(source, error))?;
-    let mut columns: Vec<Option<ColumnReader>> = Vec::with_capacity(plan.slots.len());
-    for (at, slot) in plan.slots.iter().enumerate() {
-        let column = match slot {
-            Slot::Skip => None,
-            _ => Some(group.get_column_reader(at).map_err(|error| damaged(source, error))?),
-        };
-        columns.push(column);
-    }
+    let mut table = open(source)?;
+    let group = table.group(place.group, &plan.conversions);
+    let mut group = group.map_err(|error| damaged(source, error))?;
     let mut left = usize::try_from(plan.groups[place.group]).unwrap_or(usize::MAX);
     let (mut line, mut times) = (1u64, None);
     let mut zone = plan.zone.clone();
     while left > 0 {
         let rows = left.min(ROWS);
-        let mut values = Vec::with_capacity(columns.len());
-        for (column, conversion) in columns.iter_mut().zip(&plan.conversions) {
-            let column = column.as_mut().map(|column| read(column, *conversion, rows));
-            values.push(column.transpose().map_err(|error| damaged(source, error))?);
-        }
+        let values = group.next(rows).map_err(|error| damaged(source, error))?;
         let mut batch =
             Batch { plan, values, rows, line, bad: Vec::new(), chunk: Chunk::default() };
         batch.chunk.job = place.job;

@@ -1,0 +1,357 @@
+//! Fitting on one stretch of history and judging on the next, again and again.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use barrow_format::Version;
+use barrow_store::{Lease, SeriesCache};
+
+use crate::Error;
+use crate::backtest::Backtest;
+use crate::metrics::{Metrics, Track, Trades};
+use crate::objective::{Direction, Objective};
+use crate::params::Params;
+use crate::portal::{Portal, Scope};
+use crate::search::{Limit, SearchPlan, Space};
+use crate::sweep::{Ended, Factory, Hunt, Threads, Trial, evaluate};
+use crate::time::TimeStyle;
+use crate::validation::{Fold, FoldScore, Stability, Windows, spearman};
+use crate::workers::Workers;
+
+/// How a walk-forward is run.
+///
+/// In each fold a search runs on the train stretch; of its trials the best **on the validation
+/// stretch** is chosen, or on the train stretch where there is none; the choice, and for comparison
+/// every other trial, is run on the test stretch. Nothing of the test stretch has a part in a choice.
+/// Each stretch has a fresh portfolio; bars before it are visible as history and not traded;
+/// positions open at its end are marked at the last close.
+#[derive(Debug)]
+pub struct WalkForward<'a> {
+    /// Settings of each trial; its period is what is cut into folds.
+    pub backtest: Backtest,
+    /// What a trial is worth.
+    pub objective: Objective,
+    /// What results must keep to be chosen before others.
+    pub limits: Vec<Limit>,
+    /// The search in each fold.
+    pub plan: SearchPlan,
+    /// The folds.
+    pub windows: Windows,
+    /// Trials asked for at a time: see [`Hunt::round`].
+    pub round: Option<usize>,
+    /// The most time a trial may take.
+    pub time_max: Option<Duration>,
+    /// Once true, no further fold is begun.
+    pub cancel: Option<&'a AtomicBool>,
+}
+
+/// The result of a walk-forward.
+#[derive(Debug, Clone)]
+pub struct WalkForwardReport {
+    /// Name of the bundle.
+    pub bundle: String,
+    /// Content version of the bars.
+    pub version: Version,
+    /// Name of the strategy.
+    pub strategy: String,
+    /// What was searched.
+    pub space: Space,
+    /// The method of the search.
+    pub method: String,
+    /// What made a trial the best.
+    pub objective: Objective,
+    /// Seed of the search.
+    pub search_seed: u64,
+    /// Starting cash, quote currency.
+    pub cash: f64,
+    /// The folds, oldest first; those that ended when it was cancelled.
+    pub folds: Vec<FoldReport>,
+    /// Folds that there would have been.
+    pub folds_len: usize,
+    /// Times of the stitched equity, ns since the epoch, UTC, ascending.
+    pub times: Vec<i64>,
+    /// Equity of the test stretches one after the other, each beginning with what the one before
+    /// ended with, quote currency. One for each of `times`.
+    pub equity: Vec<f64>,
+    /// Figures of the stitched equity.
+    pub metrics: Metrics,
+    /// How the choices hold.
+    pub stability: Option<Stability>,
+    /// Trials of all folds.
+    pub trials: u64,
+    /// How times are written.
+    pub time_style: TimeStyle,
+    /// Number of workers.
+    pub workers: usize,
+    /// Wall-clock time.
+    pub elapsed_seconds: f64,
+}
+
+/// One fold.
+#[derive(Debug, Clone)]
+pub struct FoldReport {
+    /// Places on the clock.
+    pub fold: Fold,
+    /// First and last time of the train stretch.
+    pub train: (i64, i64),
+    /// Of the validation stretch.
+    pub validate: Option<(i64, i64)>,
+    /// Of the test stretch.
+    pub test: (i64, i64),
+    /// The chosen parameters.
+    pub chosen: Params,
+    /// Figures of the choice on the train stretch.
+    pub on_train: Trial,
+    /// On the validation stretch.
+    pub on_validate: Option<Trial>,
+    /// On the test stretch.
+    pub on_test: Trial,
+    /// Rank correlation, over all trials, of the objective where the choice was made and on the test
+    /// stretch: whether choosing helps at all.
+    pub rank_correlation: Option<f64>,
+    /// Trials of the whole train stretch.
+    pub trials: u64,
+    /// Trials that failed.
+    pub failed: u64,
+}
+
+impl WalkForward<'_> {
+    /// Runs all folds.
+    ///
+    /// # Errors
+    /// What a search fails with; [`Error::Statistic`] when the clock is too short for a fold;
+    /// [`Error::NoChoice`] when no trial of a fold has the objective.
+    pub fn run(
+        &self,
+        lease: &Lease,
+        factory: &Factory<'_>,
+        space: &Arc<Space>,
+        cache: &SeriesCache,
+        workers: &Workers,
+    ) -> Result<WalkForwardReport, Error> {
+        let started = Instant::now();
+        let whole = Portal::new(lease, cache, &self.backtest.scope)?;
+        let folds = self.windows.folds(whole.times())?;
+        let mut report = WalkForwardReport {
+            bundle: lease.name().to_owned(),
+            version: lease.version(),
+            strategy: String::new(),
+            space: space.as_ref().clone(),
+            method: self.plan.method.to_string(),
+            objective: self.objective,
+            search_seed: self.plan.seed,
+            cash: self.backtest.cash,
+            folds: Vec::new(),
+            folds_len: folds.len(),
+            times: Vec::new(),
+            equity: Vec::new(),
+            metrics: Metrics::default(),
+            stability: None,
+            trials: 0,
+            time_style: whole.time_style(),
+            workers: workers.threads(),
+            elapsed_seconds: 0.0,
+        };
+        let mut stitch = Stitch { level: self.backtest.cash, ..Stitch::default() };
+        let mut scores = Vec::new();
+        for fold in folds {
+            let stage = Stage { lease, factory, space, cache, workers, whole: &whole };
+            let Some(ended) = self.fold(&stage, fold, &mut report, &mut stitch)? else { break };
+            scores.push(self.score(&ended, space));
+            report.trials += ended.trials;
+            report.folds.push(ended);
+        }
+        let known =
+            scores.iter().all(|score| score.inside.is_finite() && score.outside.is_finite());
+        report.stability = if known { Stability::of(&scores).ok() } else { None };
+        report.metrics = stitch.metrics(&report.equity, whole.bars_per_year());
+        report.elapsed_seconds = started.elapsed().as_secs_f64();
+        Ok(report)
+    }
+
+    /// Runs one fold; `None` when it was cancelled.
+    fn fold(
+        &self,
+        stage: &Stage<'_, '_>,
+        fold: Fold,
+        report: &mut WalkForwardReport,
+        stitch: &mut Stitch,
+    ) -> Result<Option<FoldReport>, Error> {
+        let (backtest, train) = self.on(stage, &fold.train)?;
+        let (time_max, workers) = (self.time_max, stage.workers);
+        let seed = (self.plan.seed, time_max);
+        let crew = Threads::new(&backtest, &train, stage.factory, workers, seed, self.cancel);
+        let hunt = Hunt {
+            backtest: &backtest,
+            objectives: vec![self.objective],
+            limits: self.limits.clone(),
+            plan: self.plan.clone(),
+            round: self.round,
+            progress: None,
+            cancel: self.cancel,
+        };
+        let found = hunt.run(&train, stage.factory, stage.space, &crew, None)?;
+        if found.not_run > 0 || hunt.is_cancelled() {
+            return Ok(None);
+        }
+        report.strategy.clone_from(&found.strategy);
+        let points: Vec<Params> = found.trials.iter().map(|trial| found.params(trial)).collect();
+        let on = |ticks: &Range<usize>| -> Result<Vec<Option<Trial>>, Error> {
+            let (backtest, portal) = self.on(stage, ticks)?;
+            let ends = evaluate(&backtest, &portal, stage.factory, workers, time_max, &points);
+            let trial = |end| match end {
+                Ended::Done(trial) => Some(trial),
+                Ended::Failed(_) | Ended::Skipped => None,
+            };
+            Ok(ends.into_iter().map(trial).collect())
+        };
+        let on_train: Vec<Option<Trial>> = found.trials.iter().copied().map(Some).collect();
+        let on_validate = if fold.validate.is_empty() { None } else { Some(on(&fold.validate)?) };
+        let judged_by = on_validate.as_ref().unwrap_or(&on_train);
+        let no_choice = || Error::NoChoice { fold: report.folds.len() };
+        let chosen = self.choose(judged_by).ok_or_else(no_choice)?;
+        let on_test = on(&fold.test)?;
+        let test = on_test[chosen].ok_or_else(no_choice)?;
+        self.append_test(stage, &fold, &points[chosen], report, stitch)?;
+        let times = |ticks: &Range<usize>| {
+            let times = stage.whole.times();
+            (times[ticks.start], times[ticks.end - 1])
+        };
+        Ok(Some(FoldReport {
+            train: times(&fold.train),
+            validate: on_validate.is_some().then(|| times(&fold.validate)),
+            test: times(&fold.test),
+            chosen: points[chosen].clone(),
+            on_train: found.trials[chosen],
+            on_validate: on_validate.as_ref().and_then(|trials| trials[chosen]),
+            on_test: test,
+            rank_correlation: self.rank_correlation(judged_by, &on_test),
+            trials: found.trials.len() as u64,
+            failed: found.failed.len() as u64,
+            fold,
+        }))
+    }
+
+    /// The settings and the portal of a stretch.
+    fn on<'l>(
+        &self,
+        stage: &Stage<'l, '_>,
+        ticks: &Range<usize>,
+    ) -> Result<(Backtest, Portal<'l>), Error> {
+        let times = stage.whole.times();
+        let (from, to) = (Some(times[ticks.start]), Some(times[ticks.end - 1]));
+        let scope = Scope { from, to, assets: self.backtest.scope.assets.clone() };
+        let portal = Portal::new(stage.lease, stage.cache, &scope)?;
+        Ok((Backtest { scope, ..self.backtest.clone() }, portal))
+    }
+
+    /// The place of the best trial: limits first, then the objective, of equal ones the first.
+    fn choose(&self, trials: &[Option<Trial>]) -> Option<usize> {
+        let (mut best, mut best_value, mut least) = (None, None, f64::INFINITY);
+        for (at, trial) in trials.iter().enumerate() {
+            let Some(trial) = trial else { continue };
+            let missed = |limit: &Limit| limit.violation_of(&trial.metrics, trial.final_equity);
+            let violation: f64 = self.limits.iter().map(missed).sum();
+            let value = trial.value(self.objective);
+            let better = violation < least
+                || (violation == least && self.objective.better(value, best_value));
+            if value.is_some() && better {
+                (best, best_value, least) = (Some(at), value, violation);
+            }
+        }
+        best
+    }
+
+    fn rank_correlation(&self, a: &[Option<Trial>], b: &[Option<Trial>]) -> Option<f64> {
+        let value = |trial: &Option<Trial>| trial.and_then(|trial| trial.value(self.objective));
+        let pairs = a.iter().zip(b).filter_map(|(a, b)| value(a).zip(value(b)));
+        let (a, b): (Vec<f64>, Vec<f64>) = pairs.unzip();
+        spearman(&a, &b)
+    }
+
+    /// Runs the choice on the test stretch in full and appends its equity.
+    fn append_test(
+        &self,
+        stage: &Stage<'_, '_>,
+        fold: &Fold,
+        chosen: &Params,
+        report: &mut WalkForwardReport,
+        stitch: &mut Stitch,
+    ) -> Result<(), Error> {
+        let (backtest, portal) = self.on(stage, &fold.test)?;
+        let mut strategy = (stage.factory)(chosen)?;
+        let performance = backtest.run_on(&portal, strategy.as_mut())?;
+        let scale = stitch.level / backtest.cash;
+        // Where tests overlap, a time belongs to the first of them.
+        let after = report.times.last().copied().unwrap_or(i64::MIN);
+        let new = portal.times().partition_point(|time| *time <= after);
+        let begins = performance.equity.get(new).map_or(backtest.cash, |(_, equity)| *equity);
+        let scale = if new == 0 { scale } else { stitch.level / begins };
+        report.times.extend_from_slice(&portal.times()[new..]);
+        report.equity.extend(performance.equity[new..].iter().map(|(_, equity)| equity * scale));
+        stitch.level = report.equity.last().copied().unwrap_or(stitch.level);
+        let metrics = performance.metrics;
+        stitch.fills += metrics.fills;
+        stitch.trades += metrics.trades;
+        Ok(())
+    }
+
+    fn score(&self, fold: &FoldReport, space: &Space) -> FoldScore {
+        let judged = fold.on_validate.as_ref().unwrap_or(&fold.on_train);
+        let value = |trial: &Trial| {
+            let value = trial.value(self.objective).unwrap_or(f64::NAN);
+            if self.objective.direction == Direction::Max { value } else { -value }
+        };
+        let coordinate = |(dim, x): (&crate::search::Dim, f64)| match dim.levels {
+            _ if x.is_nan() => Err(usize::MAX),
+            Some(levels) => {
+                Err((0..levels).find(|at| crate::validation::number(*at) >= x).unwrap_or(levels))
+            }
+            None => Ok(x),
+        };
+        FoldScore {
+            inside: value(judged),
+            outside: value(&fold.on_test),
+            profitable: fold.on_test.metrics.total_return.is_some_and(|total| total > 0.0),
+            chosen: space.dims().iter().zip(space.encode(&fold.chosen)).map(coordinate).collect(),
+        }
+    }
+}
+
+/// What all folds share.
+struct Stage<'l, 'a> {
+    lease: &'l Lease,
+    factory: &'a Factory<'a>,
+    space: &'a Arc<Space>,
+    cache: &'l SeriesCache,
+    workers: &'a Workers,
+    whole: &'a Portal<'l>,
+}
+
+/// Sums over the test stretches.
+#[derive(Debug, Default)]
+struct Stitch {
+    level: f64,
+    fills: u64,
+    trades: u64,
+}
+
+impl Stitch {
+    /// Figures of the stitched curve. What needs single fills (turnover, exposure, win rate, profit
+    /// factor) is left undefined.
+    fn metrics(&self, equity: &[f64], bars_per_year: f64) -> Metrics {
+        let track = Track {
+            equity,
+            bars_per_year,
+            traded: 0.0,
+            fills: self.fills,
+            bars_held: 0,
+            trades: Trades::default(),
+        };
+        let metrics = Metrics::of(&track, &mut Vec::new());
+        let (turnover, exposure) = (None, None);
+        Metrics { turnover, exposure, trades: self.trades, ..metrics }
+    }
+}

@@ -1,0 +1,229 @@
+//! Flags and work that `sweep` and `walk-forward` share: what is searched, how, and how far.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use barrow_engine::search::{Goals, Limit, Method, SearchPlan};
+use barrow_engine::{
+    Backtest, Crew, Hunt, Objective, Params, Portal, Progress, Space, Study, SweepReport, Threads,
+    Workers, strategies,
+};
+use barrow_store::{Journal, Lease, SeriesCache};
+use indicatif::ProgressBar;
+
+use super::backtest::SettingArgs;
+use crate::hint::Complaint;
+use crate::interrupt;
+use crate::isolate::{Orders, Processes};
+use crate::metrics::text;
+
+/// What is searched and how.
+#[derive(Debug, clap::Args)]
+pub(crate) struct SearchArgs {
+    /// Values of a parameter: fast=2..20:2 (both ends, step 2), fast=5,10,20 or fast=10; with a search also a
+    /// scale, such as `x=0.1..10 log`; may be repeated
+    #[arg(short, long = "param", value_name = "NAME=VALUES")]
+    pub(crate) params: Vec<String>,
+    /// Read the parameters from a TOML file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) space: Option<PathBuf>,
+    /// Rule between parameters, such as "fast < slow"; may be repeated
+    #[arg(long = "constraint", value_name = "RULE")]
+    pub(crate) constraints: Vec<String>,
+    /// How points are chosen: grid, random, sobol, halton, lhs, tpe, cmaes, genetic, halving, hyperband, asha or
+    /// bohb; settings behind a colon, such as `bohb:eta=3`
+    #[arg(long, value_name = "METHOD", default_value = "grid")]
+    pub(crate) search: String,
+    /// The most trials, at all budgets together
+    #[arg(long, value_name = "N")]
+    pub(crate) trials: Option<u64>,
+    /// The most work, in whole runs: a trial of a third of the period counts a third
+    #[arg(long, value_name = "RUNS")]
+    pub(crate) cost: Option<f64>,
+    /// Trials asked for at a time; decides which trials a search asks for [default: by the search]
+    #[arg(long, value_name = "N")]
+    pub(crate) round: Option<usize>,
+    /// What results must keep, such as "max_drawdown<=0.2" or "trades>=30"; may be repeated
+    #[arg(long = "limit", value_name = "LIMIT")]
+    pub(crate) limits: Vec<String>,
+    /// The most seconds that one trial may take; a slower one counts as failed
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) time_limit: Option<f64>,
+    /// Run trials in processes of their own, which may crash, hang or be killed by `--time-limit` one by one
+    #[arg(long)]
+    pub(crate) isolate: bool,
+    /// Mebibytes that a process of `--isolate` may allocate; mapped bundles do not count
+    #[arg(long, value_name = "MIB", requires = "isolate")]
+    pub(crate) memory_limit: Option<u64>,
+    /// Worker threads or processes; 0 is one a core
+    #[arg(short = 'j', long, value_name = "N", default_value_t = 0)]
+    pub(crate) workers: usize,
+}
+
+impl SearchArgs {
+    /// The space of all flags together.
+    ///
+    /// # Errors
+    /// When the file cannot be read or a text is not understood.
+    pub(crate) fn space(&self) -> anyhow::Result<Space> {
+        let space = match &self.space {
+            None => Space::parse(self.params.iter().map(String::as_str))?,
+            Some(path) => {
+                if !self.params.is_empty() {
+                    let said = "`--space` and `--param` both name parameters";
+                    return Err(Complaint::new(said).hint("write all of them in the file").into());
+                }
+                let text = std::fs::read_to_string(path);
+                let text = text.with_context(|| format!("cannot read `{}`", path.display()))?;
+                let space = Space::from_toml(&text);
+                space.with_context(|| format!("`{}` is no space", path.display()))?
+            }
+        };
+        Ok(space.with_constraints(self.constraints.iter().map(String::as_str))?)
+    }
+
+    /// Whether every point of a grid is run, by the shortest way.
+    pub(crate) fn is_plain_grid(&self) -> bool {
+        let settings = (self.trials, self.round, self.time_limit);
+        self.search == "grid"
+            && self.limits.is_empty()
+            && matches!(settings, (None, None, None))
+            && self.cost.is_none()
+            && !self.isolate
+    }
+
+    /// The search of the flags.
+    ///
+    /// # Errors
+    /// For an unknown search, and one that would not end.
+    pub(crate) fn plan(&self, seed: u64, objectives: &[Objective]) -> anyhow::Result<SearchPlan> {
+        let text = match self.search.strip_prefix("genetic") {
+            Some(settings) => format!("nsga2{settings}"),
+            None => self.search.clone(),
+        };
+        let method: Method = text.parse()?;
+        if self.trials.is_none() && self.cost.is_none() && method.name() != "grid" {
+            let said = format!("`{}` does not end by itself", method.name());
+            let hint = "say how far it shall go: `--trials 200`, or `--cost 50` in whole runs";
+            return Err(Complaint::new(said).hint(hint).into());
+        }
+        let directions = objectives.iter().map(|objective| objective.direction).collect();
+        let mut plan = SearchPlan::new(method, seed, Goals::several(directions)?);
+        (plan.trials_max, plan.cost_max) = (self.trials, self.cost);
+        Ok(plan)
+    }
+
+    pub(crate) fn limits(&self) -> Result<Vec<Limit>, barrow_engine::Error> {
+        self.limits.iter().map(|limit| limit.parse()).collect()
+    }
+
+    /// The time limit of a trial.
+    ///
+    /// # Errors
+    /// Unless it is above zero.
+    pub(crate) fn time_max(&self) -> anyhow::Result<Option<Duration>> {
+        let Some(seconds) = self.time_limit else { return Ok(None) };
+        let limit = Duration::try_from_secs_f64(seconds).ok().filter(|limit| !limit.is_zero());
+        Ok(Some(limit.with_context(|| format!("`--time-limit {seconds}` is no time to run in"))?))
+    }
+
+    /// Runs the search over a lease and moves `bar` along.
+    ///
+    /// # Errors
+    /// Those of the engine and of the journal.
+    pub(crate) fn hunt(
+        &self,
+        (backtest, objectives): (&Backtest, &[Objective]),
+        (lease, cache, strategy): (&Lease, &SeriesCache, &str),
+        (root, bundle): (&Path, &str),
+        setting: &SettingArgs,
+        study: Option<&PathBuf>,
+        bar: &ProgressBar,
+    ) -> anyhow::Result<SweepReport> {
+        let space = Arc::new(self.space()?);
+        let plan = self.plan(setting.seed, objectives)?;
+        let mut study = match study {
+            Some(path) => Some(Study::open(Journal::open(path)?)?),
+            None => None,
+        };
+        let portal = Portal::new(lease, cache, &backtest.scope)?;
+        let workers = Workers::shared(self.workers)?;
+        let factory = |params: &Params| strategies::build(strategy, params);
+        let cancel = Some(interrupt::flag());
+        let (seed, time_max) = (plan.seed, self.time_max()?);
+        let threads = Threads::new(backtest, &portal, &factory, &workers, (seed, time_max), cancel);
+        let started = self.isolate.then(|| {
+            let (place, what) = ((root, bundle), (lease, strategy));
+            self.processes(place, what, setting, time_max, workers.threads())
+        });
+        let processes = started.transpose()?;
+        let crew: &dyn Crew = match &processes {
+            Some(processes) => processes,
+            None => &threads,
+        };
+        let progress = moving(bar, objectives[0]);
+        let hunt = Hunt {
+            backtest,
+            objectives: objectives.to_vec(),
+            limits: self.limits()?,
+            plan,
+            round: self.round,
+            progress: Some(&progress),
+            cancel,
+        };
+        Ok(hunt.run(&portal, &factory, &space, crew, study.as_mut())?)
+    }
+}
+
+impl SearchArgs {
+    fn processes(
+        &self,
+        (root, bundle): (&Path, &str),
+        (lease, strategy): (&Lease, &str),
+        setting: &SettingArgs,
+        time_max: Option<Duration>,
+        hands: usize,
+    ) -> anyhow::Result<Processes<'static>> {
+        let is_file = bundle.contains('/') || bundle.ends_with(".barrow");
+        let bundle = if is_file {
+            std::fs::canonicalize(bundle)?.to_string_lossy().into_owned()
+        } else {
+            format!("{}@{}", lease.name(), lease.version())
+        };
+        let scope = setting.backtest()?.scope;
+        let orders = Orders {
+            root: root.to_owned(),
+            bundle,
+            version: lease.version().to_string(),
+            strategy: strategy.to_owned(),
+            cash: setting.cash,
+            commission: setting.commission.clone(),
+            slippage: setting.slippage.clone(),
+            seed: setting.seed,
+            search_seed: setting.seed,
+            from: scope.from,
+            to: scope.to,
+            assets: scope.assets,
+            memory_max: self.memory_limit.map(|mebibytes| mebibytes.saturating_mul(1 << 20)),
+        };
+        Processes::new(&orders, hands, time_max, interrupt::flag())
+    }
+}
+
+/// Progress that moves a bar along and shows the best so far.
+pub(crate) fn moving(bar: &ProgressBar, objective: Objective) -> impl Fn(Progress) + Sync + '_ {
+    let shown = AtomicU64::new(f64::NAN.to_bits());
+    move |progress: Progress| {
+        if progress.total > bar.length().unwrap_or(0) {
+            bar.set_length(progress.total);
+        }
+        bar.set_position(progress.done);
+        let bits = progress.best.unwrap_or(f64::NAN).to_bits();
+        if shown.swap(bits, Ordering::Relaxed) != bits {
+            bar.set_message(format!("best {}", text(objective.metric, progress.best)));
+        }
+    }
+}

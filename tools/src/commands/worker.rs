@@ -1,0 +1,73 @@
+//! The hidden command of a worker process: see [`crate::isolate`].
+
+use std::io::{stdin, stdout};
+use std::sync::Mutex;
+
+use anyhow::Context as _;
+use barrow_engine::{
+    Backtest, Crew, Ended, Params, Portal, Scope, Threads, Workers, strategies, wire,
+};
+use barrow_store::{Catalog, SeriesCache};
+
+use crate::interrupt;
+use crate::isolate::{Orders, read_frame, write_frame};
+use crate::status::ExitStatus;
+
+/// Run trials that another process sends
+#[derive(Debug, clap::Args)]
+pub(crate) struct WorkerArgs {}
+
+pub(crate) fn run(_: &WorkerArgs) -> anyhow::Result<ExitStatus> {
+    let (mut input, mut output) = (stdin().lock(), stdout().lock());
+    let orders = read_frame(&mut input)?.context("no orders came")?;
+    let orders: Orders = serde_json::from_slice(&orders)?;
+    if let Some(bytes) = orders.memory_max {
+        limit_memory(bytes)?;
+    }
+    // A stop that is meant for the whole group is for the process that sends the trials to handle.
+    let _ = interrupt::flag();
+    let lease = Catalog::at(&orders.root).lease(&orders.bundle)?;
+    let version = lease.version().to_string();
+    anyhow::ensure!(version == orders.version, "the bundle has changed to version {version}");
+    let backtest = Backtest {
+        cash: orders.cash,
+        commission: orders.commission.parse()?,
+        slippage: orders.slippage.parse()?,
+        seed: orders.seed,
+        scope: Scope { from: orders.from, to: orders.to, assets: orders.assets },
+    };
+    let cache = SeriesCache::default();
+    let portal = Portal::new(&lease, &cache, &backtest.scope)?;
+    let factory = |params: &Params| strategies::build(&orders.strategy, params);
+    let workers = Workers::new(1)?;
+    let crew =
+        Threads::new(&backtest, &portal, &factory, &workers, (orders.search_seed, None), None);
+    write_frame(&mut output, &[])?;
+    while let Some(frame) = read_frame(&mut input)? {
+        let ask = wire::read_ask(&frame).context("what came is no trial")?;
+        let ended = Mutex::new(None);
+        crew.run(std::slice::from_ref(&ask), &|ends| {
+            *ended.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
+                ends.into_iter().next();
+        })?;
+        let ended = ended.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (id, end) = ended.unwrap_or((ask.id, Ended::Skipped));
+        let mut answer = Vec::new();
+        wire::put_end(&mut answer, id, &end);
+        write_frame(&mut output, &answer)?;
+    }
+    Ok(ExitStatus::Done)
+}
+
+/// Limits what this process may allocate. Mapped bundles do not count.
+#[cfg(target_os = "linux")]
+fn limit_memory(bytes: u64) -> anyhow::Result<()> {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let limit = Rlimit { current: Some(bytes), maximum: Some(bytes) };
+    setrlimit(Resource::Data, limit).context("cannot limit the memory of a worker")
+}
+
+#[cfg(not(target_os = "linux"))]
+fn limit_memory(_: u64) -> anyhow::Result<()> {
+    anyhow::bail!("a worker's memory can be limited on Linux alone")
+}

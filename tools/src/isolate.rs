@@ -1,0 +1,260 @@
+//! Worker processes: trials that may crash, hang or eat memory without taking the sweep along.
+//!
+//! Each worker is this program again with a hidden command. It is told a path, a version and the
+//! settings, never data: it maps the same bundle. Then a trial goes in and its end comes out, each as
+//! a frame of length (`u32`, little-endian) and bytes. Workers stay from round to round; one that dies or
+//! is killed for taking too long is replaced.
+
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use barrow_engine::search::Ask;
+use barrow_engine::{Crew, Ended, Error, wire};
+use serde::{Deserialize, Serialize};
+
+/// The hidden command that a worker process runs.
+pub(crate) const COMMAND: &str = "worker-process";
+
+/// What a worker is told first.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Orders {
+    /// The catalog's directory.
+    pub(crate) root: PathBuf,
+    /// `NAME@VERSION`, or the path of a file.
+    pub(crate) bundle: String,
+    /// Content version that the bundle must have.
+    pub(crate) version: String,
+    pub(crate) strategy: String,
+    pub(crate) cash: f64,
+    pub(crate) commission: String,
+    pub(crate) slippage: String,
+    /// Of each trial.
+    pub(crate) seed: u64,
+    /// Of the choice of stretches.
+    pub(crate) search_seed: u64,
+    pub(crate) from: Option<i64>,
+    pub(crate) to: Option<i64>,
+    pub(crate) assets: Option<Vec<String>>,
+    /// Bytes that a worker may allocate.
+    pub(crate) memory_max: Option<u64>,
+}
+
+/// Processes that run trials, and how long one may take.
+#[derive(Debug)]
+pub(crate) struct Processes<'a> {
+    program: PathBuf,
+    orders: Vec<u8>,
+    time_max: Option<Duration>,
+    cancel: &'a AtomicBool,
+    /// One for each hand; `None` until it is needed.
+    workers: Vec<Mutex<Option<Worker>>>,
+}
+
+impl<'a> Processes<'a> {
+    /// Prepares `hands` workers; each is started with its first trial.
+    ///
+    /// # Errors
+    /// When this program does not know where it is.
+    pub(crate) fn new(
+        orders: &Orders,
+        hands: usize,
+        time_max: Option<Duration>,
+        cancel: &'a AtomicBool,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            program: std::env::current_exe()?,
+            orders: serde_json::to_vec(orders)?,
+            time_max,
+            cancel,
+            workers: (0..hands.max(1)).map(|_| Mutex::new(None)).collect(),
+        })
+    }
+
+    /// Runs one trial on a worker's process, which is started when there is none.
+    fn trial(&self, slot: &mut Option<Worker>, ask: &Ask) -> Result<Ended, io::Error> {
+        let worker = match slot {
+            Some(worker) => worker,
+            None => slot.insert(Worker::start(&self.program, &self.orders)?),
+        };
+        let mut bytes = Vec::new();
+        wire::put_ask(&mut bytes, ask);
+        let sent = write_frame(&mut worker.input, &bytes);
+        let answer = match (sent, self.time_max) {
+            (Err(_), _) => Err(RecvTimeoutError::Disconnected),
+            (Ok(()), None) => worker.output.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            (Ok(()), Some(limit)) => worker.output.recv_timeout(limit),
+        };
+        let timed_out = matches!(answer, Err(RecvTimeoutError::Timeout));
+        let read = answer.ok().and_then(|bytes| wire::read_end(&bytes));
+        if let Some((id, end)) = read
+            && id == ask.id
+        {
+            return Ok(end);
+        }
+        let how = slot.take().map_or_else(String::new, Worker::end);
+        let limit = self.time_max.unwrap_or_default().as_secs_f64();
+        Ok(Ended::Failed(if timed_out {
+            format!("took longer than {limit} s: its process was killed")
+        } else {
+            format!("its process ended: {how}")
+        }))
+    }
+}
+
+impl Crew for Processes<'_> {
+    fn hands(&self) -> usize {
+        self.workers.len()
+    }
+
+    fn run(&self, asks: &[Ask], ended: &(dyn Fn(Vec<(u64, Ended)>) + Sync)) -> Result<(), Error> {
+        let next = AtomicUsize::new(0);
+        let failure = Mutex::new(None);
+        std::thread::scope(|scope| {
+            for worker in &self.workers[..self.workers.len().min(asks.len())] {
+                scope.spawn(|| {
+                    let mut slot = worker.lock().unwrap_or_else(PoisonError::into_inner);
+                    while !self.cancel.load(Ordering::Relaxed) {
+                        let Some(ask) = asks.get(next.fetch_add(1, Ordering::Relaxed)) else {
+                            return;
+                        };
+                        match self.trial(&mut slot, ask) {
+                            Ok(end) => ended(vec![(ask.id, end)]),
+                            Err(error) => {
+                                let mut failure =
+                                    failure.lock().unwrap_or_else(PoisonError::into_inner);
+                                *failure = Some(error);
+                                return;
+                            }
+                        }
+                    }
+                });
+            }
+        });
+        match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some(source) => Err(Error::Strategy {
+                strategy: "the worker process".to_owned(),
+                source: Box::new(source),
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A process at work.
+#[derive(Debug)]
+struct Worker {
+    child: Child,
+    input: ChildStdin,
+    /// Frames that it wrote.
+    output: Receiver<Vec<u8>>,
+}
+
+impl Worker {
+    /// Starts a process and waits until it has mapped the bundle.
+    fn start(program: &PathBuf, orders: &[u8]) -> Result<Worker, io::Error> {
+        let mut command = Command::new(program);
+        command.arg(COMMAND).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn()?;
+        let pipes = child.stdin.take().zip(child.stdout.take());
+        let (mut input, mut pipe) = pipes.ok_or(io::ErrorKind::BrokenPipe)?;
+        let (sender, output) = channel();
+        // Ends with the process, whose death closes the pipe.
+        std::thread::spawn(move || {
+            while let Ok(Some(frame)) = read_frame(&mut pipe) {
+                if sender.send(frame).is_err() {
+                    return;
+                }
+            }
+        });
+        write_frame(&mut input, orders)?;
+        let mut worker = Worker { child, input, output };
+        let ready = worker.output.recv();
+        if ready.is_ok_and(|frame| frame.is_empty()) {
+            return Ok(worker);
+        }
+        let status = worker.child.wait()?;
+        Err(io::Error::other(format!("a worker process could not begin: {status}")))
+    }
+
+    /// Ends the process and says how it ended.
+    fn end(mut self) -> String {
+        // One that died by itself has its own status; the others are killed.
+        std::thread::sleep(Duration::from_millis(1));
+        let status = match self.child.try_wait() {
+            Ok(Some(status)) => Ok(status),
+            _ => self.child.kill().and_then(|()| self.child.wait()),
+        };
+        status.map_or_else(|error| error.to_string(), |status| status.to_string())
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The most bytes of a frame.
+const FRAME_BYTES_MAX: usize = 1 << 24;
+
+/// Writes a frame.
+///
+/// # Errors
+/// When the pipe is closed.
+pub(crate) fn write_frame(to: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+    let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
+    let mut frame = Vec::with_capacity(bytes.len() + 4);
+    frame.extend_from_slice(&length.to_le_bytes());
+    frame.extend_from_slice(bytes);
+    to.write_all(&frame)?;
+    to.flush()
+}
+
+/// Reads a frame; `None` where the pipe ends before one.
+///
+/// # Errors
+/// When the pipe ends within a frame, or the frame is too long to be one.
+pub(crate) fn read_frame(from: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
+    let mut length = [0; 4];
+    let mut have = 0;
+    while have < length.len() {
+        match from.read(&mut length[have..])? {
+            0 if have == 0 => return Ok(None),
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            more => have += more,
+        }
+    }
+    let length = usize::try_from(u32::from_le_bytes(length)).map_err(io::Error::other)?;
+    if length > FRAME_BYTES_MAX {
+        return Err(io::Error::other("a frame is too long"));
+    }
+    let mut bytes = vec![0; length];
+    from.read_exact(&mut bytes)?;
+    Ok(Some(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_read_back_and_torn_ones_are_errors() {
+        let mut pipe = Vec::new();
+        write_frame(&mut pipe, b"abc").unwrap();
+        write_frame(&mut pipe, b"").unwrap();
+        let mut from = pipe.as_slice();
+        assert_eq!(read_frame(&mut from).unwrap().unwrap(), b"abc");
+        assert_eq!(read_frame(&mut from).unwrap().unwrap(), b"");
+        assert!(read_frame(&mut from).unwrap().is_none());
+        for cut in 1..7 {
+            assert!(read_frame(&mut &pipe[..cut]).is_err(), "{cut}");
+        }
+        assert!(read_frame(&mut &[255_u8, 255, 255, 255, 0][..]).is_err());
+    }
+}
