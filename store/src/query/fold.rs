@@ -8,35 +8,37 @@ const LANES: usize = 8;
 
 /// Sum of the values that are kept and not missing, and how many these are.
 pub(super) fn sum(values: &[f64], holds: Option<&[bool]>) -> (f64, u64) {
-    let mut lanes = [(0.0, 0u64); LANES];
-    let add = |lane: &mut (f64, u64), value: f64, holds: bool| {
-        let counts = holds & !value.is_nan();
-        lane.0 += if counts { value } else { 0.0 };
-        lane.1 += u64::from(counts);
+    let (mut sums, mut counts) = ([0.0; LANES], [0u64; LANES]);
+    // What does not count is added as zero, its bits masked out: no branch, and vectors of lanes.
+    let add = |sum: &mut f64, count: &mut u64, value: f64, holds: bool| {
+        let counted = u64::from(holds & !value.is_nan());
+        *sum += f64::from_bits(value.to_bits() & counted.wrapping_neg());
+        *count += counted;
     };
     let (whole, rest) = values.as_chunks::<LANES>();
     if let Some(holds) = holds {
         let (kept, kept_rest) = holds.as_chunks::<LANES>();
         for (chunk, holds) in whole.iter().zip(kept) {
-            for ((lane, value), holds) in lanes.iter_mut().zip(chunk).zip(holds) {
-                add(lane, *value, *holds);
+            let lanes = sums.iter_mut().zip(&mut counts);
+            for ((sum, count), (value, holds)) in lanes.zip(chunk.iter().zip(holds)) {
+                add(sum, count, *value, *holds);
             }
         }
-        for ((lane, value), holds) in lanes.iter_mut().zip(rest).zip(kept_rest) {
-            add(lane, *value, *holds);
+        let lanes = sums.iter_mut().zip(&mut counts);
+        for ((sum, count), (value, holds)) in lanes.zip(rest.iter().zip(kept_rest)) {
+            add(sum, count, *value, *holds);
         }
     } else {
         for chunk in whole {
-            for (lane, value) in lanes.iter_mut().zip(chunk) {
-                add(lane, *value, true);
+            for ((sum, count), value) in sums.iter_mut().zip(&mut counts).zip(chunk) {
+                add(sum, count, *value, true);
             }
         }
-        for (lane, value) in lanes.iter_mut().zip(rest) {
-            add(lane, *value, true);
+        for ((sum, count), value) in sums.iter_mut().zip(&mut counts).zip(rest) {
+            add(sum, count, *value, true);
         }
     }
-    let sum = lanes.iter().map(|lane| lane.0).sum();
-    (sum, lanes.iter().map(|lane| lane.1).sum())
+    (sums.iter().sum(), counts.iter().sum())
 }
 
 /// Smallest value that is kept and not missing; NaN when there is none.
