@@ -186,20 +186,6 @@ fn store_hint(error: &StoreError, invocation: &Invocation) -> Option<String> {
         StoreError::Period { .. } => {
             "a period is a multiple of the bars, or `session`, `week` or `month`".to_owned()
         }
-        StoreError::UnknownVersion { bundle, .. } | StoreError::VersionSyntax { text: bundle } => {
-            let bundle = match error {
-                StoreError::UnknownVersion { .. } => bundle.as_str(),
-                _ => "NAME",
-            };
-            format!("`barrow history {bundle}` lists the versions")
-        }
-        StoreError::NothingYet { bundle, .. } | StoreError::Pruned { bundle, .. } => {
-            format!("`barrow history {bundle}` lists when versions were published, in UTC")
-        }
-        StoreError::Revision { bundle, problem } => return revision_hint(bundle, problem),
-        StoreError::AmbiguousVersion { bundle, .. } => {
-            format!("give more digits; `barrow history {bundle}` lists the versions")
-        }
         StoreError::Damaged { .. } | StoreError::SeriesDigest(_) => {
             "take the file from a copy, or ingest its sources again; `barrow verify` lists all damage"
                 .to_owned()
@@ -233,7 +219,7 @@ fn store_hint(error: &StoreError, invocation: &Invocation) -> Option<String> {
             "open a version by its hash as `NAME@VERSION`; ingesting anew repairs the page"
                 .to_owned()
         }
-        _ => return None,
+        _ => return version_hint(error),
     })
 }
 
@@ -265,6 +251,26 @@ fn io_hint(error: &io::Error) -> Option<String> {
         },
     };
     Some(advice.to_owned())
+}
+
+fn version_hint(error: &StoreError) -> Option<String> {
+    Some(match error {
+        StoreError::UnknownVersion { bundle, .. } | StoreError::VersionSyntax { text: bundle } => {
+            let bundle = match error {
+                StoreError::UnknownVersion { .. } => bundle.as_str(),
+                _ => "NAME",
+            };
+            format!("`barrow history {bundle}` lists the versions")
+        }
+        StoreError::NothingYet { bundle, .. } | StoreError::Pruned { bundle, .. } => {
+            format!("`barrow history {bundle}` lists when versions were published, in UTC")
+        }
+        StoreError::Revision { bundle, problem } => return revision_hint(bundle, problem),
+        StoreError::AmbiguousVersion { bundle, .. } => {
+            format!("give more digits; `barrow history {bundle}` lists the versions")
+        }
+        _ => return None,
+    })
 }
 
 fn revision_hint(bundle: &str, problem: &RevisionProblem) -> Option<String> {

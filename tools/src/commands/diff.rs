@@ -70,7 +70,8 @@ struct Asset {
 
 #[derive(Serialize)]
 struct Column {
-    column: String,
+    #[serde(rename = "column")]
+    name: String,
     in_first: bool,
     in_second: bool,
     values_added: u64,
@@ -124,7 +125,7 @@ fn answer(first: &Lease, second: &Lease, found: Difference) -> Answer {
         rows_changed: it.rows_changed,
     };
     let column = |it: barrow_store::ColumnDifference| Column {
-        column: it.name,
+        name: it.name,
         in_first: it.in_first,
         in_second: it.in_second,
         values_added: it.values_added,
@@ -180,9 +181,9 @@ fn print(answer: &Answer, printer: Printer, limit: usize) -> std::io::Result<()>
     row("actions", adjustments[0], adjustments[1], answer.adjustments_changed);
     for it in &answer.columns {
         let name = match (it.in_first, it.in_second) {
-            (false, _) => format!("  {} (new)", it.column),
-            (_, false) => format!("  {} (gone)", it.column),
-            _ => format!("  {}", it.column),
+            (false, _) => format!("  {} (new)", it.name),
+            (_, false) => format!("  {} (gone)", it.name),
+            _ => format!("  {}", it.name),
         };
         row(&name, it.values_added, it.values_removed, it.values_changed);
     }

@@ -3,6 +3,7 @@
 mod arrow;
 mod layouts;
 mod lenient;
+mod revise;
 mod same;
 mod strict;
 
