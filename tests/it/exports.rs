@@ -83,9 +83,9 @@ fn round_trip(content: &Content) {
     for out in OUTPUTS {
         let path = place.path().join(out);
         export(&root, "bars", &path, &[]);
-        let summary = ingest(&catalog, "again", &path).unwrap_or_else(|error| {
-            panic!("{out}: {error}: {:?}", std::error::Error::source(&error))
-        });
+        let summary = ingest(&catalog, "again", &path);
+        let told = |error| format!("{out}: {error}: {:?}", std::error::Error::source(&error));
+        let summary = summary.map_err(told).expect("an export is ingested");
         assert_eq!(summary.version, version.to_string(), "{out}");
         let lease = catalog.lease("again").expect("a lease");
         assert!(lease.verify(1).ok(), "{out}");

@@ -105,7 +105,7 @@ fn processes_that_ask_at_once_get_one_mount_built_once() {
     let (built, answers) = together(&query);
     assert!((1..=8).contains(&built), "{built} builds");
     assert!(answers.iter().all(|rows| *rows == expected));
-    assert_eq!(place.left(), [PathBuf::new(); 0], "it went with the last one");
+    assert_eq!(place.left(), Vec::<PathBuf>::new(), "it went with the last one");
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn a_mount_stays_until_it_is_unmounted() {
     let raw = place.run(&["mount", "raw"]);
     assert!(raw.status.success() && place.left().len() == 2, "one mount, and its mark");
     assert!(place.run(&["unmount", "packed"]).status.success());
-    assert_eq!(place.left(), [PathBuf::new(); 0]);
+    assert_eq!(place.left(), Vec::<PathBuf>::new());
     let again = place.run(&["unmount", "packed"]);
     assert!(String::from_utf8_lossy(&again.stderr).contains("`packed` is not mounted"));
 }

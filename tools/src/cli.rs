@@ -73,7 +73,7 @@ enum Command {
     Mount(mount::MountArgs),
     Unmount(mount::UnmountArgs),
     Mounts(mount::MountsArgs),
-    Query(query::QueryArgs),
+    Query(Box<query::QueryArgs>),
     #[cfg(feature = "sql")]
     Sql(sql::SqlArgs),
     Export(export::ExportArgs),

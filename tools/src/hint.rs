@@ -152,6 +152,11 @@ fn hint(error: &(dyn StdError + 'static), invocation: &Invocation) -> Option<Str
 }
 
 fn store_hint(error: &StoreError, invocation: &Invocation) -> Option<String> {
+    asked_hint(error, invocation).or_else(|| found_hint(error)).or_else(|| version_hint(error))
+}
+
+/// What to do about names and expressions that mean nothing.
+fn asked_hint(error: &StoreError, invocation: &Invocation) -> Option<String> {
     Some(match error {
         StoreError::UnknownBundle { nearest: Some(nearest), .. } => {
             format!("did you mean `{nearest}`? `barrow ls` lists the bundles")
@@ -186,6 +191,13 @@ fn store_hint(error: &StoreError, invocation: &Invocation) -> Option<String> {
         StoreError::Period { .. } => {
             "a period is a multiple of the bars, or `session`, `week` or `month`".to_owned()
         }
+        _ => return None,
+    })
+}
+
+/// What to do about the state of files, locks and the machine.
+fn found_hint(error: &StoreError) -> Option<String> {
+    Some(match error {
         StoreError::Damaged { .. } | StoreError::SeriesDigest(_) => {
             "take the file from a copy, or ingest its sources again; `barrow verify` lists all damage"
                 .to_owned()
@@ -219,7 +231,7 @@ fn store_hint(error: &StoreError, invocation: &Invocation) -> Option<String> {
             "open a version by its hash as `NAME@VERSION`; ingesting anew repairs the page"
                 .to_owned()
         }
-        _ => return version_hint(error),
+        _ => return None,
     })
 }
 

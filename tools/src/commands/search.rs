@@ -46,7 +46,7 @@ pub(crate) struct SearchArgs {
     /// Trials asked for at a time; decides which trials a search asks for [default: by the search]
     #[arg(long, value_name = "N")]
     pub(crate) round: Option<usize>,
-    /// What results must keep, such as "max_drawdown<=0.2" or "trades>=30"; may be repeated
+    /// What results must keep, such as `max_drawdown<=0.2` or `trades>=30`; may be repeated
     #[arg(long = "limit", value_name = "LIMIT")]
     pub(crate) limits: Vec<String>,
     /// The most seconds that one trial may take; a slower one counts as failed

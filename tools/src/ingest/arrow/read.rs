@@ -23,7 +23,9 @@ const DAY_MS: i64 = 86_400_000;
 /// For types that have no conversion.
 pub(super) fn read(array: &ArrayRef) -> Result<Values, ArrowError> {
     Ok(match array.data_type() {
-        DataType::Float16 => floats::<Float16Type>(array, |value| value.to_f64()),
+        DataType::Float16 => {
+            floats::<Float16Type>(array, <Float16Type as ArrowPrimitiveType>::Native::to_f64)
+        }
         DataType::Float32 => floats::<Float32Type>(array, f64::from),
         DataType::Float64 => floats::<Float64Type>(array, |value| value),
         DataType::Boolean => {
