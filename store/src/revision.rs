@@ -66,7 +66,7 @@ pub(crate) struct GivenAdjustment {
 ///
 /// ```
 /// use barrow_format::{AssetSpec, BundleSpec, BundleWriter, Provenance, Schema, Values};
-/// use barrow_store::{AssetBars, Catalog};
+/// use barrow_store::{AssetBars, Catalog, StageOptions};
 ///
 /// # let folder = tempfile::tempdir()?;
 /// let catalog = Catalog::at(folder.path());
@@ -86,7 +86,7 @@ pub(crate) struct GivenAdjustment {
 /// # staging.publish(written)?;
 /// // A bundle `us` with one bar of AAPL, at 1970-01-01.
 /// const DAY: i64 = 86_400_000_000_000;
-/// let mut revision = catalog.revise("us")?;
+/// let mut revision = catalog.revise("us", &StageOptions::default())?;
 /// let columns = [("time", Values::I64(&[DAY, 2 * DAY])), ("close", Values::F64(&[2.5, 3.5]))];
 /// revision.append(&AssetBars { symbol: "AAPL", metadata: "", columns: &columns })?;
 /// let published = revision.publish()?;
