@@ -41,7 +41,20 @@ fn options_of_ingest_are_on_its_page_and_the_other_way_round() {
     let named = options_in(&page);
     let unknown: Vec<_> = named.difference(&help).collect();
     assert!(unknown.is_empty(), "docs/ingest.md names options that do not exist: {unknown:?}");
-    let everywhere = ["--help", "--version", "--root", "--json", "--quiet", "--verbose", "--color"];
+    // Flags of every command, which docs/cli.md describes.
+    let everywhere = [
+        "--help",
+        "--version",
+        "--root",
+        "--json",
+        "--quiet",
+        "--verbose",
+        "--color",
+        "--open",
+        "--mount",
+        "--verify-reads",
+        "--paging",
+    ];
     let silent: Vec<_> =
         help.difference(&named).filter(|option| !everywhere.contains(&option.as_str())).collect();
     assert!(silent.is_empty(), "docs/ingest.md does not name {silent:?}");

@@ -157,8 +157,7 @@ fn hostile_manifests() {
         let sources = std::slice::from_ref(&source);
         run(&catalog, "bars", sources, &IngestOptions::default(), &())
     };
-    let as_export = "an export of `b`";
-    assert_eq!(manifest(&|_| ()).expect("an ingestion").recognised, as_export);
+    assert_eq!(manifest(&|_| ()).expect("an ingestion").recognised, "an export of `b`");
     // Missing values anywhere, up to the largest row: those that there are get their bits.
     let nan = |row: u64, rows: u64, bits: u64| serde_json::json!([{"symbol": "A", "column": "close", "row": row, "rows": rows, "bits": bits}]);
     for (row, rows, bits) in [(0, u64::MAX, 1), (u64::MAX, u64::MAX, u64::MAX), (1, 1, u64::MAX)] {
@@ -184,10 +183,10 @@ fn hostile_manifests() {
         let refused = manifest(&|json| json["columns"][0][member] = value.clone());
         assert!(matches!(refused, Err(IngestError::Schema(_))), "{value}: {refused:?}");
     }
-    // What is no manifest at all leaves the file as any other.
+    // What is no manifest at all leaves the file as any other, and there a close must not be missing.
     for member in ["manifest", "columns", "frequency"] {
-        let summary = manifest(&|json| json[member] = serde_json::json!(7)).expect("an ingestion");
-        assert_ne!(summary.recognised, as_export);
+        let refused = manifest(&|json| json[member] = serde_json::json!(7));
+        assert!(matches!(refused, Err(IngestError::Row { line: 3, .. })), "{member}: {refused:?}");
     }
     let column = barrow_format::Column::new("close", PhysicalType::F64, LogicalType::Price);
     let schema = catalog.lease("bars").expect("a lease").schema().clone();
