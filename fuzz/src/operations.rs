@@ -49,6 +49,8 @@ struct Model {
     /// Versions that were published and not seen to go, with what they hold.
     versions: BTreeMap<Version, Content>,
     newest: Option<Version>,
+    /// Whether the newest version was published before, and others since.
+    brought_back: bool,
     pinned: BTreeSet<Version>,
     leases: Vec<(Lease, Content)>,
     /// Every content so far: equal contents have equal versions.
@@ -65,6 +67,7 @@ pub fn pool_ops(input: &[u8]) {
         pool: BundlePool::new(2),
         versions: BTreeMap::new(),
         newest: None,
+        brought_back: false,
         pinned: BTreeSet::new(),
         leases: Vec::new(),
         seen: BTreeMap::new(),
@@ -146,7 +149,7 @@ impl Model {
     fn published(&mut self, version: Version, content: Content) {
         let known = *self.seen.entry(content.clone()).or_insert(version);
         assert_eq!(known, version, "the version is the content");
-        self.versions.insert(version, content);
+        self.brought_back = self.versions.insert(version, content).is_some();
         self.newest = Some(version);
         let versions: BTreeSet<Version> = self.seen.values().copied().collect();
         assert_eq!(versions.len(), self.seen.len(), "other content, another version");
@@ -229,8 +232,9 @@ impl Model {
         }
         assert_eq!(pruned.kept + pruned.removed.len(), before);
         assert!(pruned.kept >= keep.max(1).min(before));
-        // Of those that may go, each went or is told why not.
-        assert!(pruned.kept - pruned.spared.len() <= keep.max(1));
+        // Of those that may go, each went or is told why not. A version that was brought back stays though it
+        // may stand among the old ones.
+        assert!(pruned.kept - pruned.spared.len() <= keep.max(1) + usize::from(self.brought_back));
     }
 
     fn pin(&mut self, input: &mut Input<'_>) {
@@ -301,6 +305,7 @@ pub fn hostile_catalog(input: &[u8]) {
         pool: BundlePool::new(2),
         versions: BTreeMap::new(),
         newest: None,
+        brought_back: false,
         pinned: BTreeSet::new(),
         leases: Vec::new(),
         seen: BTreeMap::new(),
