@@ -18,12 +18,11 @@ const GOLDEN: [&[u8]; 3] = [
 pub fn sealed_bundle(input: &[u8]) {
     let [choice, section, changes @ ..] = input else { return };
     let compressed;
-    let whole: &[u8] = match GOLDEN.get(usize::from(choice % 4)) {
-        Some(golden) => golden,
-        None => {
-            compressed = content::compressed_bundle();
-            compressed.as_ref()
-        }
+    let whole: &[u8] = if let Some(golden) = GOLDEN.get(usize::from(choice % 4)) {
+        golden
+    } else {
+        compressed = content::compressed_bundle();
+        compressed.as_ref()
     };
     let mut bytes = AlignedBytes::copy_of(whole);
     let all = bytes.as_mut();
