@@ -47,7 +47,7 @@ fn answers_and_refusals() {
     let wrong = barrow(root, &["sql", "select * from us_weekly"]);
     let said = String::from_utf8_lossy(&wrong.stderr).into_owned();
     assert_eq!(wrong.status.code(), Some(2));
-    assert!(said.contains("hint: the tables are `us_daily`"), "{said}");
+    assert!(said.contains("hint: the tables are `again`, `us_daily`"), "{said}");
     let change = barrow(root, &["sql", "drop table us_daily"]);
     assert_eq!(change.status.code(), Some(2));
 }
