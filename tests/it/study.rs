@@ -8,7 +8,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use barrow_engine::Stream;
 use barrow_tests::barrow_at;
@@ -78,7 +78,10 @@ fn killed_at_random_moments_a_study_ends_as_if_it_never_was() {
     let place = Place::new();
     for search in ["random", "tpe"] {
         let whole = format!("{search}-whole.study");
+        let begun = Instant::now();
         assert!(place.sweep(search, &whole).output().expect("it runs").status.success());
+        // Moments are drawn from as long as an undisturbed run takes on this machine.
+        let moments = usize::try_from(begun.elapsed().as_micros()).expect("not for ages").max(1);
         let expected = place.export(&whole);
         let mut stream = Stream::new(11, [0, 0]);
         let mut interrupted = 0;
@@ -93,7 +96,7 @@ fn killed_at_random_moments_a_study_ends_as_if_it_never_was() {
                     .stderr(Stdio::null())
                     .spawn()
                     .expect("it runs");
-                let wait = Duration::from_millis(stream.below(250) as u64);
+                let wait = Duration::from_micros(stream.below(moments) as u64);
                 std::thread::sleep(wait);
                 interrupted += i32::from(child.try_wait().expect("it is ours").is_none());
                 child.kill().expect("it is ours");
