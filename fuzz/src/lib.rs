@@ -82,7 +82,7 @@ fn read_everything(bundle: &Bundle<AlignedBytes>) {
             let _ = bundle.series_zones(index, asset).map(Iterator::count);
             // A buffer of a block or two, whatever number of rows the file claims.
             let rows = asset.rows().min(8192);
-            let mut out = AlignedBytes::copy_of(&vec![0; 8 * 8192]);
+            let mut out = AlignedBytes::zeroed(8 * 8192);
             let width = bundle.schema().columns()[index].physical.width();
             let _ = bundle.read_rows(index, asset, 0..rows, &mut out.as_mut()[..rows * width]);
         }

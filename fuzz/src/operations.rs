@@ -385,8 +385,8 @@ fn damage(file: &Path, choice: u8, bytes: &[u8]) {
             }
         }
         2 => {
-            content
-                .truncate(usize::from(bytes.first().copied().unwrap_or(0)) * content.len() / 256);
+            let share = usize::from(bytes.first().copied().unwrap_or(0));
+            content.truncate(share * content.len() / 256);
         }
         _ => return,
     }

@@ -11,11 +11,11 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{Array, RecordBatch};
 use barrow_format::{
-    AssetSpec, BundleSpec, BundleWriter, Column, Frequency, LogicalType, PhysicalType, Provenance,
-    Schema, Stamp, Values,
+    AssetSpec, BundleSpec, BundleWriter, Column, Compression, Frequency, LogicalType, PhysicalType,
+    Provenance, Schema, Stamp, Values,
 };
 use barrow_sql::{Database, Error, Format, write};
-use barrow_store::Catalog;
+use barrow_store::{AssetBars, Catalog, StageOptions};
 
 const DAY: i64 = 86_400_000_000_000;
 
@@ -59,6 +59,10 @@ fn assets(seed: u64) -> Vec<Asset> {
 }
 
 fn publish(catalog: &Catalog, name: &str, assets: &[Asset]) {
+    publish_as(catalog, name, assets, Compression::None);
+}
+
+fn publish_as(catalog: &Catalog, name: &str, assets: &[Asset], compression: Compression) {
     let columns = vec![
         Column::new("time", PhysicalType::I64, LogicalType::Timestamp),
         Column::new("close", PhysicalType::F64, LogicalType::Price),
@@ -75,7 +79,8 @@ fn publish(catalog: &Catalog, name: &str, assets: &[Asset]) {
         provenance: Provenance::default(),
     };
     let staging = catalog.stage(name).expect("a staging");
-    let writer = BundleWriter::new(spec, staging.sink()).expect("a writer");
+    let writer = BundleWriter::compressed(spec, staging.sink(), &[compression; 5]);
+    let writer = writer.expect("a writer");
     for (place, asset) in assets.iter().enumerate() {
         let columns = [
             Values::I64(&asset.time),
@@ -344,4 +349,61 @@ fn answers_in_every_format() {
     let mut bytes = Vec::new();
     write(answer.expect("an answer"), Format::Csv, None, &mut bytes).expect("a sink");
     assert_eq!(bytes, b"close\n");
+}
+
+/// Bundles that are compressed, or lie in many parts, give the answers of the same rows in one raw file.
+#[test]
+fn bundles_of_every_kind_answer_alike() {
+    let place = place();
+    publish_as(&place.catalog, "packed", &place.assets, Compression::Auto);
+    // All but the last bars of each asset, then those, day by day.
+    let cut: Vec<Asset> =
+        place.assets.iter().map(|asset| slice(asset, 0..asset.time.len() - 3)).collect();
+    publish(&place.catalog, "parts", &cut);
+    for day in 0..3 {
+        let mut revision =
+            place.catalog.revise("parts", &StageOptions::default()).expect("no writer");
+        for asset in &place.assets {
+            let row = asset.time.len() - 3 + day;
+            let bar = slice(asset, row..row + 1);
+            let columns = [
+                ("time", Values::I64(&bar.time)),
+                ("close", Values::F64(&bar.close)),
+                ("volume", Values::F64(&bar.volume)),
+                ("trades", Values::U32(&bar.trades)),
+                ("cents", Values::I64(&bar.cents)),
+            ];
+            let bars = AssetBars { symbol: bar.symbol, metadata: "", columns: &columns };
+            revision.append(&bars).expect("a later bar");
+        }
+        revision.publish().expect("a publication");
+    }
+    let version = |name: &str| place.catalog.head(name).expect("a head").version;
+    assert!(version("us-daily.v2") == version("packed") && version("packed") == version("parts"));
+    for condition in
+        ["true", "close > 3200", "symbol = 'CCC'", "time >= '1970-01-04' and trades > 9"]
+    {
+        let sql = |table: &str| {
+            format!(
+                "select symbol, sum(close) + sum(volume) + sum(trades) + sum(cents) from {table} \
+                 where {condition} group by symbol order by symbol"
+            )
+        };
+        let expected = place.pairs(&sql("us_daily_v2"));
+        assert!(!expected.is_empty());
+        for table in ["packed", "parts"] {
+            assert_eq!(place.pairs(&sql(table)), expected, "{table} where {condition}");
+        }
+    }
+}
+
+fn slice(asset: &Asset, rows: Range<usize>) -> Asset {
+    Asset {
+        symbol: asset.symbol,
+        time: asset.time[rows.clone()].to_vec(),
+        close: asset.close[rows.clone()].to_vec(),
+        volume: asset.volume[rows.clone()].to_vec(),
+        trades: asset.trades[rows.clone()].to_vec(),
+        cents: asset.cents[rows].to_vec(),
+    }
 }
