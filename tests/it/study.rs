@@ -62,10 +62,12 @@ impl Place {
         std::fs::read_to_string(self.path().join(out)).expect("the export")
     }
 
-    /// The trials of a study that have ended, by their lines.
+    /// The trials of a study that have ended, by the first columns of their lines: which columns there are behind
+    /// those depends on what has ended.
     fn ended(&self, study: &str) -> Vec<String> {
         let lines = self.export(study);
-        lines.lines().filter(|line| !line.contains(",open,")).map(str::to_owned).collect()
+        let first = |line: &str| line.split(',').take(8).collect::<Vec<_>>().join(",");
+        lines.lines().skip(1).filter(|line| !line.contains(",open,")).map(first).collect()
     }
 }
 
