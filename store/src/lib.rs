@@ -51,6 +51,7 @@ mod decoded;
 mod diff;
 mod disk;
 mod draft;
+mod draft_calendar;
 mod draft_series;
 mod error;
 mod fault;

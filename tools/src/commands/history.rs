@@ -64,18 +64,19 @@ struct Part {
 impl Row {
     /// Says how the version came to be, and how many rows came or changed with it.
     fn changed(&self) -> String {
-        let ChangeSummary { kind, rows_added, rows_changed, adjustments_changed, .. } = self.change;
+        let ChangeSummary { kind, rows_added, rows_changed, rows_removed, .. } = self.change;
         let mut text = kind.to_owned();
         if kind == "ingest" {
             return text;
         }
-        for (number, sign) in [(rows_added, " +"), (rows_changed, " ~")] {
+        for (number, sign) in [(rows_added, " +"), (rows_changed, " ~"), (rows_removed, " -")] {
             if number > 0 {
                 text.push_str(sign);
                 text.push_str(&count(number));
             }
         }
-        if rows_added + rows_changed == 0 && adjustments_changed > 0 {
+        let rows = rows_added + rows_changed + rows_removed;
+        if rows == 0 && self.change.adjustments_changed > 0 {
             text.push_str(" actions");
         }
         text
