@@ -39,7 +39,7 @@ impl Catalog {
             for column in 0..files.head.schema().columns().len() {
                 let mut outcome = Ok(());
                 let mut series = writer.series(asset, column).map_err(failed)?;
-                files.each_piece(column, handle, &mut |values| {
+                files.each_piece(column, handle, 0..handle.rows(), &mut |values| {
                     if outcome.is_ok() {
                         outcome = series.push(values);
                     }
