@@ -57,6 +57,7 @@ mod fault;
 mod flight;
 mod front;
 mod head;
+mod installation;
 mod instant;
 mod journal;
 mod kept;
