@@ -254,7 +254,7 @@ impl Weaving<'_> {
         let known = self.files.head.schema().columns().len();
         let gather = |(index, column): (usize, &Column)| {
             if index < known {
-                return self.files.gather(index, asset);
+                return self.files.gather(index, asset, 0..asset.rows());
             }
             let mut missing = ValuesBuf::new(column.physical);
             missing.extend_missing(asset.rows());

@@ -95,6 +95,7 @@ mod segments;
 mod shelf;
 mod sink;
 mod snapshot;
+mod span;
 mod spec;
 mod sweep;
 #[cfg(test)]
