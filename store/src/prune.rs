@@ -11,6 +11,7 @@ use crate::disk;
 use crate::error::{Error, Result};
 use crate::lock::WriterLock;
 use crate::record::VersionEntry;
+use crate::remote::arrival;
 use crate::returns;
 use crate::sweep::{sweep, unnamed_parts};
 use crate::version_lock::{Exclusive, SoleLock, VersionLock};
@@ -109,6 +110,7 @@ impl Catalog {
                 // A writer may have been at work until now.
                 let newest = self.head(name)?.version;
                 sweep(&dir)?;
+                arrival::clear(&dir);
                 Pruning::of(self, name, newest, policy)?.carry_out()
             }
         }

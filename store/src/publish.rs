@@ -73,6 +73,8 @@ pub struct Staging {
     sink: FileSink,
     /// The catalog's directory, if this staging created it.
     made_root: Option<PathBuf>,
+    /// The parts that a fetch has collected, sealed; they take the place of the sink.
+    pub(crate) arrived: Option<Vec<Digest>>,
     pub(crate) done: bool,
 }
 
@@ -110,7 +112,7 @@ impl Staging {
         match prepared {
             Ok(sink) => {
                 let (catalog, name) = (catalog.clone(), name.to_owned());
-                Ok(Self { catalog, name, dir, lock, sink, made_root, done: false })
+                Ok(Self { catalog, name, dir, lock, sink, made_root, arrived: None, done: false })
             }
             Err(error) => {
                 remove_unpublished(&dir, &lock);
@@ -216,25 +218,7 @@ impl Staging {
         let bundle = Bundle::open(mapping).map_err(Error::corrupt(path))?;
         check("version", written.version.to_string(), bundle.version().to_string())?;
         check("digest", written.digest.to_string(), bundle.digest().to_string())?;
-        let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-        let (rows, local_rows) = (number(bundle.rows()), number(bundle.local_rows()));
-        let mut parts = vec![PartEntry { digest: bundle.digest(), bytes, rows: local_rows }];
-        let others = bundle.parts().map_err(Error::corrupt(path))?.iter();
-        parts.extend(others.map(|part| {
-            let digest = Digest::from_bytes(part.digest);
-            PartEntry { digest, bytes: part.bytes, rows: part.rows }
-        }));
-        Ok(VersionEntry {
-            version: bundle.version(),
-            parent: None,
-            generation: 0,
-            published_ns: now_ns(),
-            parts,
-            tool: bundle.provenance().map_err(Error::corrupt(path))?.tool,
-            rows,
-            assets: u64::from(bundle.asset_count()),
-            change: Some(change),
-        })
+        Ok(VersionEntry { change: Some(change), ..describe(&bundle, path)? })
     }
 
     /// Returns the page's generation, and the newest version unless its slot is damaged, which publishing repairs.
@@ -274,6 +258,17 @@ impl Staging {
         Ok(newest + 1)
     }
 
+    /// Returns the files that a version brings with it, with the parts that they are. The others are there: the version
+    /// before refers to them, and nobody else removes anything meanwhile.
+    fn new_parts(&self, entry: &VersionEntry) -> Vec<(PathBuf, Digest)> {
+        if let Some(arrived) = &self.arrived {
+            let part = |&part: &Digest| (self.dir.arriving_part(part), part);
+            return arrived.iter().map(part).collect();
+        }
+        let head = entry.parts.first();
+        head.map(|head| (self.sink.path().to_owned(), head.digest)).into_iter().collect()
+    }
+
     /// Makes part and record durable under their final names; returns the size of the parts.
     ///
     /// Where a version is installed again because its part was lost or damaged, it keeps its place in the history.
@@ -284,13 +279,13 @@ impl Staging {
             }
             Err(_) => new,
         };
-        self.sink.seal()?;
+        if self.arrived.is_none() {
+            self.sink.seal()?;
+        }
         ensure_dir(&self.dir.parts())?;
         ensure_dir(&self.dir.versions())?;
-        // The others are there: the version before refers to them, and nobody else removes anything meanwhile.
-        if let Some(head) = entry.parts.first() {
-            let path = self.dir.part(head.digest);
-            disk::rename(self.sink.path(), &path).map_err(Error::io("rename", self.sink.path()))?;
+        for (from, part) in self.new_parts(&entry) {
+            disk::rename(&from, &self.dir.part(part)).map_err(Error::io("rename", &from))?;
         }
         sync_dir(&self.dir.parts())?;
         ensure_lease(&self.dir, entry.version)?;
@@ -300,6 +295,29 @@ impl Staging {
         sync_dir(self.dir.path())?;
         Ok(entry.bytes())
     }
+}
+
+/// Returns what a version's record says of the file at its head, as if it were published first and just now.
+pub(crate) fn describe(head: &Bundle<Mapping>, path: &Path) -> Result<VersionEntry> {
+    let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    let (bytes, rows) = (number(head.as_bytes().len()), number(head.local_rows()));
+    let mut parts = vec![PartEntry { digest: head.digest(), bytes, rows }];
+    let others = head.parts().map_err(Error::corrupt(path))?.iter();
+    parts.extend(others.map(|part| {
+        let digest = Digest::from_bytes(part.digest);
+        PartEntry { digest, bytes: part.bytes, rows: part.rows }
+    }));
+    Ok(VersionEntry {
+        version: head.version(),
+        parent: None,
+        generation: 0,
+        published_ns: now_ns(),
+        parts,
+        tool: head.provenance().map_err(Error::corrupt(path))?.tool,
+        rows: number(head.rows()),
+        assets: u64::from(head.asset_count()),
+        change: None,
+    })
 }
 
 impl Drop for Staging {
