@@ -1,0 +1,168 @@
+//! [`Bars`]: the columns of one asset, or of a stretch of its bars.
+
+use std::ops::Range;
+
+use barrow_store::{Asset, Error};
+use pyo3::exceptions::PyAttributeError;
+use pyo3::prelude::*;
+
+use crate::array::view;
+use crate::bundle::Bundle;
+use crate::columns::STANDARD;
+use crate::error::Result;
+use crate::when::span;
+
+/// The bars of one asset, or a stretch of them.
+#[pyclass(frozen, module = "barrow", weakref)]
+#[derive(Debug)]
+pub(crate) struct Bars {
+    bundle: Py<Bundle>,
+    asset: Asset,
+    /// Rows among those of the asset, of which the first is 0.
+    rows: Range<usize>,
+}
+
+impl Bars {
+    pub(crate) fn new(bundle: Py<Bundle>, asset: Asset) -> Self {
+        Self { bundle, asset, rows: 0..asset.rows() }
+    }
+
+    fn with_rows(&self, py: Python<'_>, rows: Range<usize>) -> Self {
+        Self { bundle: self.bundle.clone_ref(py), asset: self.asset, rows }
+    }
+
+    /// Returns the values of the column at a place in the schema as a view.
+    fn at<'py>(&self, py: Python<'py>, index: usize) -> Result<Bound<'py, PyAny>> {
+        let bundle = self.bundle.bind(py);
+        let access = bundle.get().columns().access(index);
+        let asset = self.asset;
+        if !access.immediate {
+            let lease = bundle.get().lease();
+            py.detach(|| lease.bars(asset).column_at(index).map(drop))?;
+        }
+        let rows = self.rows.clone();
+        view(bundle, access.shown, move |lease| {
+            let whole = lease.bars(asset).column_at(index)?;
+            Ok(whole.slice(rows).expect("the rows of bars lie among those of their asset"))
+        })
+    }
+
+    fn standard<'py>(&self, py: Python<'py>, place: usize) -> Result<Bound<'py, PyAny>> {
+        match self.bundle.get().columns().standard(place) {
+            Some(index) => self.at(py, index),
+            None => self.named(py, STANDARD[place]),
+        }
+    }
+
+    fn named<'py>(&self, py: Python<'py>, name: &str) -> Result<Bound<'py, PyAny>> {
+        let lease = self.bundle.get().lease();
+        match lease.schema().column_index(name) {
+            Some(index) => self.at(py, index),
+            None => Err(match lease.column(name) {
+                Err(error) => error.into(),
+                Ok(_) => PyAttributeError::new_err(name.to_owned()).into(),
+            }),
+        }
+    }
+}
+
+#[pymethods]
+impl Bars {
+    #[getter]
+    fn bundle(&self, py: Python<'_>) -> Py<Bundle> {
+        self.bundle.clone_ref(py)
+    }
+
+    #[getter]
+    fn symbol(&self) -> &str {
+        self.bundle.get().lease().symbol(self.asset)
+    }
+
+    /// Place of the asset in symbol order.
+    #[getter]
+    fn ordinal(&self) -> u32 {
+        self.asset.ordinal()
+    }
+
+    #[getter]
+    fn times<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        self.at(py, 0)
+    }
+
+    #[getter]
+    fn open<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        self.standard(py, 0)
+    }
+
+    #[getter]
+    fn high<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        self.standard(py, 1)
+    }
+
+    #[getter]
+    fn low<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        self.standard(py, 2)
+    }
+
+    #[getter]
+    fn close<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        self.standard(py, 3)
+    }
+
+    #[getter]
+    fn volume<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        self.standard(py, 4)
+    }
+
+    /// Any other column, where its name is no attribute.
+    fn __getattr__<'py>(&self, py: Python<'py>, name: &str) -> Result<Bound<'py, PyAny>> {
+        self.named(py, name)
+    }
+
+    fn __getitem__<'py>(&self, py: Python<'py>, name: &str) -> Result<Bound<'py, PyAny>> {
+        self.named(py, name)
+    }
+
+    fn __len__(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The bars whose timestamps lie from `start` to `end`, both taken in.
+    #[pyo3(signature = (start=None, end=None))]
+    fn between(
+        &self,
+        py: Python<'_>,
+        start: Option<&Bound<'_, PyAny>>,
+        end: Option<&Bound<'_, PyAny>>,
+    ) -> Result<Self> {
+        let (first, last) = span(start, end)?;
+        let (lease, asset) = (self.bundle.get().lease(), self.asset);
+        let found: std::result::Result<_, Error> =
+            py.detach(|| Ok(lease.bars(asset).within(first..=last)?.rows()));
+        let found = found?;
+        let offset = asset.row_range().start;
+        let from = (found.start - offset).clamp(self.rows.start, self.rows.end);
+        let to = (found.end - offset).clamp(from, self.rows.end);
+        Ok(self.with_rows(py, from..to))
+    }
+
+    /// The last `count` bars, or all if there are fewer.
+    fn last(&self, py: Python<'_>, count: usize) -> Self {
+        self.with_rows(py, self.rows.end - count.min(self.rows.len())..self.rows.end)
+    }
+
+    /// The first `count` bars, or all if there are fewer.
+    fn first(&self, py: Python<'_>, count: usize) -> Self {
+        self.with_rows(py, self.rows.start..self.rows.start + count.min(self.rows.len()))
+    }
+
+    fn __repr__(&self) -> String {
+        let bundle = self.bundle.get();
+        format!(
+            "<barrow.Bars {} of {}: {} bars>",
+            self.symbol(),
+            bundle.lease().name(),
+            self.rows.len()
+        )
+    }
+}

@@ -1,0 +1,35 @@
+//! The extension module of the Python package `barrow`.
+//!
+//! Everything here is a thin layer: it takes arguments apart, calls the library with the interpreter's lock let go, and
+//! hands back NumPy views, Arrow capsules and plain values. `python/barrow/` has the rest, and the documentation that users
+//! read; `python/barrow/_barrow.pyi` has the types.
+//!
+//! The only `unsafe` code is in `array.rs`, which makes NumPy arrays of memory that a bundle keeps alive.
+
+mod array;
+mod bars;
+mod bundle;
+mod columns;
+mod error;
+mod opening;
+mod when;
+
+use pyo3::prelude::*;
+
+/// What `barrow._barrow` holds.
+#[pymodule(gil_used = false)]
+mod _barrow {
+    #[pymodule_export]
+    use crate::bars::Bars;
+    #[pymodule_export]
+    use crate::bundle::Bundle;
+    #[pymodule_export]
+    use crate::opening::{default_root, open, reopen};
+
+    use super::{Bound, PyModule, PyModuleMethods, PyResult};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}
