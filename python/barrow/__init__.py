@@ -36,9 +36,10 @@ from barrow.errors import BarrowError
 if TYPE_CHECKING:
     import os
 
-    from barrow import panels, records
+    from barrow import panels, records, remote
     from barrow._ingest import ingest
     from barrow.panels import Panel
+    from barrow.remote import Fetched, Pushed, fetch, push
 
 __all__ = [
     "Adjustment",
@@ -48,18 +49,23 @@ __all__ = [
     "Bundle",
     "Catalog",
     "Column",
+    "Fetched",
     "Panel",
     "Pool",
+    "Pushed",
     "Table",
     "__version__",
     "catalog",
     "default_root",
     "errors",
+    "fetch",
     "ingest",
     "open",
     "panels",
     "pool",
+    "push",
     "records",
+    "remote",
 ]
 
 
@@ -69,7 +75,14 @@ def catalog(root: str | os.PathLike[str] | None = None) -> Catalog:
 
 
 #: Where the names are that are imported when they are first used.
-_LATER = {"ingest": "barrow._ingest", "Panel": "barrow.panels"}
+_LATER = {
+    "Fetched": "barrow.remote",
+    "Panel": "barrow.panels",
+    "Pushed": "barrow.remote",
+    "fetch": "barrow.remote",
+    "ingest": "barrow._ingest",
+    "push": "barrow.remote",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -77,7 +90,7 @@ def __getattr__(name: str) -> Any:
 
     if name in _LATER:
         value = getattr(importlib.import_module(_LATER[name]), name)
-    elif name in ("panels", "records"):
+    elif name in ("panels", "records", "remote"):
         value = importlib.import_module(f"barrow.{name}")
     else:
         raise AttributeError(f"module 'barrow' has no attribute '{name}'")
