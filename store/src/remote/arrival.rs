@@ -129,15 +129,15 @@ impl<'a> Arrival<'a> {
         }
     }
 
-    /// Makes the parts that arrived read-only, and waits until they are on the device.
-    pub(crate) fn seal(&self, arrived: &[PartEntry]) -> Result<()> {
-        for part in arrived {
+    /// Makes the parts that arrived read-only, to be installed.
+    pub(crate) fn protect(&self, arrived: &[PartEntry]) -> Result<Vec<(Digest, File)>> {
+        let protect = |part: &PartEntry| {
             let path = self.dir.arriving_part(part.digest);
             let file = File::open(&path).map_err(Error::io("open", &path))?;
             disk::make_read_only(&file).map_err(Error::io("protect", &path))?;
-            disk::flush(&file).map_err(Error::io("flush", &path))?;
-        }
-        Ok(())
+            Ok((part.digest, file))
+        };
+        arrived.iter().map(protect).collect()
     }
 }
 
@@ -157,7 +157,7 @@ pub(crate) fn clear(dir: &BundleDir) {
 /// Opens the file that a part is loaded into; what cannot be the beginning of it is gone then.
 fn open(path: &Path, inventory: &Inventory) -> Result<File> {
     match std::fs::metadata(path) {
-        // One that was sealed but not published: all there, but not to be written.
+        // One that was read-only but not published: all there, but not to be written.
         Ok(found) if found.len() > inventory.bytes || found.permissions().readonly() => {
             remove_quietly(path);
         }

@@ -1,6 +1,7 @@
 //! Fetching a version from a remote.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 
 use barrow_format::{Digest, Version};
 
@@ -102,10 +103,8 @@ impl Catalog {
                 }
             }
         };
-        arrival.seal(&parts)?;
         let (entry, beside) = (wish.entry(found, &wanted), wish.goes_beside());
-        let arrived = parts.iter().map(|part| part.digest).collect();
-        let newest = staging.take_in(arrived, entry, beside)?;
+        let newest = staging.take_in(arrival.protect(&parts)?, entry, beside)?;
         clear(&dir);
         Ok(Fetched {
             version: wanted.version,
@@ -225,10 +224,15 @@ fn missing(dir: &BundleDir, parts: &[PartEntry]) -> Vec<PartEntry> {
 impl Staging {
     /// Publishes a version whose files have arrived and are verified, or records it beside the newest one. Tells whether
     /// it is the newest now.
-    fn take_in(mut self, arrived: Vec<Digest>, entry: VersionEntry, beside: bool) -> Result<bool> {
+    fn take_in(
+        mut self,
+        arrived: Vec<(Digest, File)>,
+        entry: VersionEntry,
+        beside: bool,
+    ) -> Result<bool> {
         self.arrived = Some(arrived);
         if beside {
-            self.install(VersionEntry { generation: 0, ..entry })?;
+            self.install(VersionEntry { generation: 0, ..entry }, None)?;
         } else {
             self.advance(entry)?;
         }
