@@ -100,7 +100,7 @@ pub use strategy::{Driver, Strategy};
 pub use stream::Stream;
 pub use study::{Identity, Study};
 pub use sweep::{
-    CacheUse, Crew, Ended, Factory, Failure, Hunt, Partial, Progress, SearchSummary, Sweep,
+    CacheUse, Crew, Crews, Ended, Factory, Failure, Hunt, Partial, Progress, SearchSummary, Sweep,
     SweepReport, Threads, Trial, Verdict,
 };
 pub use time::{TimeStyle, Timestamp};

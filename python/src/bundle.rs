@@ -5,7 +5,7 @@ use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 
-use crate::array::{Shown, owned, owned_matrix, view};
+use crate::array::{Keeper, Shown, owned, owned_matrix, view};
 use crate::bars::Bars;
 use crate::columns::Columns;
 use crate::error::Result;
@@ -50,6 +50,12 @@ impl Bundle {
                 Err(PyIndexError::new_err(text).into())
             }
         }
+    }
+}
+
+impl Keeper for Bundle {
+    fn lease<'a>(this: &'a Bound<'_, Self>) -> &'a Lease {
+        this.get().lease()
     }
 }
 

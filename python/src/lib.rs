@@ -10,6 +10,7 @@ mod array;
 mod bars;
 mod bundle;
 mod columns;
+mod engine;
 mod error;
 mod opening;
 mod when;
@@ -24,9 +25,20 @@ mod _barrow {
     #[pymodule_export]
     use crate::bundle::Bundle;
     #[pymodule_export]
+    use crate::engine::{
+        Context, Memory, Performance, Plan, Series, Settings, Setup, Signal, Space, SweepReport, TrialRunner,
+        WalkForwardReport, Weights, failed_end, read_study, run, search, walk_forward,
+    };
+    #[pymodule_export]
     use crate::opening::{default_root, open, reopen};
 
     use super::{Bound, PyModule, PyModuleMethods, PyResult};
+
+    #[pymodule_export]
+    use crate::engine::validation::{
+        block_length, deflated_sharpe, expected_max_sharpe, folds, haircut, min_backtest_years, moments,
+        overfitting_probability, permutation_p_value, purged_splits, superiority, trade_order,
+    };
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
