@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use barrow_format::Version;
 use barrow_store::{Lease, SeriesCache};
@@ -15,7 +15,7 @@ use crate::objective::{Direction, Objective};
 use crate::params::Params;
 use crate::portal::{Portal, Scope};
 use crate::search::{Limit, SearchPlan, Space};
-use crate::sweep::{Crews, Factory, Hunt, ThreadCrews, Trial, evaluate};
+use crate::sweep::{Crews, Factory, Hunt, Terms, ThreadCrews, Trial, evaluate};
 use crate::time::TimeStyle;
 use crate::validation::{Fold, FoldScore, Stability, Windows, spearman};
 use crate::workers::Workers;
@@ -41,8 +41,8 @@ pub struct WalkForward<'a> {
     pub windows: Windows,
     /// Trials asked for at a time: see [`Hunt::round`].
     pub round: Option<usize>,
-    /// The most time a trial may take.
-    pub time_max: Option<Duration>,
+    /// What holds for each trial.
+    pub terms: Terms,
     /// Once true, no further fold is begun.
     pub cancel: Option<&'a AtomicBool>,
 }
@@ -131,17 +131,11 @@ impl WalkForward<'_> {
         cache: &SeriesCache,
         workers: &Workers,
     ) -> Result<WalkForwardReport, Error> {
-        let crews = ThreadCrews {
-            factory,
-            workers,
-            seed: self.plan.seed,
-            time_max: self.time_max,
-            cancel: self.cancel,
-        };
+        let crews = ThreadCrews { factory, workers, terms: self.terms, cancel: self.cancel };
         self.run_with(lease, factory, space, cache, &crews)
     }
 
-    /// Runs all folds, trials by crews of any kind; `time_max` is theirs to keep. The choices are run in
+    /// Runs all folds, trials by crews of any kind, which keep the terms. The choices are run in
     /// full by this thread, with `factory`'s strategies.
     ///
     /// # Errors

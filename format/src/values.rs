@@ -44,6 +44,12 @@ impl PhysicalType {
         }
     }
 
+    /// Tells whether a value can be missing: integers cannot.
+    #[inline]
+    pub const fn has_missing(self) -> bool {
+        matches!(self, Self::F64 | Self::F32)
+    }
+
     /// Returns the name: `f64`, `f32`, `i64`, `i32`, `u32` or `u8`.
     pub const fn name(self) -> &'static str {
         match self {

@@ -30,9 +30,11 @@ _GRACE_SECONDS = 1.0
 Ask = tuple[int, bytes]
 
 
-def orders(bundle: Bundle, strategy: Any, settings: Settings, seed: int, time_limit: Optional[float]) -> bytes:
+def orders(
+    bundle: Bundle, strategy: Any, settings: Settings, seed: int, time_limit: Optional[float], part: str
+) -> bytes:
     """What a worker is told of a sweep."""
-    return dumps((bundle, strategy, settings, seed, time_limit))
+    return dumps((bundle, strategy, settings, seed, time_limit, part))
 
 
 class _Worker:

@@ -77,6 +77,7 @@ def sweep(
     workers: int = 0,
     isolate: bool = False,
     time_limit: Optional[float] = None,
+    part: str = "spread",
     round: Optional[int] = None,
     progress: Union[bool, Show, None] = None,
     cash: float = 100_000.0,
@@ -107,6 +108,7 @@ def sweep(
         Python run in this process.
     :param isolate: Runs built-in strategies in processes too.
     :param time_limit: The most seconds that a trial may take; a slower one counts as failed.
+    :param part: What a budget below 1 runs on: stretches ``"spread"`` over the period, or its ``"first"`` bars.
     :param round: Trials asked for at a time; decides which trials a search asks for.
     :param progress: ``True``, ``False``, or a function of trials done, all trials, and the best so far; without it a bar is
         shown in terminals and notebooks.
@@ -129,9 +131,10 @@ def sweep(
         limits=list(limits),
         workers=workers,
         time_limit=time_limit,
+        part=part,
     )
     points = space_of(space, constraints, params)
-    crew = crew_of(crew, bundle, maker, settings, seed, workers, isolate, time_limit)
+    crew = crew_of(crew, bundle, maker, settings, seed, workers, isolate, (time_limit, part))
     bar = shown(progress, objectives[0])
     path = None if study is None else os.fspath(study)
     if bar is None:
@@ -148,7 +151,7 @@ def crew_of(
     seed: int,
     workers: int,
     isolate: bool,
-    time_limit: Optional[float],
+    terms: tuple[Optional[float], str],
 ) -> Any:
     """Who runs the trials: ``None`` for threads of this process."""
     hands = workers or _cores()
@@ -156,10 +159,10 @@ def crew_of(
         return None
     from barrow import pool
 
-    packed = pool.orders(bundle, maker, settings, seed, time_limit)
+    packed = pool.orders(bundle, maker, settings, seed, *terms)
     if crew is not None:
-        return crew.begin(packed, maker, bundle, time_limit)
-    return pool.Crew(packed, hands, time_limit)
+        return crew.begin(packed, maker, bundle, terms[0])
+    return pool.Crew(packed, hands, terms[0])
 
 
 def _cores() -> int:

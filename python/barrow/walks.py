@@ -58,6 +58,7 @@ def walk_forward(
     workers: int = 0,
     isolate: bool = False,
     time_limit: Optional[float] = None,
+    part: str = "spread",
     round: Optional[int] = None,
     cash: float = 100_000.0,
     commission: str = "none",
@@ -97,10 +98,11 @@ def walk_forward(
         limits=list(limits),
         workers=workers,
         time_limit=time_limit,
+        part=part,
     )
     points = space_of(space, constraints, params)
     cut = cut_of(train, test, validate, step, embargo, purge, anchored, partial_last)
-    crew = crew_of(crew, bundle, maker, settings, seed, workers, isolate, time_limit)
+    crew = crew_of(crew, bundle, maker, settings, seed, workers, isolate, (time_limit, part))
     return WalkForward(_barrow.walk_forward(bundle, maker, points, settings, plan, cut, crew=crew))
 
 

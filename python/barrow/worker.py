@@ -40,7 +40,7 @@ class Bench:
 
     def __init__(self, orders: bytes, threads: int) -> None:
         self._threads = threads
-        (self._bundle, self._strategy, self._settings, self._seed, self._limit) = pickle.loads(orders)
+        (self._bundle, self._strategy, self._settings, self._seed, *self._terms) = pickle.loads(orders)
         self._runners: dict[tuple[int, int], Any] = {}
 
     @property
@@ -55,7 +55,7 @@ class Bench:
             from barrow._barrow import TrialRunner
 
             settings = self._settings.within(first_ns, last_ns)
-            runner = TrialRunner(self._bundle, self._strategy, settings, self._seed, self._threads, self._limit)
+            runner = TrialRunner(self._bundle, self._strategy, settings, self._seed, self._threads, *self._terms)
         # The last used is kept longest; a walk-forward has three stretches at a time.
         self._runners[first_ns, last_ns] = runner
         while len(self._runners) > 4:

@@ -212,9 +212,9 @@ fn shared_buffer(bytes: &[u8], held: &[u8], owner: Arc<dyn Allocation>) -> Buffe
     // SAFETY: the pointer must be valid for reads of `bytes.len()` bytes for as long as the owner lives: `bytes` is a
     // slice, so it is valid now, and the check above proves that it lies within `held`. That is, in both calls (in `array`
     // above, this function's only caller), the memory of `owner`: the map of a snapshot, which it never unmaps, remaps or
-    // hands out mutably before it is dropped; or the boxed words of a decoded series, which are not touched after they
+    // hands out mutably before it is dropped; or the vector of a decoded series, which are not touched after they
     // were filled and before they are dropped. The memory must not be written while the buffer lives: the map is
-    // read-only, of an immutable file (see `mapping.rs`); the words are only ever lent as `&[u8]`; and `Buffer` only lends
+    // read-only, of an immutable file (see `mapping.rs`); the vector is only ever lent as `&[u8]`; and `Buffer` only lends
     // `&[u8]`: its conversions to a mutable buffer refuse memory with a custom owner.
     unsafe {
         Buffer::from_custom_allocation(start, bytes.len(), owner)

@@ -3,18 +3,14 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use barrow_format::{Digest, PhysicalType, Values};
-use zerocopy::IntoBytes as _;
+use barrow_format::{Digest, PhysicalType, Values, ValuesBuf};
 
 use crate::byte_cache::{ByteCache, CacheStats, Weigh};
 use crate::error::Result;
 
-/// Values in memory of their own, at an address that suits every physical type.
+/// Values in memory of their own, which never change again.
 pub(crate) struct Decoded {
-    physical: PhysicalType,
-    /// The little-endian bytes of the values, filled up with zeros to whole words.
-    words: Box<[u64]>,
-    bytes: usize,
+    values: ValuesBuf,
 }
 
 impl Decoded {
@@ -24,32 +20,31 @@ impl Decoded {
         rows: usize,
         fill: impl FnOnce(&mut [u8]) -> Result<()>,
     ) -> Result<Self> {
-        let bytes = rows.saturating_mul(physical.width());
-        let mut words = vec![0_u64; bytes.div_ceil(size_of::<u64>())].into_boxed_slice();
-        fill(&mut words.as_mut_bytes()[..bytes])?;
-        Ok(Self { physical, words, bytes })
+        let mut values = ValuesBuf::zeroed(physical, rows);
+        fill(values.as_bytes_mut())?;
+        Ok(Self { values })
     }
 
     /// Returns the little-endian bytes of the values.
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.words.as_bytes()[..self.bytes]
+        self.values.values().as_bytes()
     }
 
     /// Returns the values.
     pub(crate) fn values(&self) -> Values<'_> {
-        Values::from_bytes(self.physical, self.as_bytes()).expect("words suit every physical type")
+        self.values.values()
     }
 }
 
 impl Weigh for Decoded {
     fn bytes(&self) -> usize {
-        size_of_val(&*self.words)
+        self.as_bytes().len()
     }
 }
 
 impl fmt::Debug for Decoded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Decoded({} bytes of {})", self.bytes, self.physical)
+        write!(f, "Decoded({} bytes of {})", self.bytes(), self.values.physical())
     }
 }
 

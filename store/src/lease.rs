@@ -8,10 +8,10 @@ use barrow_format::{Adjustment, Asset, Provenance, Schema, Values, Verification,
 
 use crate::bars::Bars;
 use crate::error::{Error, Result};
+use crate::kept::Kept;
 use crate::nearest::nearest;
 use crate::opened::Pinned;
 use crate::options::OpenOptions;
-use crate::pins::Pins;
 use crate::reader::{Origin, Reader};
 use crate::snapshot::Snapshot;
 use crate::verify;
@@ -27,24 +27,24 @@ use crate::verify;
 pub struct Lease {
     pinned: Arc<Pinned>,
     /// What this lease has decoded; `None` where everything is read in place.
-    pins: Option<Arc<Pins>>,
+    kept: Option<Arc<Kept>>,
 }
 
 impl Lease {
     #[inline]
     pub(crate) fn new(pinned: Arc<Pinned>) -> Self {
-        let pins = pinned.snapshot.pins();
-        Self { pinned, pins }
+        let kept = pinned.snapshot.kept();
+        Self { pinned, kept }
     }
 
     /// Returns a lease of the same version that keeps for itself what it decodes, so that it is let go with it.
     pub(crate) fn apart(&self) -> Self {
-        Self { pinned: Arc::clone(&self.pinned), pins: self.snapshot().pins() }
+        Self { pinned: Arc::clone(&self.pinned), kept: self.snapshot().kept() }
     }
 
     #[inline]
     pub(crate) fn reader(&self) -> Reader<'_> {
-        Reader { snapshot: &self.pinned.snapshot, pins: self.pins.as_deref() }
+        Reader { snapshot: &self.pinned.snapshot, kept: self.kept.as_deref() }
     }
 
     #[inline]

@@ -3,9 +3,8 @@
 use std::ops::Range;
 
 use barrow_format::record::SegmentRecord;
-use barrow_format::{Asset, PhysicalType, Values};
+use barrow_format::{Asset, PhysicalType, Values, ValuesBuf};
 
-use crate::column_buffer::ColumnBuffer;
 use crate::error::Result;
 use crate::lease::Lease;
 use crate::segments::{Files, span};
@@ -22,11 +21,11 @@ impl Side<'_> {
         self.lease.snapshot().files()
     }
 
-    pub(crate) fn read(&self, column: usize) -> Result<ColumnBuffer> {
+    pub(crate) fn read(&self, column: usize) -> Result<ValuesBuf> {
         let (files, mut first) = (self.files(), 0);
         let columns = files.head.schema().columns();
         let physical = columns.get(column).map_or(PhysicalType::F64, |column| column.physical);
-        let mut buffer = ColumnBuffer::new(physical);
+        let mut buffer = ValuesBuf::new(physical);
         for segment in files.segments(self.asset)?.iter() {
             let held = span(segment);
             let from = self.rows.start.clamp(first, first + held.len());

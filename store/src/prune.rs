@@ -103,13 +103,21 @@ impl Catalog {
         let newest = self.head(name)?.version;
         let dir = self.dir(name);
         match policy.mode {
-            PruneMode::DryRun => Pruning::of(self, name, newest, policy)?.rehearse(),
+            PruneMode::DryRun => Pruning::of(dir, self.history(name)?, newest, policy).rehearse(),
             PruneMode::Remove => {
-                let _lock = WriterLock::take_within(&dir.lock(), name, policy.wait)?;
+                let lock = WriterLock::take_within(&dir.lock(), name, policy.wait)?;
                 // A writer may have been at work until now.
                 let newest = self.head(name)?.version;
-                sweep(&dir)?;
-                Pruning::of(self, name, newest, policy)?.carry_out()
+                let history = match sweep(&dir, &lock)?.newest_first() {
+                    Some(history) => history,
+                    // What it could not make sense of is an error here.
+                    None => self.history(name)?,
+                };
+                let pruned = Pruning::of(dir, history, newest, policy).carry_out(&lock);
+                if pruned.is_err() {
+                    lock.leave_signed();
+                }
+                pruned
             }
         }
     }
@@ -127,8 +135,12 @@ struct Pruning {
 }
 
 impl Pruning {
-    fn of(catalog: &Catalog, name: &str, newest: Version, policy: &PrunePolicy) -> Result<Self> {
-        let history = catalog.history(name)?;
+    fn of(
+        dir: BundleDir,
+        history: Vec<VersionEntry>,
+        newest: Version,
+        policy: &PrunePolicy,
+    ) -> Self {
         let (mut kept, mut candidates) = (Vec::new(), Vec::new());
         for (age, entry) in history.into_iter().enumerate() {
             let young = policy.published_before_ns.is_some_and(|limit| entry.published_ns >= limit);
@@ -136,7 +148,7 @@ impl Pruning {
             if stays { kept.push(entry) } else { candidates.push(entry) }
         }
         let (removed, spared) = (Vec::new(), Vec::new());
-        Ok(Self { dir: catalog.dir(name), kept, candidates, removed, spared })
+        Self { dir, kept, candidates, removed, spared }
     }
 
     fn rehearse(mut self) -> Result<Pruned> {
@@ -160,7 +172,12 @@ impl Pruning {
         Ok(self.outcome(parts, bytes))
     }
 
-    fn carry_out(mut self) -> Result<Pruned> {
+    fn carry_out(mut self, lock: &WriterLock) -> Result<Pruned> {
+        if self.candidates.is_empty() {
+            return Ok(self.outcome(0, 0));
+        }
+        // From here on, whoever comes after a loss of power has to look.
+        disk::flush_bytes(lock.file()).map_err(Error::io("flush", lock.path()))?;
         for entry in std::mem::take(&mut self.candidates) {
             let claim = match self.claim(entry.version) {
                 Ok(claim) => claim,

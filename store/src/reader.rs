@@ -1,4 +1,4 @@
-//! Reading a lease's columns: in place where the map holds an array, otherwise decoded once and pinned.
+//! Reading a lease's columns: in place where the map holds an array, otherwise decoded once and kept.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -8,9 +8,9 @@ use barrow_format::{Asset, Digest, PhysicalType, Values};
 use crate::crew;
 use crate::decoded::{Decoded, DecodedCache, DecodedKey};
 use crate::error::Result;
+use crate::kept::Kept;
 use crate::layout::{self, Layout};
 use crate::options::OpenMode;
-use crate::pins::Pins;
 use crate::snapshot::Snapshot;
 
 /// Where the values of a column came from.
@@ -26,11 +26,11 @@ pub enum Origin {
     Decoded,
 }
 
-/// What a lease reads with: the opened version, and the pins for what it decodes. Cheap to copy.
+/// What a lease reads with: the opened version, and the keeper of what it decodes. Cheap to copy.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reader<'a> {
     pub(crate) snapshot: &'a Snapshot,
-    pub(crate) pins: Option<&'a Pins>,
+    pub(crate) kept: Option<&'a Kept>,
 }
 
 impl<'a> Reader<'a> {
@@ -80,8 +80,10 @@ impl<'a> Reader<'a> {
         ordinal: u32,
         rows: Range<usize>,
     ) -> Result<Option<Values<'a>>> {
-        let pinned = || self.pins.is_some_and(|pins| pins.series(column, place(ordinal)).is_some());
-        if self.snapshot.layout(column)? != Layout::Segments || self.snapshot.checks() || pinned() {
+        let decoded =
+            || self.kept.is_some_and(|kept| kept.series(column, place(ordinal)).is_some());
+        if self.snapshot.layout(column)? != Layout::Segments || self.snapshot.checks() || decoded()
+        {
             return Ok(None);
         }
         let asset = self.snapshot.bundle().asset_at(ordinal);
@@ -135,32 +137,32 @@ impl<'a> Reader<'a> {
             let check = |ordinal| self.snapshot.check_series(column, ordinal);
             return crew::each(ordinals.collect(), check);
         }
-        let pins = self.expect_pins();
-        let missing = |ordinal: &u32| pins.series(column, place(*ordinal)).is_none();
-        if pins.column(column).is_some() {
+        let kept = self.keeper();
+        let missing = |ordinal: &u32| kept.series(column, place(*ordinal)).is_none();
+        if kept.column(column).is_some() {
             return Ok(());
         }
         let missing: Vec<u32> = ordinals.filter(missing).collect();
         crew::each(missing, |ordinal| self.decoded_series(column, ordinal).map(drop))
     }
 
-    /// Returns the memory that holds a whole column; pinned.
+    /// Returns the memory that holds a whole column; the lease keeps it.
     pub(crate) fn decoded_column(self, column: usize) -> Result<&'a Arc<Decoded>> {
-        let pins = self.expect_pins();
-        if let Some(pinned) = pins.column(column) {
-            return Ok(pinned);
+        let kept = self.keeper();
+        if let Some(known) = kept.column(column) {
+            return Ok(known);
         }
         let key = DecodedKey::Column { snapshot: self.snapshot.id(), column };
         let decoded =
             DecodedCache::global().get_or_decode(&key, || decode_column(self.snapshot, column))?;
-        Ok(pins.pin_column(column, decoded))
+        Ok(kept.keep_column(column, decoded))
     }
 
-    /// Returns the memory that holds a series; pinned. `None` for a series without rows, which needs none.
+    /// Returns the memory that holds a series; the lease keeps it. `None` for a series without rows, which needs none.
     pub(crate) fn decoded(self, column: usize, ordinal: u32) -> Result<Option<&'a Arc<Decoded>>> {
-        let pins = self.expect_pins();
-        if let Some(pinned) = pins.series(column, place(ordinal)) {
-            return Ok(Some(pinned));
+        let kept = self.keeper();
+        if let Some(known) = kept.series(column, place(ordinal)) {
+            return Ok(Some(known));
         }
         let bundle = self.snapshot.bundle();
         let corrupt = |error| self.snapshot.corrupt(error);
@@ -174,11 +176,11 @@ impl<'a> Reader<'a> {
         let decode = || decode_series(self.snapshot, column, asset);
         let decoded = DecodedCache::global().get_or_decode(&key, decode)?;
         // Another file's series of the same digest has as many values, since their bytes hash to the same.
-        Ok(Some(pins.pin_series(column, place(ordinal), decoded)))
+        Ok(Some(kept.keep_series(column, place(ordinal), decoded)))
     }
 
     fn decoded_series(self, column: usize, ordinal: u32) -> Result<Values<'a>> {
-        if let Some(whole) = self.expect_pins().column(column) {
+        if let Some(whole) = self.keeper().column(column) {
             let bundle = self.snapshot.bundle();
             let asset = bundle.asset_at(ordinal).map_err(|error| self.snapshot.corrupt(error))?;
             let values = whole.values().slice(asset.row_range());
@@ -190,8 +192,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn expect_pins(self) -> &'a Pins {
-        self.pins.expect("a lease of a version that decodes columns has pins")
+    fn keeper(self) -> &'a Kept {
+        self.kept.expect("a lease of a version that decodes columns keeps them")
     }
 }
 

@@ -31,6 +31,8 @@ use crate::error::{Error, Result};
 
 /// The format tag that this build writes, and the only one it reads.
 const FORMAT: &str = "barrow-version/1";
+/// Room for the record of a version of a dozen parts.
+const RECORD_BYTES: usize = 4 << 10;
 /// Longest record that is read: room for 100,000 parts.
 const RECORD_BYTES_MAX: u64 = 16 << 20;
 
@@ -100,7 +102,7 @@ struct PartRecord {
 /// Reads the record at `path`, which is to be that of `version`.
 pub(crate) fn read(path: &Path, version: Version) -> Result<VersionEntry> {
     let file = File::open(path).map_err(Error::io("open", path))?;
-    let mut text = String::new();
+    let mut text = String::with_capacity(RECORD_BYTES);
     file.take(RECORD_BYTES_MAX).read_to_string(&mut text).map_err(Error::io("read", path))?;
     let refused = |problem| Error::VersionRecord { path: path.to_owned(), problem };
     let entry = parse(&text).map_err(refused)?;
@@ -115,14 +117,17 @@ pub(crate) fn read(path: &Path, version: Version) -> Result<VersionEntry> {
     Ok(entry)
 }
 
-/// Writes a record under a temporary name, flushes it and renames it into place, read-only.
-pub(crate) fn write(path: &Path, temporary: &Path, entry: &VersionEntry) -> Result<()> {
-    let file = disk::create(temporary).map_err(Error::io("create", temporary))?;
+/// Writes a record under a temporary name, read-only; it is to be flushed and renamed.
+pub(crate) fn prepare(temporary: &Path, entry: &VersionEntry) -> Result<File> {
     let mut text = render(entry);
     text.push('\n');
-    disk::write_at(&file, text.as_bytes(), 0).map_err(Error::io("write", temporary))?;
-    disk::make_read_only(&file).map_err(Error::io("protect", temporary))?;
-    disk::flush(&file).map_err(Error::io("flush", temporary))?;
+    disk::write_document(temporary, &text)
+}
+
+/// Writes a record at once.
+#[cfg(test)]
+pub(crate) fn write(path: &Path, temporary: &Path, entry: &VersionEntry) -> Result<()> {
+    prepare(temporary, entry)?;
     disk::rename(temporary, path).map_err(Error::io("rename", temporary))
 }
 

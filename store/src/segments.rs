@@ -16,7 +16,6 @@ use barrow_format::{
 };
 use parking_lot::Mutex;
 
-use crate::column_buffer::{ColumnBuffer, NAN_F32, NAN_F64, has_missing};
 use crate::error::{Error, Result};
 use crate::mapping::Mapping;
 use crate::options::{OpenMode, OpenOptions};
@@ -103,7 +102,7 @@ impl Part {
             let found = place.and_then(|place| bundle.schema().columns().get(place));
             let found = found.map(|found| found.physical);
             if found.is_some_and(|found| found != column.physical)
-                || (found.is_none() && !has_missing(column.physical))
+                || (found.is_none() && !column.physical.has_missing())
             {
                 let name = |physical: PhysicalType| format!("`{}` of {physical}", column.name);
                 let found = found.map_or_else(|| "none".to_owned(), name);
@@ -120,18 +119,15 @@ impl Part {
 pub(crate) enum Rows<'a> {
     /// They lie in the map.
     Mapped(Values<'a>),
-    /// They were decoded.
-    Decoded(ValuesBuf),
-    /// The file has no such column: they are missing.
-    Missing(ColumnBuffer),
+    /// They were decoded, or the file has no such column and they are missing.
+    Made(ValuesBuf),
 }
 
 impl Rows<'_> {
     pub(crate) fn values(&self) -> Values<'_> {
         match self {
             Self::Mapped(values) => *values,
-            Self::Decoded(buffer) => buffer.values(),
-            Self::Missing(buffer) => buffer.values(),
+            Self::Made(buffer) => buffer.values(),
         }
     }
 }
@@ -193,12 +189,12 @@ impl<'a> Files<'a> {
         let described = self.head.schema().columns().get(column);
         let physical = described.map_or(PhysicalType::F64, |column| column.physical);
         let Some(place) = place else {
-            let mut buffer = ColumnBuffer::new(physical);
+            let mut buffer = ValuesBuf::new(physical);
             buffer.extend_missing(rows.len());
-            return Ok(Rows::Missing(buffer));
+            return Ok(Rows::Made(buffer));
         };
         if bundle.encoding(place) == Encoding::Blocks {
-            return decoded(bundle, place, rows).map(Rows::Decoded).map_err(Error::corrupt(path));
+            return decoded(bundle, place, rows).map(Rows::Made).map_err(Error::corrupt(path));
         }
         bundle.local_values(place, rows).map(Rows::Mapped).map_err(Error::corrupt(path))
     }
@@ -234,10 +230,10 @@ impl<'a> Files<'a> {
     }
 
     /// Returns a series in memory of its own.
-    pub(crate) fn gather(self, column: usize, asset: Asset) -> Result<ColumnBuffer> {
+    pub(crate) fn gather(self, column: usize, asset: Asset) -> Result<ValuesBuf> {
         let described = self.head.schema().columns().get(column);
         let physical = described.map_or(PhysicalType::F64, |column| column.physical);
-        let mut buffer = ColumnBuffer::new(physical);
+        let mut buffer = ValuesBuf::new(physical);
         if described.is_none() {
             buffer.extend_missing(asset.rows());
             return Ok(buffer);
@@ -276,7 +272,7 @@ impl<'a> Files<'a> {
                 let found = self.rows(segment.part, column, start..start + rows.len())?;
                 return Ok(match found {
                     Rows::Mapped(values) => Some(values),
-                    Rows::Decoded(_) | Rows::Missing(_) => None,
+                    Rows::Made(_) => None,
                 });
             }
             first += held.len();
@@ -351,13 +347,4 @@ fn decoded(
 pub(crate) fn span(segment: &SegmentRecord) -> Range<usize> {
     let start = usize::try_from(segment.row).unwrap_or(usize::MAX);
     start..start.saturating_add(usize::try_from(segment.rows).unwrap_or(usize::MAX))
-}
-
-/// Returns the bytes of `rows` missing values: NaN of the bits that the format names.
-pub(crate) fn missing_bytes(physical: PhysicalType, rows: usize) -> Vec<u8> {
-    match physical {
-        PhysicalType::F32 => NAN_F32.to_le_bytes().repeat(rows),
-        PhysicalType::F64 => NAN_F64.to_le_bytes().repeat(rows),
-        _ => vec![0; rows * physical.width()],
-    }
 }

@@ -1,7 +1,7 @@
 //! [`Outside`]: a crew that Python code leads, of other processes or other machines.
 
 use barrow_engine::search::Ask;
-use barrow_engine::{Backtest, Crew, Crews, Ended, Error, Portal, wire};
+use barrow_engine::{Backtest, Crew, Crews, Ended, Error, Portal, Terms, wire};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
@@ -11,12 +11,13 @@ use pyo3::types::{PyBytes, PyList};
 pub(crate) struct Outside {
     object: Py<PyAny>,
     hands: usize,
+    terms: Terms,
 }
 
 impl Outside {
-    pub(crate) fn new(object: &Bound<'_, PyAny>) -> PyResult<Self> {
+    pub(crate) fn new(object: &Bound<'_, PyAny>, terms: Terms) -> PyResult<Self> {
         let hands = object.getattr("hands")?.extract()?;
-        Ok(Self { object: object.clone().unbind(), hands })
+        Ok(Self { object: object.clone().unbind(), hands, terms })
     }
 
     fn lead(
@@ -55,6 +56,10 @@ struct Stretch<'a> {
 impl Crew for Stretch<'_> {
     fn hands(&self) -> usize {
         self.outside.hands
+    }
+
+    fn terms(&self) -> Terms {
+        self.outside.terms
     }
 
     fn run(&self, asks: &[Ask], ended: &(dyn Fn(Vec<(u64, Ended)>) + Sync)) -> Result<(), Error> {

@@ -1,12 +1,10 @@
 //! [`Plan`]: how a space is searched.
 
-use std::time::Duration;
-
 use barrow_engine::search::{Limit, Method};
-use barrow_engine::{Objective, Trial};
+use barrow_engine::{Objective, Terms, Trial};
 use pyo3::prelude::*;
 
-use super::runner::time_max;
+use super::runner::terms_of;
 use super::sweep::{limits_of, objectives_of};
 use crate::error::{Result, raised};
 
@@ -23,14 +21,14 @@ pub(crate) struct Plan {
     pub(crate) limits: Vec<Limit>,
     /// Threads; 0 is one a core.
     pub(crate) workers: usize,
-    pub(crate) time_max: Option<Duration>,
+    pub(crate) terms: Terms,
 }
 
 impl Plan {
     /// Tells whether every point of a grid is run, by the shortest way.
     pub(crate) fn is_plain_grid(&self) -> bool {
         let open = self.trials.is_none() && self.cost.is_none() && self.round.is_none();
-        let plain = self.limits.is_empty() && self.time_max.is_none() && self.objectives.len() == 1;
+        let plain = self.limits.is_empty() && self.terms.time_max.is_none() && self.objectives.len() == 1;
         self.method == Method::Grid && open && plain
     }
 
@@ -45,7 +43,8 @@ impl Plan {
 impl Plan {
     #[new]
     #[pyo3(signature = (
-        search, objectives, *, seed=0, trials=None, cost=None, round=None, limits=Vec::new(), workers=0, time_limit=None
+        search, objectives, *, seed=0, trials=None, cost=None, round=None, limits=Vec::new(), workers=0, time_limit=None,
+        part="spread"
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are Python's keyword arguments")]
     #[expect(clippy::needless_pass_by_value, reason = "an argument that is extracted is owned")]
@@ -60,6 +59,7 @@ impl Plan {
         limits: Vec<String>,
         workers: usize,
         time_limit: Option<f64>,
+        part: &str,
     ) -> Result<Self> {
         let method: Method = match search.strip_prefix("genetic") {
             Some(settings) => format!("nsga2{settings}").parse()?,
@@ -73,7 +73,7 @@ impl Plan {
             return Err(raised(py, "SettingError", &text, &[]).into());
         }
         let (objectives, limits) = (objectives_of(&objectives)?, limits_of(&limits)?);
-        let time_max = time_max(time_limit)?;
-        Ok(Self { method, seed, trials, cost, round, objectives, limits, workers, time_max })
+        let terms = terms_of(seed, time_limit, part)?;
+        Ok(Self { method, seed, trials, cost, round, objectives, limits, workers, terms })
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use barrow_engine::search::Ask;
-use barrow_engine::{Backtest, Crew, Ended, Error, Params, Portal, Threads, Workers, wire};
+use barrow_engine::{Backtest, Crew, Ended, Error, Params, Part, Portal, Terms, Threads, Workers, wire};
 use barrow_store::Lease;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -15,7 +15,7 @@ use super::maker::Maker;
 use super::running::cache;
 use super::settings::Settings;
 use crate::bundle::Bundle;
-use crate::error::{Failure, Result};
+use crate::error::Result;
 
 type Answer = std::result::Result<Vec<(u64, Ended)>, Error>;
 
@@ -32,15 +32,14 @@ struct Orders {
     lease: Lease,
     maker: Maker,
     backtest: Backtest,
-    search_seed: u64,
-    time_max: Option<Duration>,
+    terms: Terms,
     workers: Arc<Workers>,
 }
 
 #[pymethods]
 impl TrialRunner {
     #[new]
-    #[pyo3(signature = (bundle, strategy, settings, search_seed, threads, time_limit=None))]
+    #[pyo3(signature = (bundle, strategy, settings, search_seed, threads, time_limit=None, part="spread"))]
     fn new(
         bundle: &Bundle,
         strategy: &Bound<'_, PyAny>,
@@ -48,6 +47,7 @@ impl TrialRunner {
         search_seed: u64,
         threads: usize,
         time_limit: Option<f64>,
+        part: &str,
     ) -> Result<Self> {
         let maker = Maker::of(strategy)?;
         // Python runs one thread at a time.
@@ -56,8 +56,7 @@ impl TrialRunner {
             lease: bundle.lease().clone(),
             maker,
             backtest: settings.backtest.clone(),
-            search_seed,
-            time_max: time_max(time_limit)?,
+            terms: terms_of(search_seed, time_limit, part)?,
             workers: Workers::shared(threads)?,
         };
         let (asks, asked) = channel();
@@ -99,11 +98,10 @@ fn serve(
     asked: &Receiver<Vec<Ask>>,
     answers: &Sender<Answer>,
 ) -> std::result::Result<(), Error> {
-    let Orders { lease, maker, backtest, search_seed, time_max, workers } = orders;
+    let Orders { lease, maker, backtest, terms, workers } = orders;
     let portal = Portal::new(lease, cache(), &backtest.scope)?;
     let factory = |params: &Params| maker.make(params, lease);
-    let chance = (*search_seed, *time_max);
-    let crew = Threads::new(backtest, &portal, &factory, workers, chance, None);
+    let crew = Threads::new(backtest, &portal, &factory, workers, *terms, None);
     while let Ok(asks) = asked.recv() {
         let ended = Mutex::new(Vec::with_capacity(asks.len()));
         let run = || {
@@ -121,14 +119,19 @@ fn serve(
     Ok(())
 }
 
-/// Reads a limit of seconds.
-pub(crate) fn time_max(seconds: Option<f64>) -> std::result::Result<Option<Duration>, Failure> {
-    let Some(seconds) = seconds else { return Ok(None) };
-    match Duration::try_from_secs_f64(seconds) {
-        Ok(limit) if !limit.is_zero() => Ok(Some(limit)),
-        _ => {
+/// Reads the terms of trials: a limit of seconds, and what a budget below 1 runs on.
+pub(crate) fn terms_of(seed: u64, seconds: Option<f64>, part: &str) -> PyResult<Terms> {
+    let limit = |seconds: f64| {
+        let limit = Duration::try_from_secs_f64(seconds).ok().filter(|limit| !limit.is_zero());
+        limit.ok_or_else(|| {
             let text = format!("a time limit is a number of seconds above zero, found {seconds}");
-            Err(PyValueError::new_err(text).into())
-        }
-    }
+            PyValueError::new_err(text)
+        })
+    };
+    let time_max = seconds.map(limit).transpose()?;
+    let Some((_, part)) = Part::ALL.into_iter().find(|(name, _)| *name == part) else {
+        let text = format!("`{part}` is no part of a period: expected `spread` or `first`");
+        return Err(PyValueError::new_err(text));
+    };
+    Ok(Terms { seed, time_max, part })
 }

@@ -49,7 +49,7 @@ pub(crate) fn search(
         backtest: settings.backtest.clone(),
         plan: plan.clone(),
     };
-    let crew = crew.map(Outside::new).transpose()?;
+    let crew = crew.map(|crew| Outside::new(crew, plan.terms)).transpose()?;
     let report = match &crew {
         // Led by Python, on this thread, which sees Ctrl-C by itself.
         Some(crew) => {
@@ -99,8 +99,8 @@ impl Searched {
             return sweep.run_with(&self.lease, &factory, &self.space, cache(), &workers);
         }
         let portal = Portal::new(&self.lease, cache(), &self.backtest.scope)?;
-        let chance = (self.plan.seed, self.plan.time_max);
-        let crew = Threads::new(&self.backtest, &portal, &factory, &workers, chance, cancel);
+        let terms = self.plan.terms;
+        let crew = Threads::new(&self.backtest, &portal, &factory, &workers, terms, cancel);
         let hunt = Hunt { progress: Some(&progress), cancel, ..self.hunt()? };
         self.hunted(&hunt, &portal, &crew, study)
     }

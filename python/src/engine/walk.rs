@@ -87,11 +87,12 @@ pub(crate) fn walk_forward(
         plan: search,
         windows: cut.windows()?,
         round: plan.round,
-        time_max: plan.time_max,
+        terms: plan.terms,
         cancel: None,
     };
     let factory = |params: &Params| maker.make(params, lease);
-    let (space, crew) = (Arc::clone(&space.space), crew.map(Outside::new).transpose()?);
+    let crew = crew.map(|crew| Outside::new(crew, plan.terms)).transpose()?;
+    let space = Arc::clone(&space.space);
     let report = match &crew {
         Some(crew) => py.detach(|| walk.run_with(lease, &factory, &space, cache(), crew))?,
         None => watched(py, None, |watch| {

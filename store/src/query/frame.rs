@@ -3,10 +3,9 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use barrow_format::Values;
+use barrow_format::{Values, ValuesBuf};
 
 use super::asof::Joined;
-use super::batch::Data;
 
 /// All bars of one asset, as far as a plan reads them.
 #[derive(Debug)]
@@ -50,16 +49,24 @@ impl Frame<'_> {
         place: usize,
         rows: Range<usize>,
         holds: Option<&[bool]>,
-        into: &mut Data,
+        into: &mut ValuesBuf,
     ) {
         match self.columns.get(place) {
             Some(Series::Stored(values)) => {
                 if let Some(values) = values.slice(rows) {
-                    into.take(values, holds);
+                    take(values, holds, into);
                 }
             }
-            _ => into.take(Values::F64(&self.numbers(place, 1.0, rows)), holds),
+            _ => take(Values::F64(&self.numbers(place, 1.0, rows)), holds, into),
         }
+    }
+}
+
+/// Adds values to `into`: those that `holds` keeps, or all.
+pub(super) fn take(values: Values<'_>, holds: Option<&[bool]>, into: &mut ValuesBuf) {
+    match holds {
+        None => into.extend(values),
+        Some(holds) => into.extend_kept(values, holds),
     }
 }
 

@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 use std::ops::{ControlFlow, Range};
 
+use barrow_format::ValuesBuf;
+
 use super::aggregate::{Aggregate, Cell, Kind, Rows};
-use super::batch::{Batch, Data};
+use super::batch::Batch;
 use super::frame::Frame;
 use super::plan::{Planned, Unit};
 use super::scan::{Direction, Holds};
@@ -153,8 +155,8 @@ impl Planned {
         for (index, aggregate) in grouping.aggregates.iter().enumerate() {
             let cells = groups.iter().flatten().map(|group| &group.cells[index]);
             batch.columns[index] = match aggregate.kind {
-                Kind::Count => Data::I64(cells.map(Cell::count).collect()),
-                _ => Data::F64(cells.map(Cell::value).collect()),
+                Kind::Count => ValuesBuf::I64(cells.map(Cell::count).collect()),
+                _ => ValuesBuf::F64(cells.map(Cell::value).collect()),
             };
         }
         batch

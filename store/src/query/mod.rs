@@ -80,7 +80,7 @@ mod window;
 pub use self::answer::{ArrowBatches, Batches};
 pub use self::asof::AsOf;
 pub use self::assets::{AssetChoice, Meant, MetadataCondition, NotACondition};
-pub use self::batch::{BATCH_ROWS, Batch, Data, Header, Times};
+pub use self::batch::{BATCH_ROWS, Batch, Header, Times};
 pub use self::error::{Part, Problem};
 pub use self::explain::{Blocks, Explanation};
 pub use self::plan::Plan;

@@ -2,7 +2,9 @@
 
 use std::ops::{ControlFlow, Range};
 
-use super::batch::{Batch, Data};
+use barrow_format::ValuesBuf;
+
+use super::batch::Batch;
 use super::expression::Number;
 use super::plan::Planned;
 use super::scan::Direction;
@@ -25,7 +27,7 @@ impl Planned {
                 self.fill(place, value, (first, last), times, column)?;
             }
         }
-        let columns = columns.into_iter().map(Data::F64).collect();
+        let columns = columns.into_iter().map(ValuesBuf::F64).collect();
         Ok(Batch { rows: times.len(), runs: Vec::new(), time: times.to_vec(), columns })
     }
 

@@ -2,9 +2,11 @@
 
 use std::ops::{ControlFlow, Range};
 
-use super::batch::{Batch, Data};
+use barrow_format::ValuesBuf;
+
+use super::batch::Batch;
 use super::expression::Item;
-use super::frame::Frame;
+use super::frame::{self, Frame};
 use super::plan::{Planned, Unit};
 use super::scan::{Direction, Holds};
 use crate::error::Result;
@@ -52,17 +54,17 @@ impl Planned {
 
 impl Item {
     /// Adds the column's values of the rows that are kept.
-    fn take(&self, frame: &Frame<'_>, rows: Range<usize>, holds: Holds<'_>, into: &mut Data) {
+    fn take(&self, frame: &Frame<'_>, rows: Range<usize>, holds: Holds<'_>, into: &mut ValuesBuf) {
         match self {
             Self::Stored { place, .. } => frame.take(*place, rows, holds, into),
             Self::Number { number, .. } => {
                 let len = rows.len();
                 let values = number.eval(frame, rows).into_each(len);
-                into.take((&*values).into(), holds);
+                frame::take((&*values).into(), holds, into);
             }
             Self::Truth { truth, .. } => {
                 let values: Vec<u8> = truth.eval(frame, rows).into_iter().map(u8::from).collect();
-                into.take(values.as_slice().into(), holds);
+                frame::take(values.as_slice().into(), holds, into);
             }
         }
     }

@@ -273,6 +273,7 @@ fn the_next_writer_finishes_what_a_killed_pruning_began() {
         for path in &order[..removed] {
             std::fs::remove_file(path).unwrap();
         }
+        std::fs::write(bundle.lock(), "99\n").unwrap();
         let left = whole_versions(&catalog);
         assert_eq!(left, versions[removed.div_ceil(2).min(2)..], "after {removed} removals");
         drop(catalog.stage("b").unwrap());

@@ -1,7 +1,7 @@
-//! Pins: the decoded series that a lease has lent slices of, kept until the last clone of the lease goes.
+//! What a lease keeps: the decoded series that it has lent slices of, until its last clone goes.
 //!
-//! Slots are filled once and never emptied, so a slice that was borrowed through `&Pins` stays valid for as long as the
-//! pins live, whatever the cache lets go of. No lock is taken, and a look-up is three loads.
+//! Slots are filled once and never emptied, so a slice that was borrowed through `&Kept` stays valid for as long as that
+//! lives, whatever the cache lets go of. No lock is taken, and a look-up is three loads.
 
 use std::sync::{Arc, OnceLock};
 
@@ -13,45 +13,45 @@ const PAGE_ASSETS: usize = 64;
 type Slot = OnceLock<Arc<Decoded>>;
 type Page = OnceLock<Box<[Slot]>>;
 
-/// What one lease has pinned.
+/// Decoded series and columns that one lease keeps.
 #[derive(Debug)]
-pub(crate) struct Pins {
-    columns: Box<[ColumnPins]>,
+pub(crate) struct Kept {
+    columns: Box<[KeptColumn]>,
     assets: usize,
 }
 
 #[derive(Debug, Default)]
-struct ColumnPins {
+struct KeptColumn {
     whole: Slot,
     /// Pages of slots, one slot an asset, in symbol order.
     pages: OnceLock<Box<[Page]>>,
 }
 
-impl Pins {
-    /// Returns pins that hold nothing, for a bundle of so many columns and assets.
+impl Kept {
+    /// Returns a keeper of nothing, for a bundle of so many columns and assets.
     pub(crate) fn new(columns: usize, assets: usize) -> Self {
-        Self { columns: (0..columns).map(|_| ColumnPins::default()).collect(), assets }
+        Self { columns: (0..columns).map(|_| KeptColumn::default()).collect(), assets }
     }
 
-    /// Returns a whole column, if it is pinned.
+    /// Returns a whole column, if it is kept.
     pub(crate) fn column(&self, column: usize) -> Option<&Arc<Decoded>> {
         self.columns.get(column)?.whole.get()
     }
 
-    /// Pins a whole column, unless it is pinned already; returns what is pinned.
-    pub(crate) fn pin_column(&self, column: usize, decoded: Arc<Decoded>) -> &Arc<Decoded> {
+    /// Keeps a whole column, unless one is kept already; returns what is kept.
+    pub(crate) fn keep_column(&self, column: usize, decoded: Arc<Decoded>) -> &Arc<Decoded> {
         self.columns[column].whole.get_or_init(|| decoded)
     }
 
-    /// Returns a series, if it is pinned.
+    /// Returns a series, if it is kept.
     #[inline]
     pub(crate) fn series(&self, column: usize, asset: usize) -> Option<&Arc<Decoded>> {
         let page = self.columns.get(column)?.pages.get()?.get(asset / PAGE_ASSETS)?.get()?;
         page.get(asset % PAGE_ASSETS)?.get()
     }
 
-    /// Pins a series, unless it is pinned already; returns what is pinned.
-    pub(crate) fn pin_series(
+    /// Keeps a series, unless one is kept already; returns what is kept.
+    pub(crate) fn keep_series(
         &self,
         column: usize,
         asset: usize,
