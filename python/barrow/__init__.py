@@ -1,28 +1,64 @@
-"""Market data as NumPy views and Arrow streams of one mapped file."""
+"""Market data as NumPy views and Arrow streams of one mapped file.
+
+::
+
+    import barrow
+
+    barrow.ingest("us-daily", "prices/")        # CSV, Parquet, zip, frames: one version, or nothing
+    bundle = barrow.open("us-daily")            # mapped once a process, in microseconds
+    close = bundle["AAPL"].close                # a read-only view of the file: f64, shape [bars]
+    panel = bundle.panel("close", "2020", "2024")  # times x assets, NaN where there is no bar
+    polars.DataFrame(bundle)                    # or pyarrow.table(bundle), duckdb.sql("from bundle")
+
+Importing it imports neither NumPy nor any frame library: that happens at the first array, or frame.
+"""
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from barrow import errors
-from barrow._barrow import Bars, Bundle, __version__, default_root, open
+from barrow._barrow import (
+    Adjustment,
+    Asset,
+    Bars,
+    Bundle,
+    Catalog,
+    Column,
+    Table,
+    __version__,
+    default_root,
+    open,
+)
+from barrow._pool import Pool, pool
 from barrow.errors import BarrowError
 
 if TYPE_CHECKING:
+    import os
+
+    from barrow import panels, ray, records, validation
+    from barrow._ingest import ingest
+    from barrow.columns import Columns
     from barrow.panels import Panel
     from barrow.running import Performance, backtest
     from barrow.strategy import Strategy
     from barrow.sweeps import Space, Sweep, read_study, sweep
-    from barrow.table import Table
     from barrow.walks import WalkForward, walk_forward
+    from barrow.weighing import Panels
 
 __all__ = [
-    "Bars",
+    "Adjustment",
+    "Asset",
     "BarrowError",
+    "Bars",
     "Bundle",
+    "Catalog",
+    "Column",
+    "Columns",
     "Panel",
+    "Panels",
     "Performance",
+    "Pool",
     "Space",
     "Strategy",
     "Sweep",
@@ -30,40 +66,57 @@ __all__ = [
     "WalkForward",
     "__version__",
     "backtest",
+    "catalog",
     "default_root",
     "errors",
+    "ingest",
     "open",
+    "panels",
+    "pool",
+    "ray",
     "read_study",
+    "records",
     "sweep",
+    "validation",
     "walk_forward",
 ]
 
-# What opening a bundle does not need is imported when it is asked for.
+
+def catalog(root: str | os.PathLike[str] | None = None) -> Catalog:
+    """The catalog at a directory, or the default one: ``BARROW_ROOT``, else ``barrow`` in the platform's data folder."""
+    return Catalog(root)
+
+
+#: Where the names are that are imported when they are first used.
 _LATER = {
-    "Panel": "panels",
-    "Performance": "running",
-    "Space": "sweeps",
-    "Strategy": "strategy",
-    "Sweep": "sweeps",
-    "Table": "table",
-    "WalkForward": "walks",
-    "backtest": "running",
-    "read_study": "sweeps",
-    "sweep": "sweeps",
-    "walk_forward": "walks",
+    "Columns": "barrow.columns",
+    "Panel": "barrow.panels",
+    "Panels": "barrow.weighing",
+    "Performance": "barrow.running",
+    "Space": "barrow.sweeps",
+    "Strategy": "barrow.strategy",
+    "Sweep": "barrow.sweeps",
+    "WalkForward": "barrow.walks",
+    "backtest": "barrow.running",
+    "ingest": "barrow._ingest",
+    "read_study": "barrow.sweeps",
+    "sweep": "barrow.sweeps",
+    "walk_forward": "barrow.walks",
 }
-_MODULES = ("ray", "validation")
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return import_module(f"barrow.{name}")
-    if name not in _LATER:
-        raise AttributeError(f"module 'barrow' has no attribute {name!r}")
-    found = getattr(import_module(f"barrow.{_LATER[name]}"), name)
-    globals()[name] = found
-    return found
+    import importlib
+
+    if name in _LATER:
+        value = getattr(importlib.import_module(_LATER[name]), name)
+    elif name in ("panels", "ray", "records", "validation"):
+        value = importlib.import_module(f"barrow.{name}")
+    else:
+        raise AttributeError(f"module 'barrow' has no attribute '{name}'")
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_LATER, *_MODULES])
+    return sorted(__all__)

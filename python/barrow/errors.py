@@ -12,6 +12,7 @@ __all__ = [
     "BarrowError",
     "ColumnTypeError",
     "DamagedError",
+    "IngestError",
     "LockedError",
     "MissingFileError",
     "MissingPackageError",
@@ -117,6 +118,18 @@ class LockedError(BarrowError, BlockingIOError):
 
     bundle: str
     holder: int | None
+
+
+class IngestError(BarrowError, ValueError):
+    """Sources do not make a bundle, and nothing was published.
+
+    Where a row is at fault: ``file``, ``line`` (from 1), ``column`` and ``value``; otherwise ``None``.
+    """
+
+    file: str | None = None
+    line: int | None = None
+    column: str | None = None
+    value: str | None = None
 
 
 class QueryError(BarrowError, ValueError):

@@ -1,116 +1,87 @@
-"""Strategies as a function from panels to target weights."""
+"""Panels: one column of all assets, aligned on the calendar."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
-from barrow._barrow import Bundle, Weights
-from barrow.errors import MissingPackageError, SettingError
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pandas
+    import polars
 
 __all__ = ["Panel"]
 
 
 class Panel:
-    """Columns of all assets of a run as matrices: a row a time of the calendar, a column an asset in symbol order.
+    """One column over a stretch of the calendar: a matrix of times x assets, with both labels.
 
-    ``panel["close"]`` is read-only, of shape ``[times, assets]``, NaN where an asset has no bar. It begins with the bundle
-    and ends with the run.
+    ``numpy.asarray(panel)`` is ``panel.values``; ``panel["AAPL"]`` is one asset's column of it.
     """
 
-    def __init__(self, bundle: Bundle, assets: Optional[Sequence[str]] = None, end: Any = None) -> None:
-        self._bundle, self._end = bundle, end
-        self.symbols: tuple[str, ...] = tuple(sorted(assets)) if assets is not None else bundle.symbols
-        """Symbols of the columns."""
-        self._places = None if assets is None else [bundle[symbol].ordinal for symbol in self.symbols]
-        self._columns: dict[str, npt.NDArray[np.float64]] = {}
-
-    @property
-    def times(self) -> npt.NDArray[np.datetime64]:
-        """Times of the rows: ``datetime64[ns]``, UTC."""
-        return self._bundle.calendar[: len(self["close"])]
-
-    def __getitem__(self, column: str) -> npt.NDArray[np.float64]:
-        found = self._columns.get(column)
-        if found is None:
-            found = self._bundle.panel(column, None, self._end)
-            if self._places is not None:
-                found = found[:, self._places]
-            found.flags.writeable = False
-            self._columns[column] = found
-        return found
-
-    def to_pandas(self, column: str) -> Any:
-        """A column as a ``pandas.DataFrame``: times as index, symbols as columns."""
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise MissingPackageError.of("pandas", "a frame of pandas") from error
-        return pd.DataFrame(self[column], index=pd.DatetimeIndex(self.times), columns=list(self.symbols))
-
-    def until(self, rows: int) -> Panel:
-        """The panel as it was after so many rows."""
-        cut = Panel.__new__(Panel)
-        cut._bundle, cut._end, cut.symbols, cut._places = self._bundle, self._end, self.symbols, self._places
-        cut._columns = {name: column[:rows] for name, column in self._columns.items()}
-        for name in self._bundle.column_names[1:]:
-            if name not in cut._columns:
-                cut._columns[name] = self[name][:rows]
-        return cut
-
-    def __repr__(self) -> str:
-        return f"<barrow.Panel of {self._bundle.name}: {len(self.times)} times, {len(self.symbols)} assets>"
-
-
-class Weighing:
-    """What makes a strategy of a function from a panel, and parameters, to weights."""
+    __slots__ = ("column", "symbols", "times", "values")
 
     def __init__(
         self,
-        function: Callable[..., Any],
-        bundle: Bundle,
-        assets: Optional[Sequence[str]],
-        end: Any,
-        whole_shares: bool,
-        causality_checks: int,
+        column: str,
+        values: npt.NDArray[np.float64],
+        times: npt.NDArray[np.datetime64],
+        symbols: tuple[str, ...],
     ) -> None:
-        self.function, self.bundle, self.assets, self.end = function, bundle, assets, end
-        self.whole_shares, self.causality_checks = whole_shares, causality_checks
-        self._panel: Optional[Panel] = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_panel": None}
+        self.column = column
+        """Name of the column."""
+        self.values = values
+        """Shape ``[times, assets]``, f64; NaN where an asset has no bar or no value. An array of its own: write to it."""
+        self.times = times
+        """The stretch of the calendar: ``datetime64[ns]``, shape ``[times]``, ascending."""
+        self.symbols = symbols
+        """One for each column, in symbol order."""
 
     @property
-    def panel(self) -> Panel:
-        """The panel, made once for all trials."""
-        if self._panel is None:
-            self._panel = Panel(self.bundle, self.assets, self.end)
-        return self._panel
+    def shape(self) -> tuple[int, int]:
+        """Number of times, number of assets."""
+        return len(self.times), len(self.symbols)
 
-    def __call__(self, **params: Any) -> Weights:
-        panel = self.panel
-        weights = _matrix(self.function(panel, **params))
-        times = panel.times.view(np.int64)
-        name = getattr(self.function, "__name__", type(self.function).__name__)
-        made = Weights(name, params, times, list(panel.symbols), weights, self.whole_shares)
-        rows = len(times)
-        for cut in np.linspace(rows / 2, rows - 1, self.causality_checks).astype(int):
-            self._check_cause(weights, int(cut), params)
-        return made
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        if copy is None and (dtype is None or self.values.dtype == dtype):
+            return self.values
+        if copy is False and dtype is not None and self.values.dtype != dtype:
+            raise ValueError("another type than f64 needs a copy")
+        return self.values if copy is False else self.values.astype(dtype or self.values.dtype, copy=True)
 
-    def _check_cause(self, weights: npt.NDArray[np.float64], rows: int, params: dict[str, Any]) -> None:
-        """Compares the last row of a shorter history with the same row of the whole one."""
-        alone = _matrix(self.function(self.panel.until(rows), **params))
-        if alone.shape == (rows, weights.shape[1]) and np.array_equal(alone[-1], weights[rows - 1], equal_nan=True):
-            return
-        at = self.panel.times[rows - 1]
-        raise SettingError(f"the weights at {at} change when later bars are taken away: the function looks ahead")
+    def __len__(self) -> int:
+        return len(self.times)
 
+    def __getitem__(self, symbol: str) -> npt.NDArray[np.float64]:
+        """The values of one asset: shape ``[times]``."""
+        try:
+            place = self.symbols.index(symbol)
+        except ValueError:
+            from barrow.errors import UnknownSymbolError
 
-def _matrix(weights: Any) -> npt.NDArray[np.float64]:
-    to_numpy = getattr(weights, "to_numpy", None)
-    return np.ascontiguousarray(to_numpy() if to_numpy is not None else weights, dtype=np.float64)
+            raise UnknownSymbolError(f"no asset `{symbol}` in the panel") from None
+        return self.values[:, place]
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """A frame of times x symbols over the same memory."""
+        import pandas
+
+        index = pandas.DatetimeIndex(self.times, name="time", copy=False)
+        return pandas.DataFrame(self.values, index=index, columns=list(self.symbols), copy=False)
+
+    def to_polars(self) -> polars.DataFrame:
+        """A frame with the column ``time`` and one for each symbol."""
+        import polars
+
+        columns: dict[str, Any] = {"time": self.times}
+        columns.update((symbol, self.values[:, place]) for place, symbol in enumerate(self.symbols))
+        return polars.DataFrame(columns)
+
+    def __repr__(self) -> str:
+        times, assets = self.shape
+        return f"<barrow.Panel {self.column}: {times} times x {assets} assets>"
+
+    def _repr_html_(self) -> str:
+        from barrow._html import panel
+
+        return panel(self)

@@ -13,9 +13,9 @@ import numpy.typing as npt
 from barrow import _barrow
 from barrow._barrow import Bundle, Settings
 from barrow.errors import MissingPackageError, SettingError
-from barrow.panels import Weighing
+from barrow.weighing import Weighing
 from barrow.strategy import Strategy
-from barrow.table import Table
+from barrow.columns import Columns
 
 __all__ = ["Performance", "backtest"]
 
@@ -47,7 +47,7 @@ def backtest(
     :param bundle: An opened bundle, or its name.
     :param strategy: A built-in strategy by name (``"sma-cross"``, ``"momentum"``, ``"mean-reversion"``,
         ``"buy-and-hold"``), which runs without Python and with the interpreter's lock let go; a :class:`Strategy`, as a
-        class or an instance; or a function from a :class:`Panel` to target weights of shape ``[times, assets]``: shares of
+        class or an instance; or a function from :class:`Panels` to target weights of shape ``[times, assets]``: shares of
         the equity, NaN for no order. Weights of a bar are ordered at its close.
     :param cash: Starting cash, quote currency.
     :param commission: ``"none"``, ``"per-share:0.001"``, ``"per-order:1"`` or ``"bps:10"``.
@@ -192,12 +192,12 @@ class Performance:
         return returns
 
     @property
-    def curve(self) -> Table:
+    def curve(self) -> Columns:
         """``time`` and ``equity``."""
-        return Table({"time": self.times, "equity": self.equity})
+        return Columns({"time": self.times, "equity": self.equity})
 
     @property
-    def fills(self) -> Table:
+    def fills(self) -> Columns:
         """Orders that were carried out, in the order of filling.
 
         ``time`` of the bar at whose open it filled, ``symbol``, ``quantity`` (negative when sold), ``price`` with slippage,
@@ -205,10 +205,10 @@ class Performance:
         """
         time, place, quantity, price, commission = self._get("fills")
         columns = {"time": time, "symbol": self._named(place), "quantity": quantity, "price": price}
-        return Table({**columns, "commission": commission})
+        return Columns({**columns, "commission": commission})
 
     @property
-    def trades(self) -> Table:
+    def trades(self) -> Columns:
         """Round trips, from flat to flat in one asset, in the order in which they closed; open ones last.
 
         ``opened``, ``closed`` (``NaT`` while open), ``symbol``, ``quantity`` (the largest it had, negative when short),
@@ -216,13 +216,13 @@ class Performance:
         """
         opened_at, closed, place, quantity, entry, exit_price, profit = self._get("trades")
         columns = {"opened": opened_at, "closed": closed, "symbol": self._named(place), "quantity": quantity}
-        return Table({**columns, "entry": entry, "exit": exit_price, "profit": profit})
+        return Columns({**columns, "entry": entry, "exit": exit_price, "profit": profit})
 
     @property
-    def open_orders(self) -> Table:
+    def open_orders(self) -> Columns:
         """Orders that had not filled at the end: ``time`` at whose close it was sent, ``symbol``, ``quantity``."""
         time, place, quantity = self._get("open_orders")
-        return Table({"time": time, "symbol": self._named(place), "quantity": quantity})
+        return Columns({"time": time, "symbol": self._named(place), "quantity": quantity})
 
     @property
     def positions(self) -> dict[str, float]:

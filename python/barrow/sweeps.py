@@ -13,10 +13,10 @@ import numpy.typing as npt
 from barrow import _barrow
 from barrow._barrow import Bundle, Plan, Settings
 from barrow.errors import SettingError
-from barrow.progress import Show, shown
+from barrow._progress import Show, shown
 from barrow.running import Maker, Performance, axes_of, maker_of, opened, write_page
 from barrow.strategy import Strategy
-from barrow.table import Table
+from barrow.columns import Columns
 
 __all__ = ["Space", "Sweep", "read_study", "sweep"]
 
@@ -157,12 +157,12 @@ def crew_of(
     hands = workers or _cores()
     if crew is None and not isolate and (isinstance(maker, str) or hands == 1):
         return None
-    from barrow import pool
+    from barrow import _workers
 
-    packed = pool.orders(bundle, maker, settings, seed, *terms)
+    packed = _workers.orders(bundle, maker, settings, seed, *terms)
     if crew is not None:
         return crew.begin(packed, maker, bundle, terms[0])
-    return pool.Crew(packed, hands, terms[0])
+    return _workers.Crew(packed, hands, terms[0])
 
 
 def _cores() -> int:
@@ -208,7 +208,7 @@ class Sweep:
         return dict(self._get("facts"))
 
     @property
-    def trials(self) -> Table:
+    def trials(self) -> Columns:
         """Whole runs that ended, in the order in which they were asked for: ``id``, parameters, figures.
 
         An inactive parameter is ``None``, an undefined figure NaN.
@@ -217,8 +217,8 @@ class Sweep:
             columns = {"id": self._get("ids")}
             for name in self._get("names"):
                 columns[name] = _column([params.get(name) for params in self._get("params")])
-            self._cache["trials"] = Table({**columns, **self._get("metrics")})
-        table: Table = self._cache["trials"]
+            self._cache["trials"] = Columns({**columns, **self._get("metrics")})
+        table: Columns = self._cache["trials"]
         return table
 
     def to_pandas(self) -> Any:
@@ -246,7 +246,7 @@ class Sweep:
         place = self._get("best")
         return None if place is None else float(self.trials[self.metric][place])
 
-    def ranking(self, count: int = 10) -> Table:
+    def ranking(self, count: int = 10) -> Columns:
         """The best trials by the first objective, undefined ones last, equal ones in the order of asking."""
         values = self.trials[self.metric]
         smaller = str(self.facts["objective"]).startswith("min:") or self.metric in _SMALLER
@@ -255,7 +255,7 @@ class Sweep:
         return self.trials.take(order[:count])
 
     @property
-    def front(self) -> Table:
+    def front(self) -> Columns:
         """The trials that no other is better than in every objective, limits kept."""
         return self.trials.take(np.array(self._get("front"), dtype=np.int64))
 
@@ -265,7 +265,7 @@ class Sweep:
         return list(self._get("failed"))
 
     @property
-    def partial(self) -> Table:
+    def partial(self) -> Columns:
         """Trials of a part of the period: ``id``, parameters, ``budget``, ``bracket``, ``rung``, ``resumes``, ``value``."""
         rows = self._get("partial")
         names = ("id", "params", "budget", "bracket", "rung", "resumes", "value")
@@ -273,7 +273,7 @@ class Sweep:
         columns: dict[str, npt.NDArray[Any]] = {"id": _column(by_name["id"])}
         for name in self._get("names"):
             columns[name] = _column([params.get(name) for params in by_name["params"]])
-        return Table({**columns, **{name: _column(by_name[name]) for name in names[2:]}})
+        return Columns({**columns, **{name: _column(by_name[name]) for name in names[2:]}})
 
     def run(self, place: Optional[int] = None) -> Performance:
         """Runs a trial again in full: the best, or that at a place of :attr:`trials`."""
@@ -310,11 +310,11 @@ class Sweep:
             parts.append(f"{len(self.failed)} failed")
         return f"{'; '.join(parts)}; {facts['elapsed_seconds']:.3g} s on {facts['workers']} workers"
 
-    def _top(self) -> Table:
+    def _top(self) -> Columns:
         shown_first = [*self._get("names"), self.metric]
         others = [name for name in _SHOWN if name != self.metric]
         top = self.ranking()
-        return Table({name: top[name] for name in [*shown_first, *others]})
+        return Columns({name: top[name] for name in [*shown_first, *others]})
 
     def __repr__(self) -> str:
         return f"{self._head()}\n{self._top()!r}"

@@ -15,7 +15,7 @@ from barrow._barrow import Bundle, Plan, Settings
 from barrow.running import axes_of, maker_of, opened, write_page
 from barrow.strategy import Strategy
 from barrow.sweeps import crew_of, space_of
-from barrow.table import Table
+from barrow.columns import Columns
 
 __all__ = ["WalkForward", "cut_of", "walk_forward"]
 
@@ -156,7 +156,7 @@ class WalkForward:
         return list(self._get("folds"))
 
     @property
-    def table(self) -> Table:
+    def table(self) -> Columns:
         """A row a fold: period of the test, chosen parameters, and the objective where the choice was made and after."""
         metric = str(self.facts["objective"]).split(":")[-1]
         folds = self.folds
@@ -171,7 +171,7 @@ class WalkForward:
         columns["on_test"] = np.array([value(fold["on_test"]) for fold in folds])
         ranks = [fold["rank_correlation"] for fold in folds]
         columns["rank_correlation"] = np.array([np.nan if rank is None else rank for rank in ranks])
-        return Table(columns)
+        return Columns(columns)
 
     def report(self, path: str | os.PathLike[str]) -> None:
         """Writes a self-contained HTML page: the one that ``barrow walk-forward --report`` writes."""

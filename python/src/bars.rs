@@ -2,14 +2,15 @@
 
 use std::ops::Range;
 
+use arrow_array::RecordBatch;
 use barrow_store::{Asset, Error};
-use pyo3::exceptions::PyAttributeError;
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
 use crate::array::view;
 use crate::bundle::Bundle;
 use crate::columns::STANDARD;
-use crate::error::Result;
+use crate::error::{Result, unknown_column};
 use crate::when::span;
 
 /// The bars of one asset, or a stretch of them.
@@ -34,7 +35,7 @@ impl Bars {
     /// Returns the values of the column at a place in the schema as a view.
     fn at<'py>(&self, py: Python<'py>, index: usize) -> Result<Bound<'py, PyAny>> {
         let bundle = self.bundle.bind(py);
-        let access = bundle.get().columns().access(index);
+        let access = bundle.get().reached().access(index);
         let asset = self.asset;
         if !access.immediate {
             let lease = bundle.get().lease();
@@ -47,8 +48,15 @@ impl Bars {
         })
     }
 
+    /// Returns the bars as an Arrow batch over the same memory.
+    pub(crate) fn batch(&self, py: Python<'_>) -> Result<RecordBatch> {
+        let lease = self.bundle.get().lease();
+        let whole = py.detach(|| lease.asset_batch(self.asset))?;
+        Ok(whole.slice(self.rows.start, self.rows.len()))
+    }
+
     fn standard<'py>(&self, py: Python<'py>, place: usize) -> Result<Bound<'py, PyAny>> {
-        match self.bundle.get().columns().standard(place) {
+        match self.bundle.get().reached().standard(place) {
             Some(index) => self.at(py, index),
             None => self.named(py, STANDARD[place]),
         }
@@ -58,10 +66,7 @@ impl Bars {
         let lease = self.bundle.get().lease();
         match lease.schema().column_index(name) {
             Some(index) => self.at(py, index),
-            None => Err(match lease.column(name) {
-                Err(error) => error.into(),
-                Ok(_) => PyAttributeError::new_err(name.to_owned()).into(),
-            }),
+            None => Err(unknown_column(lease, name)),
         }
     }
 }
@@ -82,6 +87,19 @@ impl Bars {
     #[getter]
     fn ordinal(&self) -> u32 {
         self.asset.ordinal()
+    }
+
+    /// What the bundle knows of the asset.
+    #[getter]
+    fn asset(&self, py: Python<'_>) -> crate::asset::Asset {
+        crate::asset::Asset { bundle: self.bundle.clone_ref(py), asset: self.asset }
+    }
+
+    /// The columns by name, in file order.
+    #[getter]
+    fn column_names<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let schema = self.bundle.get().lease().schema();
+        PyTuple::new(py, schema.columns().iter().map(|column| &column.name))
     }
 
     #[getter]
@@ -154,6 +172,10 @@ impl Bars {
     /// The first `count` bars, or all if there are fewer.
     fn first(&self, py: Python<'_>, count: usize) -> Self {
         self.with_rows(py, self.rows.start..self.rows.start + count.min(self.rows.len()))
+    }
+
+    fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("barrow._html")?.getattr("bars")?.call1((slf,))
     }
 
     fn __repr__(&self) -> String {

@@ -1,38 +1,61 @@
 //! [`Bundle`]: one version of a bundle, opened.
 
-use barrow_store::{Asset, Lease, Values, VerifyReads};
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use arrow_array::ArrayRef;
+use barrow_store::{Asset, Lease, Origin, Values, VerifyReads};
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
-use pyo3::types::{PyString, PyTuple};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::array::{Keeper, Shown, owned, owned_matrix, view};
+use crate::asset;
 use crate::bars::Bars;
+use crate::column::Column;
 use crate::columns::Columns;
-use crate::error::Result;
+use crate::error::{Failure, Result, unknown_column};
 use crate::opening::{Place, paging_names};
 use crate::when::{span, when};
 
 /// One version of a bundle, opened. Frozen: arrays borrow from its lease.
 #[pyclass(frozen, module = "barrow", weakref)]
-#[derive(Debug)]
 pub(crate) struct Bundle {
     lease: Lease,
-    columns: Columns,
+    reached: Columns,
     place: Place,
+    /// Made when they are first asked for.
+    symbols: PyOnceLock<Py<PyTuple>>,
+    /// The symbol of every bar, likewise.
+    pub(crate) symbol_keys: OnceLock<ArrayRef>,
 }
 
 impl Bundle {
     pub(crate) fn new(lease: Lease, place: Place) -> Self {
-        let columns = Columns::of(&lease);
-        Self { lease, columns, place }
+        let reached = Columns::of(&lease);
+        let (symbols, symbol_keys) = (PyOnceLock::new(), OnceLock::new());
+        Self { lease, reached, place, symbols, symbol_keys }
     }
 
     pub(crate) fn lease(&self) -> &Lease {
         &self.lease
     }
 
-    pub(crate) fn columns(&self) -> &Columns {
-        &self.columns
+    /// Returns how columns are reached.
+    pub(crate) fn reached(&self) -> &Columns {
+        &self.reached
+    }
+
+    /// Returns the whole column at a place in the schema as a view.
+    pub(crate) fn whole<'py>(slf: &Bound<'py, Self>, index: usize) -> Result<Bound<'py, PyAny>> {
+        let this = slf.get();
+        let access = this.reached.access(index);
+        let name = &this.lease.schema().columns()[index].name;
+        if !access.immediate {
+            slf.py().detach(|| this.lease.column(name).map(drop))?;
+        }
+        view(slf, access.shown, |lease| Ok(lease.column(name)?))
     }
 
     /// Finds an asset by its symbol, or by its place in symbol order, from the end where it is negative.
@@ -74,7 +97,7 @@ impl Bundle {
     }
 
     #[getter]
-    fn path(&self) -> &std::path::Path {
+    fn path(&self) -> &Path {
         self.lease.path()
     }
 
@@ -85,9 +108,65 @@ impl Bundle {
 
     #[getter]
     fn symbols<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyTuple>> {
-        let symbols = self.lease.assets().map(|asset| Ok(self.lease.symbol(asset?)));
-        let symbols: Vec<&str> = symbols.collect::<Result<_>>()?;
-        Ok(PyTuple::new(py, symbols)?)
+        let made = self.symbols.get_or_try_init(py, || {
+            let symbols = self.lease.assets().map(|asset| Ok(self.lease.symbol(asset?)));
+            let symbols: Vec<&str> = symbols.collect::<Result<_>>()?;
+            Ok::<_, Failure>(PyTuple::new(py, symbols)?.unbind())
+        })?;
+        Ok(made.bind(py).clone())
+    }
+
+    /// What is known of each asset, in symbol order.
+    #[getter]
+    fn assets<'py>(slf: &Bound<'py, Self>) -> Result<Bound<'py, PyTuple>> {
+        let describe = |found: barrow_store::Result<Asset>| {
+            Ok(asset::Asset { bundle: slf.clone().unbind(), asset: found? })
+        };
+        let assets: Vec<asset::Asset> =
+            slf.get().lease.assets().map(describe).collect::<Result<_>>()?;
+        Ok(PyTuple::new(slf.py(), assets)?)
+    }
+
+    /// Splits, cash dividends and mergers, by asset, time and kind.
+    #[getter]
+    fn adjustments<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyTuple>> {
+        let describe = |it: barrow_format::Adjustment| {
+            let symbol = self.lease.symbol(self.lease.asset_at(it.asset)?).to_owned();
+            let (time_ns, kind, value) = (it.time, it.kind.to_string(), it.value);
+            Ok(asset::Adjustment { symbol, time_ns, kind, value })
+        };
+        let all: Vec<asset::Adjustment> =
+            self.lease.adjustments()?.into_iter().map(describe).collect::<Result<_>>()?;
+        Ok(PyTuple::new(py, all)?)
+    }
+
+    /// How far bars stand apart: `daily`, `1m`, `irregular` ...
+    #[getter]
+    fn frequency(&self) -> String {
+        self.lease.schema().frequency().to_string()
+    }
+
+    /// IANA zone in which sessions are dated.
+    #[getter]
+    fn time_zone(&self) -> &str {
+        self.lease.schema().time_zone()
+    }
+
+    /// What a timestamp says of its bar: `session`, `start` or `end`.
+    #[getter]
+    fn stamp(&self) -> String {
+        self.lease.schema().stamp().to_string()
+    }
+
+    /// The columns by name, in file order.
+    #[getter]
+    fn columns<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
+        let columns = PyDict::new(slf.py());
+        for (index, column) in slf.get().lease.schema().columns().iter().enumerate() {
+            let described = Column::new(slf.clone().unbind(), index);
+            columns.set_item(&column.name, Bound::new(slf.py(), described)?)?;
+        }
+        Ok(columns)
     }
 
     #[getter]
@@ -120,13 +199,20 @@ impl Bundle {
 
     /// A whole column: the values of all assets, asset after asset in symbol order. Shape `[rows]`, a view.
     fn column<'py>(slf: &Bound<'py, Self>, name: &str) -> Result<Bound<'py, PyAny>> {
-        let this = slf.get();
-        let index = this.lease.schema().column_index(name);
-        let access = this.columns.access(index.unwrap_or(usize::MAX));
-        if !access.immediate {
-            slf.py().detach(|| this.lease.column(name).map(drop))?;
+        let lease = &slf.get().lease;
+        match lease.schema().column_index(name) {
+            Some(index) => Self::whole(slf, index),
+            None => Err(unknown_column(lease, name)),
         }
-        view(slf, access.shown, |lease| Ok(lease.column(name)?))
+    }
+
+    /// Where a column's values lie: `mapped` in the file, `read` into memory, or `decoded` into memory.
+    fn origin(&self, column: &str) -> Result<&'static str> {
+        Ok(match self.lease.origin(column)? {
+            Origin::Mapped => "mapped",
+            Origin::Read => "read",
+            _ => "decoded",
+        })
     }
 
     /// One column of all assets over a stretch of the calendar.
@@ -141,7 +227,15 @@ impl Bundle {
         let (first, last) = span(start, end)?;
         let panel = py.detach(|| this.lease.panel(column, first..=last))?;
         let shape = [panel.times.len(), panel.assets];
-        owned_matrix(py, panel.values, shape)
+        // The stretch of the calendar, by where it lies in it.
+        let before = this.lease.calendar().partition_point(|&time| time < first);
+        let stretch = before..before + shape[0];
+        let times = view(slf, Shown::Instants, move |lease| {
+            Ok(Values::I64(lease.calendar().get(stretch).unwrap_or_default()))
+        })?;
+        let values = owned_matrix(py, panel.values, shape)?;
+        let class = py.import("barrow.panels")?.getattr("Panel")?;
+        Ok(class.call1((column, values, times, this.symbols(py)?))?)
     }
 
     /// One column of all assets at one time.
@@ -156,6 +250,16 @@ impl Bundle {
         Ok(owned(py, values))
     }
 
+    /// Reads every byte and compares it with what stands for it; returns how many bytes that were.
+    #[pyo3(signature = (*, threads=0))]
+    fn verify(&self, py: Python<'_>, threads: usize) -> Result<u64> {
+        let found = py.detach(|| self.lease.verify(threads));
+        let count = found.bad.len();
+        let Some(first) = found.bad.into_iter().next() else { return Ok(found.bytes) };
+        let (path, first) = (self.lease.path().to_owned(), Arc::new(first));
+        Err(barrow_store::Error::Damaged { path, count, first }.into())
+    }
+
     fn __repr__(&self) -> String {
         let (assets, rows) = (self.lease.asset_count(), self.lease.rows());
         let schema = self.lease.schema();
@@ -164,6 +268,10 @@ impl Bundle {
             "<barrow.Bundle {name}@{version}: {assets} assets, {rows} {} bars>",
             schema.frequency()
         )
+    }
+
+    fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("barrow._html")?.getattr("bundle")?.call1((slf,))
     }
 
     /// Pickles what names the version, not its bytes: reading the pickle opens it from that process's pool.

@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use barrow_store::Error;
+use barrow_store::{Error, Lease};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
@@ -54,6 +54,16 @@ pub(crate) fn raised(py: Python<'_>, class: &str, text: &str, facts: &[(&str, Fa
         Ok(PyErr::from_value(exception))
     };
     made().unwrap_or_else(|error: PyErr| error)
+}
+
+/// Says that a bundle has no column of a name, and which it has.
+pub(crate) fn unknown_column(lease: &Lease, name: &str) -> Failure {
+    let columns = lease.schema().columns().iter();
+    Failure::Store(Error::UnknownColumn {
+        column: name.to_owned(),
+        bundle: lease.name().to_owned(),
+        available: columns.map(|column| column.name.clone()).collect(),
+    })
 }
 
 /// A value of an error, as an attribute.

@@ -3,6 +3,7 @@
 use barrow_store::query::When;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::PyString;
 
 /// The stretch of the timestamps from `start` to `end`, both taken in; `None` is without an end.
@@ -39,4 +40,11 @@ pub(crate) fn when(value: &Bound<'_, PyAny>) -> PyResult<When> {
 
 fn read(text: &str) -> PyResult<When> {
     text.parse().map_err(|error| PyValueError::new_err(format!("`{text}` is {error}")))
+}
+
+/// Returns a timestamp as a `datetime64[ns]`.
+pub(crate) fn instant(py: Python<'_>, ns: i64) -> PyResult<Bound<'_, PyAny>> {
+    static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let find = || Ok::<_, PyErr>(py.import("numpy")?.getattr("datetime64")?.unbind());
+    CLASS.get_or_try_init(py, find)?.bind(py).call1((ns, "ns"))
 }

@@ -44,14 +44,33 @@ impl Lease {
     ///
     /// [`Error::Corrupt`] or [`Error::SeriesDigest`] when a column cannot be read, [`Error::Arrow`] when Arrow refuses it.
     pub fn record_batch(&self) -> Result<RecordBatch> {
+        self.batch(self.column_of())
+    }
+
+    /// Returns some columns of the whole bundle, by their places in the schema, as a record batch, as
+    /// [`Lease::record_batch`] does. The other columns are neither touched nor decoded.
+    ///
+    /// # Errors
+    ///
+    /// As [`Lease::record_batch`].
+    ///
+    /// # Panics
+    ///
+    /// If there is no column of a place.
+    pub fn record_batch_of(&self, columns: &[usize]) -> Result<RecordBatch> {
+        self.batch_of(columns, Some(self.rows()), self.column_of())
+    }
+
+    /// Returns what finds a whole column, and whose memory it lies in.
+    fn column_of<'l>(&'l self) -> impl Fn(usize) -> Result<(Values<'l>, Owner<'l>)> {
         let reader = self.reader();
-        self.batch(|index| {
+        move |index| {
             if self.snapshot().reads_in_place(index) {
                 return Ok((reader.column(index)?, Owner::Snapshot(self.snapshot())));
             }
             let decoded = reader.decoded_column(index)?;
             Ok((decoded.values(), Owner::Decoded(decoded)))
-        })
+        }
     }
 
     /// Returns the bars of one asset as a record batch, oldest first. Zero-copy; of columns that are not read in place, the

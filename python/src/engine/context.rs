@@ -15,7 +15,7 @@ use super::arrays::instant;
 use super::memory::Memory;
 use super::setup::{Declared, Series, Signal};
 use crate::array::{owned, owned_matrix, view};
-use crate::error::{Failure, Fact, Result, raised};
+use crate::error::{Fact, Result, raised, unknown_column};
 
 /// The state of the run at the close of the current tick.
 #[pyclass(module = "barrow")]
@@ -48,9 +48,14 @@ pub(crate) struct Context {
 
 impl Context {
     /// Prepares the object of a run over assets in the order of their symbols.
-    pub(crate) fn new(memory: Py<Memory>, handles: Vec<AssetIdx>, symbols: Vec<String>) -> Result<Self> {
+    pub(crate) fn new(
+        memory: Py<Memory>,
+        handles: Vec<AssetIdx>,
+        symbols: Vec<String>,
+    ) -> Result<Self> {
         let lease = memory.get().lease();
-        let assets = symbols.iter().map(|symbol| Ok(lease.asset(symbol)?)).collect::<Result<Vec<_>>>()?;
+        let assets =
+            symbols.iter().map(|symbol| Ok(lease.asset(symbol)?)).collect::<Result<Vec<_>>>()?;
         let close = lease.schema().column_index("close").unwrap_or(usize::MAX);
         let count = assets.len();
         Ok(Self {
@@ -144,13 +149,7 @@ impl Context {
 
     fn column(&self, name: &str) -> Result<usize> {
         let lease = self.memory.get().lease();
-        match lease.schema().column_index(name) {
-            Some(index) => Ok(index),
-            // Fails, and says which columns there are.
-            None => Err(lease.column(name).map_or_else(Failure::from, |_| {
-                PyValueError::new_err(format!("no column `{name}`")).into()
-            })),
-        }
+        lease.schema().column_index(name).ok_or_else(|| unknown_column(lease, name))
     }
 
     /// The last `n` values of a column of numbers, as many as there are.
@@ -244,7 +243,9 @@ impl Context {
         let shown = memory.get().shown(index);
         view(memory, shown, |lease| {
             let whole = lease.bars(asset).column_at(index)?;
-            Ok(whole.slice(rows.saturating_sub(n)..rows).expect("bars so far are bars of the asset"))
+            Ok(whole
+                .slice(rows.saturating_sub(n)..rows)
+                .expect("bars so far are bars of the asset"))
         })
     }
 

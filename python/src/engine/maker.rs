@@ -37,7 +37,9 @@ impl Maker {
     ) -> Result<Box<dyn Strategy + Send>, Error> {
         match self {
             Self::BuiltIn(name) => strategies::build(name, params),
-            Self::Scripted(callable) => Python::attach(|py| scripted(callable.bind(py), params, lease)),
+            Self::Scripted(callable) => {
+                Python::attach(|py| scripted(callable.bind(py), params, lease))
+            }
         }
     }
 }

@@ -28,7 +28,8 @@ impl Plan {
     /// Tells whether every point of a grid is run, by the shortest way.
     pub(crate) fn is_plain_grid(&self) -> bool {
         let open = self.trials.is_none() && self.cost.is_none() && self.round.is_none();
-        let plain = self.limits.is_empty() && self.terms.time_max.is_none() && self.objectives.len() == 1;
+        let plain =
+            self.limits.is_empty() && self.terms.time_max.is_none() && self.objectives.len() == 1;
         self.method == Method::Grid && open && plain
     }
 

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use barrow_engine::search::Ask;
-use barrow_engine::{Backtest, Crew, Ended, Error, Params, Part, Portal, Terms, Threads, Workers, wire};
+use barrow_engine::{
+    Backtest, Crew, Ended, Error, Params, Part, Portal, Terms, Threads, Workers, wire,
+};
 use barrow_store::Lease;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -72,7 +74,11 @@ impl TrialRunner {
 
     /// Runs trials, and returns how each ended: bytes in, bytes out.
     #[expect(clippy::needless_pass_by_value, reason = "an argument that is extracted is owned")]
-    fn run<'py>(&self, py: Python<'py>, asks: Vec<Bound<'py, PyBytes>>) -> Result<Vec<Bound<'py, PyBytes>>> {
+    fn run<'py>(
+        &self,
+        py: Python<'py>,
+        asks: Vec<Bound<'py, PyBytes>>,
+    ) -> Result<Vec<Bound<'py, PyBytes>>> {
         let broken = || PyValueError::new_err("the bytes are no trial");
         let asks = asks.iter().map(|bytes| wire::read_ask(bytes.as_bytes()).ok_or_else(broken));
         let asks = asks.collect::<PyResult<Vec<Ask>>>()?;
@@ -82,7 +88,8 @@ impl TrialRunner {
             drop(line.0.send(asks));
             line.1.recv()
         });
-        let ends = answer.map_err(|_| PyRuntimeError::new_err("the runner has failed before"))??;
+        let ends =
+            answer.map_err(|_| PyRuntimeError::new_err("the runner has failed before"))??;
         let bytes = ends.iter().map(|(id, end)| {
             let mut bytes = Vec::new();
             wire::put_end(&mut bytes, *id, end);
@@ -110,7 +117,11 @@ fn serve(
             })
         };
         // Attached once, not at every bar.
-        if maker.is_scripted() { Python::attach(|_| run())? } else { run()? }
+        if maker.is_scripted() {
+            Python::attach(|_| run())?
+        } else {
+            run()?
+        }
         let ended = ended.into_inner().unwrap_or_else(PoisonError::into_inner);
         if answers.send(Ok(ended)).is_err() {
             break;

@@ -40,7 +40,8 @@ impl Scripted {
     /// [`Error::Constraint`] where its `admits` refuses its parameters, and its exceptions.
     pub(crate) fn new(object: &Bound<'_, PyAny>, lease: &Lease) -> Result<Self, Error> {
         let py = object.py();
-        let admits = object.call_method0(intern!(py, "admits")).and_then(|admits| admits.is_truthy());
+        let admits =
+            object.call_method0(intern!(py, "admits")).and_then(|admits| admits.is_truthy());
         if !admits.map_err(failed)? {
             let rule = "parameters that its `admits` takes";
             return Err(Error::Constraint { strategy: "of Python", rule });
@@ -59,7 +60,11 @@ impl Scripted {
         Error::Strategy { strategy: self.name.clone(), source: Box::new(exception) }
     }
 
-    fn started(&self, py: Python<'_>, setup: &mut EngineSetup<'_>) -> Result<(Declared, Run), Error> {
+    fn started(
+        &self,
+        py: Python<'_>,
+        setup: &mut EngineSetup<'_>,
+    ) -> Result<(Declared, Run), Error> {
         let failed = |exception| self.failed(exception);
         let noted = Py::new(py, Setup::of(setup)).map_err(failed)?;
         let object = self.object.bind(py);

@@ -107,7 +107,9 @@ impl Setup {
         | Function::ZScore(bars)
         | Function::RateOfChange(bars)) = function;
         if bars == 0 || keep == 0 {
-            return Err(PyValueError::new_err("an indicator needs at least one bar, and keeps one"));
+            return Err(PyValueError::new_err(
+                "an indicator needs at least one bar, and keeps one",
+            ));
         }
         self.series.push(Indicated { column: column.to_owned(), function, keep });
         Ok(Series { place: self.series.len() - 1 })

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use barrow_engine::search::{Ask, Goals, Limit, Origin, Outcome, SearchPlan, pareto_front};
 use barrow_engine::{
-    Backtest, Crew, Crews as _, Error, Hunt, Objective, Params, Portal, Study, Sweep, Threads, Trial,
-    Verdict, Workers,
+    Backtest, Crew, Crews as _, Error, Hunt, Objective, Params, Portal, Study, Sweep, Threads,
+    Trial, Verdict, Workers,
 };
 use barrow_store::{Journal, Lease};
 use barrow_tools::report::{Report, Rerun};
@@ -73,7 +73,10 @@ struct Searched {
 }
 
 impl Searched {
-    fn make(&self, params: &Params) -> std::result::Result<Box<dyn barrow_engine::Strategy + Send>, Error> {
+    fn make(
+        &self,
+        params: &Params,
+    ) -> std::result::Result<Box<dyn barrow_engine::Strategy + Send>, Error> {
         self.maker.make(params, &self.lease)
     }
 
@@ -260,7 +263,11 @@ impl SweepReport {
         let plan = &self.searched.plan;
         let goals = Goals::several(plan.objectives.iter().map(|one| one.direction).collect())?;
         let outcome = |trial: &Trial| Outcome::Done {
-            values: plan.objectives.iter().map(|one| trial.value(*one).unwrap_or(f64::NAN)).collect(),
+            values: plan
+                .objectives
+                .iter()
+                .map(|one| trial.value(*one).unwrap_or(f64::NAN))
+                .collect(),
             violation: plan.violation(trial),
         };
         let ask = |id: u64| Ask {

@@ -44,7 +44,8 @@ pub(crate) struct Cut {
 
 impl Cut {
     pub(crate) fn windows(&self) -> std::result::Result<Windows, barrow_engine::Error> {
-        let optional = |text: &Option<String>| text.as_deref().map(str::parse::<Length>).transpose();
+        let optional =
+            |text: &Option<String>| text.as_deref().map(str::parse::<Length>).transpose();
         Ok(Windows {
             train: self.train.parse()?,
             validate: optional(&self.validate)?,

@@ -11,12 +11,12 @@ import numpy.typing as npt
 
 from barrow.errors import MissingPackageError
 
-__all__ = ["Table"]
+__all__ = ["Columns"]
 
 _SHOWN = 8
 
 
-class Table:
+class Columns:
     """Columns of equal length, each a NumPy array, in a fixed order.
 
     ``table["price"]`` is a column and ``len(table)`` the number of rows; ``dict(table)`` works. :meth:`to_pandas` and
@@ -46,9 +46,9 @@ class Table:
     def __iter__(self) -> Iterator[str]:
         return iter(self._columns)
 
-    def take(self, places: Any) -> Table:
+    def take(self, places: Any) -> Columns:
         """The rows at these places, in their order."""
-        return Table({name: column[places] for name, column in self._columns.items()})
+        return Columns({name: column[places] for name, column in self._columns.items()})
 
     def to_pandas(self) -> Any:
         """A ``pandas.DataFrame``."""

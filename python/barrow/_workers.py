@@ -18,9 +18,9 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any, Optional
 
-from barrow import worker as wire
+from barrow import _worker as wire
 from barrow._barrow import Bundle, Settings, failed_end
-from barrow.shipping import dumps, preparation
+from barrow._shipping import dumps, preparation
 
 __all__ = ["Crew", "close"]
 
@@ -42,7 +42,7 @@ class _Worker:
 
     def __init__(self, events: queue.SimpleQueue[tuple[_Worker, Any]]) -> None:
         # The environment's path may lead elsewhere than this interpreter's.
-        command = [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}; from barrow.worker import main; main()"]
+        command = [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}; from barrow._worker import main; main()"]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self.process.stdin is not None and self.process.stdout is not None
         self._input, self._output = self.process.stdin, self.process.stdout

@@ -36,7 +36,7 @@ def read(source: BinaryIO) -> Optional[Any]:
 
 
 class Bench:
-    """Runners by stretch, over one bundle and one strategy. ``orders`` are what :func:`barrow.pool.orders` packed."""
+    """Runners by stretch, over one bundle and one strategy. ``orders`` are what :func:`barrow._workers.orders` packed."""
 
     def __init__(self, orders: bytes, threads: int) -> None:
         self._threads = threads
@@ -71,7 +71,7 @@ def main() -> None:
     # What a strategy prints is no message.
     os.dup2(2, 1)
     bench: Optional[Bench] = None
-    from barrow.shipping import prepare
+    from barrow._shipping import prepare
 
     while (message := read(source)) is not None:
         kind, *rest = message
