@@ -1,9 +1,12 @@
 //! [`Outside`]: a crew that Python code leads, of other processes or other machines.
 
-use barrow_engine::search::Ask;
+use barrow_engine::search::{Ask, Origin};
 use barrow_engine::{Backtest, Crew, Crews, Ended, Error, Portal, Terms, wire};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList};
+use pyo3::types::{PyBytes, PyDict, PyList};
+
+use super::performance::metrics_dict;
+use super::settings::params_of;
 
 /// An object of Python with `hands`, the number of trials that run at once, and `run(asks, first_ns, last_ns)`, which
 /// yields lists of ends. Asks are pairs of id and bytes; ends are bytes; both as of [`wire`].
@@ -95,4 +98,35 @@ pub(crate) fn failed_end<'py>(py: Python<'py>, id: u64, reason: String) -> Bound
     let mut bytes = Vec::new();
     wire::put_end(&mut bytes, id, &Ended::Failed(reason));
     PyBytes::new(py, &bytes)
+}
+
+/// Returns the bytes of a trial to be run.
+#[pyfunction]
+#[pyo3(signature = (id, params, budget=1.0, resumes=None))]
+pub(crate) fn ask_of<'py>(
+    py: Python<'py>,
+    id: u64,
+    params: &Bound<'py, PyDict>,
+    budget: f64,
+    resumes: Option<u64>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let (params, origin) = (params_of(params)?, Origin::Sequence);
+    let ask = Ask { id, params, budget, bracket: 0, rung: 0, seed: 0, resumes, origin };
+    let mut bytes = Vec::new();
+    wire::put_ask(&mut bytes, &ask);
+    Ok(PyBytes::new(py, &bytes))
+}
+
+/// Returns the figures of a trial by name, or `None` and the reason why there are none; no reason where its parameters break
+/// the strategy's rule.
+#[pyfunction]
+pub(crate) fn figures_of<'py>(
+    py: Python<'py>,
+    bytes: &Bound<'py, PyBytes>,
+) -> PyResult<(Option<Bound<'py, PyDict>>, Option<String>)> {
+    Ok(match end_of(bytes)?.1 {
+        Ended::Done(trial) => (Some(metrics_dict(py, &trial.metrics, trial.final_equity)?), None),
+        Ended::Failed(reason) => (None, Some(reason)),
+        Ended::Skipped => (None, None),
+    })
 }

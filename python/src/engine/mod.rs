@@ -22,7 +22,7 @@ mod watch;
 mod weights;
 
 pub(crate) use context::Context;
-pub(crate) use crew::failed_end;
+pub(crate) use crew::{ask_of, failed_end, figures_of};
 pub(crate) use memory::Memory;
 pub(crate) use performance::Performance;
 pub(crate) use plan::Plan;
