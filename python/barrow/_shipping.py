@@ -39,6 +39,8 @@ def preparation() -> bytes:
     from multiprocessing import spawn
 
     data = spawn.get_preparation_data("barrow")
+    # A secret of `multiprocessing`'s own pipes.
+    data.pop("authkey", None)
     # A main file is read again only where that is the only way to find what is defined in it.
     try:
         import cloudpickle  # type: ignore[import-not-found, import-untyped, unused-ignore]  # noqa: F401
@@ -54,6 +56,4 @@ def prepare(preparation: bytes) -> None:
     """Takes over search path, working directory and main module."""
     from multiprocessing import spawn
 
-    data = pickle.loads(preparation)
-    data.pop("authkey", None)
-    spawn.prepare(data)
+    spawn.prepare(pickle.loads(preparation))

@@ -21,11 +21,13 @@ from typing import Any, Optional
 from barrow import _worker as wire
 from barrow._barrow import Bundle, Settings, failed_end
 from barrow._shipping import dumps, preparation
+from barrow.errors import BacktestError
 
 __all__ = ["Crew", "close"]
 
 _BATCH_SECONDS = 0.1
 _GRACE_SECONDS = 1.0
+_FALSE_STARTS_MAX = 3
 
 Ask = tuple[int, bytes]
 
@@ -52,7 +54,8 @@ class _Worker:
         self.since = time.monotonic()
         self.batch = 1
         self._events = events
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
         self.send(("prepare", preparation()))
 
     def _listen(self) -> None:
@@ -63,6 +66,7 @@ class _Worker:
                 message = None
             self._events.put((self, message))
             if message is None:
+                self._output.close()
                 return
 
     def send(self, message: Any) -> None:
@@ -82,7 +86,11 @@ class _Worker:
         """Ends the process and says how it ended."""
         self.process.kill()
         code = self.process.wait()
-        self._input.close()
+        try:
+            self._input.close()
+        except OSError:
+            pass
+        self._listener.join(1.0)
         return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
@@ -96,7 +104,9 @@ class _Pool:
         self.lock = threading.Lock()
 
     def hire(self, count: int) -> list[_Worker]:
-        self.workers = [worker for worker in self.workers if worker.process.poll() is None]
+        for worker in [worker for worker in self.workers if worker.process.poll() is not None]:
+            worker.kill()
+            self.workers.remove(worker)
         while len(self.workers) < count:
             self.workers.append(_Worker(self.events))
         return self.workers[:count]
@@ -138,6 +148,7 @@ class Crew:
     def __init__(self, orders: bytes, hands: int, time_limit: Optional[float]) -> None:
         self.hands = hands
         self._orders = orders
+        self._false_starts = 0
         self._limit = None if time_limit is None else time_limit + _GRACE_SECONDS
 
     def run(self, asks: list[Ask], first_ns: int, last_ns: int) -> Iterator[list[bytes]]:
@@ -219,7 +230,9 @@ class Crew:
         if worker.pending and worker.is_ready:
             failed.append(failed_end(worker.pending.popleft()[0], reason))
         elif not worker.is_ready:
-            raise RuntimeError(f"a worker process could not begin: {reason}")
+            self._false_starts += 1
+            if self._false_starts > _FALSE_STARTS_MAX:
+                raise BacktestError(f"worker processes cannot begin: {reason}")
         waiting.extendleft(reversed(worker.pending))
         worker.pending.clear()
         heir = pool.replace(worker)

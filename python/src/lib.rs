@@ -46,7 +46,8 @@ mod _barrow {
     #[pymodule_export]
     use crate::engine::{
         Context, Memory, Performance, Plan, Series, Settings, Setup, Signal, Space, SweepReport,
-        TrialRunner, WalkForwardReport, Weights, ask_of, failed_end, figures_of, read_study, run, search, walk_forward,
+        TrialRunner, WalkForwardReport, Weights, ask_of, failed_end, figures_of, read_study, run,
+        search, walk_forward,
     };
     #[pymodule_export]
     use crate::ingest::ingest_files;

@@ -111,9 +111,10 @@ def test_noise_is_no_skill_and_skill_is_seen() -> None:
     skill[:, 3] += 0.004
     assert barrow.validation.overfitting_probability(skill, 8)["probability"] < 0.05
     seen = barrow.validation.superiority(skill, seed=1)
-    assert seen["better"] == [3] and seen["consistent"] < 0.01 and seen["reality_check"] < 0.01
+    assert 3 in seen["better"] and seen["consistent"] < 0.01 and seen["reality_check"] < 0.01
     assert seen == barrow.validation.superiority(skill, seed=1)
-    assert barrow.validation.superiority(noise, seed=1)["consistent"] > 0.05
+    luck = [barrow.validation.superiority(random.normal(0, 0.01, (400, 10)), seed=1)["consistent"] for _ in range(9)]
+    assert 0.1 < np.median(luck) < 0.9
     with pytest.raises(barrow.errors.StatisticError, match="found 1"):
         barrow.validation.moments([0.1])
 

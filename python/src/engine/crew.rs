@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
 use super::performance::metrics_dict;
+use super::scripted::failed;
 use super::settings::params_of;
 
 /// An object of Python with `hands`, the number of trials that run at once, and `run(asks, first_ns, last_ns)`, which
@@ -67,10 +68,7 @@ impl Crew for Stretch<'_> {
 
     fn run(&self, asks: &[Ask], ended: &(dyn Fn(Vec<(u64, Ended)>) + Sync)) -> Result<(), Error> {
         let led = Python::attach(|py| self.outside.lead(py, asks, self.period_ns, ended));
-        led.map_err(|exception| Error::Strategy {
-            strategy: "run elsewhere".to_owned(),
-            source: Box::new(exception),
-        })
+        led.map_err(failed)
     }
 }
 

@@ -3,6 +3,7 @@
 use barrow_engine::Error;
 use pyo3::prelude::*;
 
+use super::scripted::Raised;
 use crate::error::{Fact, Failure, raised, whole_text};
 
 impl From<Error> for Failure {
@@ -10,8 +11,8 @@ impl From<Error> for Failure {
         match error {
             Error::Store(error) => Self::Store(error),
             // An exception of Python code that the engine called comes out as it went in.
-            Error::Strategy { strategy, source } => match source.downcast::<PyErr>() {
-                Ok(exception) => Self::Python(*exception),
+            Error::Strategy { strategy, source } => match source.downcast::<Raised>() {
+                Ok(raised) => Self::Python(raised.exception),
                 Err(source) => Self::Python(of_engine(&Error::Strategy { strategy, source })),
             },
             error => Self::Python(of_engine(&error)),

@@ -57,7 +57,8 @@ impl Scripted {
     }
 
     fn failed(&self, exception: PyErr) -> Error {
-        Error::Strategy { strategy: self.name.clone(), source: Box::new(exception) }
+        let raised = Raised { exception, place: None };
+        Error::Strategy { strategy: self.name.clone(), source: Box::new(raised) }
     }
 
     fn started(
@@ -111,8 +112,11 @@ impl Strategy for Scripted {
             let mut state = shown.borrow_mut();
             state.is_open = false;
             if let Err(exception) = called {
-                note(py, &exception, state.whereabouts(), run.style);
-                return Err(self.failed(exception));
+                let raised = Raised::at(py, exception, state.whereabouts(), run.style);
+                return Err(Error::Strategy {
+                    strategy: self.name.clone(),
+                    source: Box::new(raised),
+                });
             }
             for (at, quantity) in state.orders.drain(..) {
                 context.order(run.handles[at], quantity)?;
@@ -124,22 +128,39 @@ impl Strategy for Scripted {
 
 /// An exception from making a strategy, as the engine's error.
 pub(crate) fn failed(exception: PyErr) -> Error {
-    Error::Strategy { strategy: "of Python".to_owned(), source: Box::new(exception) }
+    let raised = Raised { exception, place: None };
+    Error::Strategy { strategy: "of Python".to_owned(), source: Box::new(raised) }
 }
 
-/// Tells an exception at which bar it happened.
-fn note(py: Python<'_>, exception: &PyErr, (now_ns, asset): (i64, Option<&str>), style: TimeStyle) {
-    let time = Timestamp::new(now_ns, style);
-    let text = match asset {
-        Some(asset) => format!("at the bar of {time}; the asset asked about last: {asset}"),
-        None => format!("at the bar of {time}"),
-    };
-    let value = exception.value(py);
-    let added = match value.getattr_opt("add_note") {
-        Ok(Some(add)) => add.call1((text,)).map(drop),
-        // Before Python 3.11.
-        _ => PyList::new(py, [text]).and_then(|notes| value.setattr("__notes__", notes)),
-    };
-    // An exception that takes no note is still the exception.
-    drop(added);
+/// An exception of a strategy's own code, and at which bar it was raised.
+#[derive(Debug, thiserror::Error)]
+#[error("{exception}{}", place.as_ref().map_or_else(String::new, |place| format!(", {place}")))]
+pub(crate) struct Raised {
+    pub(crate) exception: PyErr,
+    place: Option<String>,
+}
+
+impl Raised {
+    /// Notes the place on the exception itself too.
+    fn at(
+        py: Python<'_>,
+        exception: PyErr,
+        (now_ns, asset): (i64, Option<&str>),
+        style: TimeStyle,
+    ) -> Self {
+        let time = Timestamp::new(now_ns, style);
+        let place = match asset {
+            Some(asset) => format!("at the bar of {time}; the asset asked about last: {asset}"),
+            None => format!("at the bar of {time}"),
+        };
+        let value = exception.value(py);
+        let added = match value.getattr_opt("add_note") {
+            Ok(Some(add)) => add.call1((&place,)).map(drop),
+            // Before Python 3.11.
+            _ => PyList::new(py, [&place]).and_then(|notes| value.setattr("__notes__", notes)),
+        };
+        // An exception that takes no note is still the exception.
+        drop(added);
+        Self { exception, place: Some(place) }
+    }
 }
