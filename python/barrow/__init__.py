@@ -1,14 +1,14 @@
 """Market data as NumPy views and Arrow streams of one mapped file.
 
-::
+```python
+import barrow
 
-    import barrow
-
-    barrow.ingest("us-daily", "prices/")        # CSV, Parquet, zip, frames: one version, or nothing
-    bundle = barrow.open("us-daily")            # mapped once a process, in microseconds
-    close = bundle["AAPL"].close                # a read-only view of the file: f64, shape [bars]
-    panel = bundle.panel("close", "2020", "2024")  # times x assets, NaN where there is no bar
-    polars.DataFrame(bundle)                    # or pyarrow.table(bundle), duckdb.sql("from bundle")
+barrow.ingest("us-daily", "prices/")        # CSV, Parquet, zip, frames: one version, or nothing
+bundle = barrow.open("us-daily")            # mapped once a process, in microseconds
+close = bundle["AAPL"].close                # a read-only view of the file: f64, shape [bars]
+panel = bundle.panel("close", "2020", "2024")  # times x assets, NaN where there is no bar
+polars.DataFrame(bundle)                    # or pyarrow.table(bundle), duckdb.sql("from bundle")
+```
 
 Importing it imports neither NumPy nor any frame library: that happens at the first array, or frame.
 """
@@ -83,7 +83,7 @@ __all__ = [
 
 
 def catalog(root: str | os.PathLike[str] | None = None) -> Catalog:
-    """The catalog at a directory, or the default one: ``BARROW_ROOT``, else ``barrow`` in the platform's data folder."""
+    """The catalog at a directory, or the default one: `BARROW_ROOT`, else `barrow` in the platform's data folder."""
     return Catalog(root)
 
 

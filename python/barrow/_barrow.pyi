@@ -1,8 +1,8 @@
-"""The extension module: what it holds, with types. Use it through ``barrow``.
+"""The extension module: what it holds, with types. Use it through `barrow`.
 
 Arrays that are *views* are read-only, lie in the mapped file, and keep the bundle alive. Timestamps are nanoseconds UTC.
-Moments may be text (``2012``, ``2012-01``, ``2012-01-03``, ``2012-01-03T14:30:00Z``), a date, a datetime (without a zone: UTC),
-a ``numpy.datetime64``, or nanoseconds since 1970; years, months and dates stand for all of their time.
+Moments may be text (`2012`, `2012-01`, `2012-01-03`, `2012-01-03T14:30:00Z`), a date, a datetime (without a zone: UTC),
+a `numpy.datetime64`, or nanoseconds since 1970; years, months and dates stand for all of their time.
 """
 
 import datetime

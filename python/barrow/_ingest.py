@@ -23,24 +23,24 @@ Source: TypeAlias = "Path | Iterable[Path] | Mapping[str, Any] | Any"
 
 
 def ingest(name: str, source: Source, *, root: Path | None = None, **options: Unpack[IngestOptions]) -> IngestSummary:
-    """Ingest files, or rows in memory, into the bundle ``name``, and publish one new version, or nothing at all.
+    """Ingest files, or rows in memory, into the bundle `name`, and publish one new version, or nothing at all.
 
-    ``source`` is
+    `source` is
 
     * a path, or several: files, and folders of files, recognised from their content;
-    * a pandas, polars or pyarrow table, or anything else with ``__arrow_c_stream__``: a long table with a column
-      ``symbol``, or the bars of one asset, named by ``symbol=``. The index of a pandas frame becomes columns;
+    * a pandas, polars or pyarrow table, or anything else with `__arrow_c_stream__`: a long table with a column
+      `symbol`, or the bars of one asset, named by `symbol=`. The index of a pandas frame becomes columns;
     * a mapping of column names to arrays: the same;
     * a mapping of symbols to any of these: one asset each.
 
-    The keyword arguments are the flags of ``barrow ingest``, called alike: see the guide to ingestion. ``append=True``
-    continues the bundle, ``correct=True`` corrects it; ``lenient=True`` sets bad rows aside in the file ``rejects``.
-    ``wait`` is in seconds. The bundle lies in the catalog ``root``, or the default one.
+    The keyword arguments are the flags of `barrow ingest`, called alike: see the guide to ingestion. `append=True`
+    continues the bundle, `correct=True` corrects it; `lenient=True` sets bad rows aside in the file `rejects`.
+    `wait` is in seconds. The bundle lies in the catalog `root`, or the default one.
 
-    Returns what was done; its ``version`` is the content version that is now the newest.
+    Returns what was done; its `version` is the content version that is now the newest.
 
-    Raises :class:`~barrow.errors.IngestError`, with file, line, column and value where a row is at fault;
-    :class:`~barrow.errors.LockedError` when another writer is at work. Nothing is published then.
+    Raises `barrow.errors.IngestError`, with file, line, column and value where a row is at fault;
+    `barrow.errors.LockedError` when another writer is at work. Nothing is published then.
     """
     told = dict(options)
     if isinstance(source, (str, os.PathLike)):

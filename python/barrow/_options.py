@@ -1,4 +1,4 @@
-"""The keyword arguments of ``barrow.ingest``, with types. Never imported at run time."""
+"""The keyword arguments of `barrow.ingest`, with types. Never imported at run time."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Pool:
     """The bundles that this process keeps open, least recently used ones leaving first.
 
-    A bundle that leaves stays mapped for as long as an object or an array of it lives. Use it as ``barrow.pool``.
+    A bundle that leaves stays mapped for as long as an object or an array of it lives. Use it as `barrow.pool`.
     """
 
     __slots__ = ()

@@ -1,6 +1,6 @@
 """What a call answers instead of what was asked for.
 
-Every exception is a :class:`BarrowError`, and also one of the built-in class that fits it, so that code which knows nothing
+Every exception is a `BarrowError`, and also one of the built-in class that fits it, so that code which knows nothing
 of Barrow catches it too. Values of an error are attributes of its exception.
 """
 
@@ -49,7 +49,7 @@ class NotFoundError(BarrowError, LookupError):
 class UnknownBundleError(NotFoundError, FileNotFoundError):
     """The catalog has no bundle of this name.
 
-    ``bundle``, ``root``, and ``nearest``: the name that is spelled most like it, or ``None``.
+    `bundle`, `root`, and `nearest`: the name that is spelled most like it, or `None`.
     """
 
     bundle: str
@@ -60,7 +60,7 @@ class UnknownBundleError(NotFoundError, FileNotFoundError):
 class UnknownSymbolError(NotFoundError, KeyError):
     """The bundle has no asset of this symbol, or none that matches a pattern.
 
-    ``symbol``, ``bundle``, and ``nearest``: the symbol that is spelled most like it, or ``None``.
+    `symbol`, `bundle`, and `nearest`: the symbol that is spelled most like it, or `None`.
     """
 
     symbol: str
@@ -69,7 +69,7 @@ class UnknownSymbolError(NotFoundError, KeyError):
 
 
 class UnknownColumnError(NotFoundError, KeyError, AttributeError):
-    """The bundle has no column of this name. ``column``, ``bundle``, and ``available``: the columns there are."""
+    """The bundle has no column of this name. `column`, `bundle`, and `available`: the columns there are."""
 
     column: str
     bundle: str
@@ -81,7 +81,7 @@ class UnknownVersionError(NotFoundError):
 
 
 class AmbiguousVersionError(BarrowError, ValueError):
-    """Several versions start with these digits. ``bundle`` and ``candidates``."""
+    """Several versions start with these digits. `bundle` and `candidates`."""
 
     bundle: str
     candidates: tuple[str, ...]
@@ -92,7 +92,7 @@ class NameSyntaxError(BarrowError, ValueError):
 
 
 class ColumnTypeError(BarrowError, TypeError):
-    """The column's values are of a type that the call cannot give back exactly. ``column``."""
+    """The column's values are of a type that the call cannot give back exactly. `column`."""
 
     column: str
 
@@ -102,19 +102,19 @@ class DamagedError(BarrowError, ValueError):
 
 
 class NotMappedError(BarrowError, ValueError):
-    """The version cannot be served by slices of the map alone, which ``zero_copy=True`` demands."""
+    """The version cannot be served by slices of the map alone, which `zero_copy=True` demands."""
 
 
 class StorageError(BarrowError, OSError):
-    """The operating system refused something. ``errno`` and ``filename``."""
+    """The operating system refused something. `errno` and `filename`."""
 
 
 class MissingFileError(StorageError, FileNotFoundError):
-    """A file is not there. ``errno`` and ``filename``."""
+    """A file is not there. `errno` and `filename`."""
 
 
 class LockedError(BarrowError, BlockingIOError):
-    """Another writer is at work on the bundle. ``bundle``, and ``holder``: its process id, or ``None``."""
+    """Another writer is at work on the bundle. `bundle`, and `holder`: its process id, or `None`."""
 
     bundle: str
     holder: int | None
@@ -123,7 +123,7 @@ class LockedError(BarrowError, BlockingIOError):
 class IngestError(BarrowError, ValueError):
     """Sources do not make a bundle, and nothing was published.
 
-    Where a row is at fault: ``file``, ``line`` (from 1), ``column`` and ``value``; otherwise ``None``.
+    Where a row is at fault: `file`, `line` (from 1), `column` and `value`; otherwise `None`.
     """
 
     file: str | None = None

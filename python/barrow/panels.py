@@ -16,7 +16,7 @@ __all__ = ["Panel"]
 class Panel:
     """One column over a stretch of the calendar: a matrix of times x assets, with both labels.
 
-    ``numpy.asarray(panel)`` is ``panel.values``; ``panel["AAPL"]`` is one asset's column of it.
+    `numpy.asarray(panel)` is `panel.values`; `panel["AAPL"]` is one asset's column of it.
     """
 
     __slots__ = ("column", "symbols", "times", "values")
@@ -31,9 +31,9 @@ class Panel:
         self.column = column
         """Name of the column."""
         self.values = values
-        """Shape ``[times, assets]``, f64; NaN where an asset has no bar or no value. An array of its own: write to it."""
+        """Shape `[times, assets]`, f64; NaN where an asset has no bar or no value. An array of its own: write to it."""
         self.times = times
-        """The stretch of the calendar: ``datetime64[ns]``, shape ``[times]``, ascending."""
+        """The stretch of the calendar: `datetime64[ns]`, shape `[times]`, ascending."""
         self.symbols = symbols
         """One for each column, in symbol order."""
 
@@ -53,7 +53,7 @@ class Panel:
         return len(self.times)
 
     def __getitem__(self, symbol: str) -> npt.NDArray[np.float64]:
-        """The values of one asset: shape ``[times]``."""
+        """The values of one asset: shape `[times]`."""
         try:
             place = self.symbols.index(symbol)
         except ValueError:
@@ -70,7 +70,7 @@ class Panel:
         return pandas.DataFrame(self.values, index=index, columns=list(self.symbols), copy=False)
 
     def to_polars(self) -> polars.DataFrame:
-        """A frame with the column ``time`` and one for each symbol."""
+        """A frame with the column `time` and one for each symbol."""
         import polars
 
         columns: dict[str, Any] = {"time": self.times}

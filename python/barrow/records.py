@@ -1,11 +1,8 @@
 """Results that are plain values."""
 
-from __future__ import annotations
+from typing import NamedTuple, Optional
 
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    import numpy as np
+import numpy as np
 
 __all__ = [
     "AssetDifference",
@@ -35,7 +32,7 @@ class BundleEntry(NamedTuple):
     bytes: int
     """Size of the version's files."""
     published: np.datetime64
-    """When the version was first published: ``datetime64[ns]``, UTC."""
+    """When the version was first published: `datetime64[ns]`, UTC."""
     tool: str
     """The program that wrote it."""
 
@@ -44,7 +41,7 @@ class Change(NamedTuple):
     """What a publication changed, against the version before."""
 
     kind: str
-    """``ingest``, ``append``, ``correct`` or ``restore``."""
+    """`ingest`, `append`, `correct` or `restore`."""
     rows_added: int
     rows_changed: int
     assets_added: int
@@ -55,7 +52,7 @@ class VersionEntry(NamedTuple):
     """One version of a bundle, as the catalog records it."""
 
     version: str
-    parent: str | None
+    parent: Optional[str]
     """The version that was the newest before this one was first published."""
     generation: int
     published: np.datetime64
@@ -65,7 +62,7 @@ class VersionEntry(NamedTuple):
     tool: str
     rows: int
     assets: int
-    change: Change | None
+    change: Optional[Change]
 
 
 class Publication(NamedTuple):
@@ -73,7 +70,7 @@ class Publication(NamedTuple):
 
     generation: int
     published: np.datetime64
-    parent: str | None
+    parent: Optional[str]
     change: Change
     version: VersionEntry
 
@@ -82,7 +79,7 @@ class Published(NamedTuple):
     """What a publication did."""
 
     version: str
-    parent: str | None
+    parent: Optional[str]
     generation: int
     bytes: int
     unchanged: bool
@@ -137,7 +134,7 @@ class Pruned(NamedTuple):
     removed: list[str]
     """The versions that are gone, newest first."""
     spared: list[tuple[str, str]]
-    """Versions that could go but are needed, and why: ``pinned`` or ``leased``."""
+    """Versions that could go but are needed, and why: `pinned` or `leased`."""
     kept: int
     parts: int
     bytes: int
@@ -172,14 +169,14 @@ class IngestSummary(NamedTuple):
     bundle: str
     version: str
     """Content version that is now the newest: 64 hexadecimal digits."""
-    parent: str | None
+    parent: Optional[str]
     unchanged: bool
     """Whether the content was the newest version already, so that nothing was published."""
     change: Change
     assets: int
     rows: int
     rejected: int
-    rejects: str | None
+    rejects: Optional[str]
     bytes: int
     sources: int
     source_bytes: int

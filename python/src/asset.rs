@@ -7,7 +7,7 @@ use crate::bundle::Bundle;
 use crate::error::Result;
 use crate::when::instant;
 
-/// What a bundle knows of one asset.
+/// What a bundle knows of one asset beside its bars.
 #[pyclass(frozen, module = "barrow")]
 #[derive(Debug)]
 pub(crate) struct Asset {
@@ -17,36 +17,37 @@ pub(crate) struct Asset {
 
 #[pymethods]
 impl Asset {
+    /// The symbol.
     #[getter]
     fn symbol(&self) -> &str {
         self.bundle.get().lease().symbol(self.asset)
     }
 
-    /// Place in symbol order.
+    /// The place in symbol order, from 0.
     #[getter]
     fn ordinal(&self) -> u32 {
         self.asset.ordinal()
     }
 
-    /// Number of bars.
+    /// The number of bars.
     #[getter]
     fn rows(&self) -> usize {
         self.asset.rows()
     }
 
-    /// Timestamp of the first bar: `datetime64[ns]`, or `None` where there is none.
+    /// The timestamp of the first bar: `datetime64[ns]`, UTC, or `None` where there is none.
     #[getter]
     fn first<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         self.asset.first_time().map(|ns| instant(py, ns)).transpose()
     }
 
-    /// Timestamp of the last bar: `datetime64[ns]`, or `None` where there is none.
+    /// The timestamp of the last bar: `datetime64[ns]`, UTC, or `None` where there is none.
     #[getter]
     fn last<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         self.asset.last_time().map(|ns| instant(py, ns)).transpose()
     }
 
-    /// What is known of the asset: by convention a JSON object; `None` where nothing is.
+    /// What is known of the asset: by convention a JSON object, as a `dict`; `None` where nothing is.
     #[getter]
     fn metadata<'py>(&self, py: Python<'py>) -> Result<Option<Bound<'py, PyAny>>> {
         let text = self.bundle.get().lease().metadata(self.asset)?;
@@ -85,7 +86,7 @@ pub(crate) struct Adjustment {
 
 #[pymethods]
 impl Adjustment {
-    /// The ex-session: `datetime64[ns]`.
+    /// The ex-session: `datetime64[ns]`, UTC.
     #[getter]
     fn time<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         instant(py, self.time_ns)

@@ -13,7 +13,10 @@ use crate::columns::STANDARD;
 use crate::error::{Result, unknown_column};
 use crate::when::span;
 
-/// The bars of one asset, or a stretch of them.
+/// The bars of one asset, or a stretch of them, oldest first.
+///
+/// Columns are attributes: `bars.close`, or any other name, also as `bars["vwap"]`. Each is a read-only view of the mapped file,
+/// shape `[len(bars)]`, prices in quote currency as ingested, unadjusted, NaN where a value is missing.
 #[pyclass(frozen, module = "barrow", weakref)]
 #[derive(Debug)]
 pub(crate) struct Bars {
@@ -73,70 +76,83 @@ impl Bars {
 
 #[pymethods]
 impl Bars {
+    /// The bundle that the bars are of.
     #[getter]
     fn bundle(&self, py: Python<'_>) -> Py<Bundle> {
         self.bundle.clone_ref(py)
     }
 
+    /// The asset's symbol.
     #[getter]
     fn symbol(&self) -> &str {
         self.bundle.get().lease().symbol(self.asset)
     }
 
-    /// Place of the asset in symbol order.
+    /// The asset's place in symbol order, from 0.
     #[getter]
     fn ordinal(&self) -> u32 {
         self.asset.ordinal()
     }
 
-    /// What the bundle knows of the asset.
+    /// What the bundle knows of the asset, whatever the stretch.
     #[getter]
     fn asset(&self, py: Python<'_>) -> crate::asset::Asset {
         crate::asset::Asset { bundle: self.bundle.clone_ref(py), asset: self.asset }
     }
 
-    /// The columns by name, in file order.
+    /// The names of the columns, in file order; `time` is the first.
     #[getter]
     fn column_names<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let schema = self.bundle.get().lease().schema();
         PyTuple::new(py, schema.columns().iter().map(|column| &column.name))
     }
 
+    /// The timestamps, strictly ascending: `datetime64[ns]`, UTC. A view; its `.view("i8")` is nanoseconds since 1970.
     #[getter]
     fn times<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
         self.at(py, 0)
     }
 
+    /// The opening prices: f64, quote currency. A view.
     #[getter]
     fn open<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
         self.standard(py, 0)
     }
 
+    /// The highest prices: f64, quote currency. A view.
     #[getter]
     fn high<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
         self.standard(py, 1)
     }
 
+    /// The lowest prices: f64, quote currency. A view.
     #[getter]
     fn low<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
         self.standard(py, 2)
     }
 
+    /// The closing prices: f64, quote currency. A view.
     #[getter]
     fn close<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
         self.standard(py, 3)
     }
 
+    /// The volumes: f64, shares or units. A view.
     #[getter]
     fn volume<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
         self.standard(py, 4)
     }
 
-    /// Any other column, where its name is no attribute.
+    /// Any other column, by its name: a view of the type that is stored.
+    ///
+    /// Raises `barrow.errors.UnknownColumnError`, an `AttributeError`, with the columns there are.
     fn __getattr__<'py>(&self, py: Python<'py>, name: &str) -> Result<Bound<'py, PyAny>> {
         self.named(py, name)
     }
 
+    /// Any column, by its name: a view of the type that is stored.
+    ///
+    /// Raises `barrow.errors.UnknownColumnError`, a `KeyError`, with the columns there are.
     fn __getitem__<'py>(&self, py: Python<'py>, name: &str) -> Result<Bound<'py, PyAny>> {
         self.named(py, name)
     }
@@ -145,7 +161,9 @@ impl Bars {
         self.rows.len()
     }
 
-    /// The bars whose timestamps lie from `start` to `end`, both taken in.
+    /// The bars whose timestamps lie from `start` to `end`, both taken in; none where there are no such. Two binary searches.
+    ///
+    /// Raises `ValueError` or `TypeError` for what is no moment.
     #[pyo3(signature = (start=None, end=None))]
     fn between(
         &self,

@@ -19,7 +19,11 @@ use crate::error::{Failure, Result, unknown_column};
 use crate::opening::{Place, paging_names};
 use crate::when::{span, when};
 
-/// One version of a bundle, opened. Frozen: arrays borrow from its lease.
+/// One version of a bundle, opened: mapped once for the whole process, and pinned for as long as an object or an array of it
+/// lives. What is published later is seen by the next `barrow.open`.
+///
+/// A mapping of symbols to bars: `bundle["AAPL"]`, `len`, `in` and iteration in symbol order. It pickles as its name and version,
+/// in a few hundred bytes, and the process that reads the pickle opens it from its own pool.
 #[pyclass(frozen, module = "barrow", weakref)]
 pub(crate) struct Bundle {
     lease: Lease,
@@ -84,28 +88,31 @@ impl Keeper for Bundle {
 
 #[pymethods]
 impl Bundle {
-    /// Name in its catalog, or of a bundle file its name without the suffix.
+    /// The name in its catalog; of a bundle file its name without the suffix.
     #[getter]
     fn name(&self) -> &str {
         self.lease.name()
     }
 
-    /// Content version: 64 hexadecimal digits.
+    /// The content version: 64 hexadecimal digits, the SHA-256 of the content.
     #[getter]
     fn version(&self) -> String {
         self.lease.version().to_string()
     }
 
+    /// The path of the mapped file.
     #[getter]
     fn path(&self) -> &Path {
         self.lease.path()
     }
 
+    /// The number of bars of all assets together.
     #[getter]
     fn rows(&self) -> usize {
         self.lease.rows()
     }
 
+    /// The symbols, ascending by bytes. Made at the first call, 20 nanoseconds an asset.
     #[getter]
     fn symbols<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyTuple>> {
         let made = self.symbols.get_or_try_init(py, || {
@@ -127,7 +134,9 @@ impl Bundle {
         Ok(PyTuple::new(slf.py(), assets)?)
     }
 
-    /// Splits, cash dividends and mergers, by asset, time and kind.
+    /// Splits, cash dividends and mergers, by asset, time and kind. They are stored beside the bars and change no price.
+    ///
+    /// Raises `barrow.errors.DamagedError` when one of them is damaged.
     #[getter]
     fn adjustments<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyTuple>> {
         let describe = |it: barrow_format::Adjustment| {
@@ -140,25 +149,26 @@ impl Bundle {
         Ok(PyTuple::new(py, all)?)
     }
 
-    /// How far bars stand apart: `daily`, `1m`, `irregular` ...
+    /// How far bars stand apart: `daily`, `1m`, `5m`, `1h`, `irregular` ...
     #[getter]
     fn frequency(&self) -> String {
         self.lease.schema().frequency().to_string()
     }
 
-    /// IANA zone in which sessions are dated.
+    /// The IANA time zone in which sessions are dated.
     #[getter]
     fn time_zone(&self) -> &str {
         self.lease.schema().time_zone()
     }
 
-    /// What a timestamp says of its bar: `session`, `start` or `end`.
+    /// What a timestamp says of its bar: `session` (midnight UTC of its date), `start` or `end`.
     #[getter]
     fn stamp(&self) -> String {
         self.lease.schema().stamp().to_string()
     }
 
-    /// The columns by name, in file order.
+    /// The columns by name, in file order: `barrow.Column`s, which tell what values mean, and which NumPy and Arrow take as
+    /// arrays.
     #[getter]
     fn columns<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
         let columns = PyDict::new(slf.py());
@@ -169,17 +179,22 @@ impl Bundle {
         Ok(columns)
     }
 
+    /// The names of the columns, in file order; `time` is the first.
     #[getter]
     fn column_names<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         PyTuple::new(py, self.lease.schema().columns().iter().map(|column| &column.name))
     }
 
-    /// All distinct timestamps, ascending: `datetime64[ns]`, shape `[times]`, a view.
+    /// All distinct timestamps of the bundle, ascending: `datetime64[ns]`, UTC, shape `[times]`. A view.
     #[getter]
     fn calendar<'py>(slf: &Bound<'py, Self>) -> Result<Bound<'py, PyAny>> {
         view(slf, Shown::Instants, |lease| Ok(Values::I64(lease.calendar())))
     }
 
+    /// The bars of an asset, by its symbol or by its place in symbol order (negative: from the end). Takes under a microsecond and
+    /// reads nothing.
+    ///
+    /// Raises `barrow.errors.UnknownSymbolError`, a `KeyError`, with the nearest symbol; `IndexError`.
     fn __getitem__(slf: &Bound<'_, Self>, key: &Bound<'_, PyAny>) -> Result<Bars> {
         let asset = slf.get().find(key)?;
         Ok(Bars::new(slf.clone().unbind(), asset))
@@ -197,7 +212,12 @@ impl Bundle {
         Ok(self.symbols(py)?.into_any().try_iter()?.into_any())
     }
 
-    /// A whole column: the values of all assets, asset after asset in symbol order. Shape `[rows]`, a view.
+    /// A whole column: the values of all assets, asset after asset in symbol order, oldest bar first. Shape `[rows]`; NaN where a
+    /// float is missing. A view where the file holds the column as one array; otherwise it is decoded once, on all processors.
+    ///
+    /// Decimals are the stored integers, see `barrow.Column.scale`.
+    ///
+    /// Raises `barrow.errors.UnknownColumnError` with the columns there are; `barrow.errors.DamagedError`.
     fn column<'py>(slf: &Bound<'py, Self>, name: &str) -> Result<Bound<'py, PyAny>> {
         let lease = &slf.get().lease;
         match lease.schema().column_index(name) {
@@ -206,7 +226,10 @@ impl Bundle {
         }
     }
 
-    /// Where a column's values lie: `mapped` in the file, `read` into memory, or `decoded` into memory.
+    /// Where a column's values lie: `mapped` in the file, `read` into memory when the bundle was opened so, or `decoded` into memory
+    /// that the process shares.
+    ///
+    /// Raises `barrow.errors.UnknownColumnError`.
     fn origin(&self, column: &str) -> Result<&'static str> {
         Ok(match self.lease.origin(column)? {
             Origin::Mapped => "mapped",
@@ -215,7 +238,13 @@ impl Bundle {
         })
     }
 
-    /// One column of all assets over a stretch of the calendar.
+    /// One column of all assets for the times of the calendar from `start` to `end`, both taken in: a `barrow.Panel`, shape
+    /// `[times, assets]`, f64, NaN where an asset has no bar or no value. Nothing is filled forward.
+    ///
+    /// An array of its own, 8 bytes a value; gap-free assets are copied without a search.
+    ///
+    /// Raises `barrow.errors.UnknownColumnError`; `barrow.errors.ColumnTypeError` for integers of 64 bits, which f64 cannot hold
+    /// exactly; `barrow.errors.DamagedError`.
     #[pyo3(signature = (column, start=None, end=None))]
     fn panel<'py>(
         slf: &Bound<'py, Self>,
@@ -238,7 +267,10 @@ impl Bundle {
         Ok(class.call1((column, values, times, this.symbols(py)?))?)
     }
 
-    /// One column of all assets at one time.
+    /// One column of all assets at one time: f64, shape `[assets]`, in symbol order, NaN where an asset has no bar of that time. A
+    /// time that is not in the calendar gives NaN throughout.
+    ///
+    /// Raises what `panel` raises.
     fn cross_section<'py>(
         &self,
         py: Python<'py>,
@@ -250,7 +282,10 @@ impl Bundle {
         Ok(owned(py, values))
     }
 
-    /// Reads every byte and compares it with what stands for it; returns how many bytes that were.
+    /// Reads every byte of the version and compares it with what stands for it: digests, statistics, order, padding. Takes about
+    /// 0.8 ns a byte and processor; `threads` 0 is one for each. Returns the number of bytes.
+    ///
+    /// Raises `barrow.errors.DamagedError` that names the first damaged place.
     #[pyo3(signature = (*, threads=0))]
     fn verify(&self, py: Python<'_>, threads: usize) -> Result<u64> {
         let found = py.detach(|| self.lease.verify(threads));

@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::opening::catalog_at;
 use crate::records::Record;
 
-/// A directory of named bundles.
+/// A directory of named bundles and their versions. Reading needs no right to write, and waits for no writer.
 #[pyclass(frozen, module = "barrow")]
 #[derive(Debug)]
 pub(crate) struct Catalog {
@@ -30,34 +30,41 @@ impl Catalog {
         Self { catalog: catalog_at(root) }
     }
 
+    /// The directory.
     #[getter]
     fn root(&self) -> &Path {
         self.catalog.root()
     }
 
+    /// The names of the published bundles, ascending.
     fn names(&self, py: Python<'_>) -> Result<Vec<String>> {
         Ok(py.detach(|| self.catalog.names())?)
     }
 
+    /// Every bundle with its newest version, by name: a list of `barrow.records.BundleEntry`.
     fn bundles<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyList>> {
         let bundles = py.detach(|| self.catalog.bundles())?;
         let records = bundles.iter().map(|entry| bundle_record(py, entry));
         Ok(PyList::new(py, records.collect::<PyResult<Vec<_>>>()?)?)
     }
 
+    /// A bundle's newest version and what the catalog knows of it: a `barrow.records.BundleEntry`.
+    ///
+    /// Raises `barrow.errors.UnknownBundleError` with the nearest name.
     fn bundle<'py>(&self, py: Python<'py>, name: &str) -> Result<Bound<'py, PyAny>> {
         let entry = py.detach(|| self.catalog.bundle(name))?;
         Ok(bundle_record(py, &entry)?)
     }
 
-    /// Versions, newest first.
+    /// A bundle's versions, newest first, each once: a list of `barrow.records.VersionEntry`.
     fn versions<'py>(&self, py: Python<'py>, name: &str) -> Result<Bound<'py, PyList>> {
         let history = py.detach(|| self.catalog.history(name))?;
         let records = history.iter().map(|entry| version_record(py, entry));
         Ok(PyList::new(py, records.collect::<PyResult<Vec<_>>>()?)?)
     }
 
-    /// Publications, newest first.
+    /// Every publication of a bundle, newest first; a version that became the newest again is there again: a list of
+    /// `barrow.records.Publication`.
     fn history<'py>(&self, py: Python<'py>, name: &str) -> Result<Bound<'py, PyList>> {
         let timeline = py.detach(|| self.catalog.timeline(name))?;
         let records = timeline.iter().map(|it| {
@@ -72,7 +79,8 @@ impl Catalog {
         Ok(PyList::new(py, records.collect::<PyResult<Vec<_>>>()?)?)
     }
 
-    /// What lies between two versions; the second is the newest where it is not given.
+    /// What lies between two versions, each given as digits or as a moment; the second is the newest where it is not given: a
+    /// `barrow.records.Difference`. Costs in proportion to what differs.
     #[pyo3(signature = (name, first, second=None))]
     fn diff<'py>(
         &self,
@@ -89,7 +97,12 @@ impl Catalog {
         Ok(difference_record(py, &found)?)
     }
 
-    /// Removes versions that nobody needs any more.
+    /// Removes versions that nobody needs any more, and the files that no remaining version names: a `barrow.records.Pruned`.
+    ///
+    /// The `keep` newest stay, those published at or after `published_before`, pinned ones, and those that a process has open, this
+    /// one included. `dry_run` only tells what would go. `wait` is how many seconds to wait for a writer.
+    ///
+    /// Raises `barrow.errors.LockedError` when a writer is at work.
     #[pyo3(signature = (name, *, keep, published_before=None, dry_run=false, wait=0.0))]
     fn prune<'py>(
         &self,
@@ -123,7 +136,7 @@ impl Catalog {
         Ok(record.made()?)
     }
 
-    /// Keeps a version from being pruned.
+    /// Keeps a version from being pruned, until it is unpinned; `note` says why.
     #[pyo3(signature = (name, version, note=""))]
     fn pin(&self, py: Python<'_>, name: &str, version: &str, note: &str) -> Result<()> {
         Ok(py.detach(|| self.catalog.pin(name, self.resolve(name, version)?, note))?)
@@ -134,13 +147,13 @@ impl Catalog {
         Ok(py.detach(|| self.catalog.unpin(name, self.resolve(name, version)?))?)
     }
 
-    /// The pinned versions and their notes.
+    /// The pinned versions of a bundle and their notes.
     fn pins(&self, py: Python<'_>, name: &str) -> Result<Vec<(String, String)>> {
         let pins = py.detach(|| self.catalog.pins(name))?;
         Ok(pins.into_iter().map(|pin| (pin.version.to_string(), pin.note)).collect())
     }
 
-    /// What a bundle takes on disk.
+    /// What a bundle takes on disk: a `barrow.records.Usage`.
     fn usage<'py>(&self, py: Python<'py>, name: &str) -> Result<Bound<'py, PyAny>> {
         let usage = py.detach(|| self.catalog.usage(name))?;
         let record = Record::new(py, "Usage")?
@@ -153,7 +166,7 @@ impl Catalog {
         Ok(record.made()?)
     }
 
-    /// Makes an older version the newest again.
+    /// Makes an older version the newest again, given as digits or as a moment: a `barrow.records.Published`.
     #[pyo3(signature = (name, version, *, wait=0.0))]
     fn restore<'py>(
         &self,
@@ -168,7 +181,8 @@ impl Catalog {
         Ok(published_record(py, published)?)
     }
 
-    /// Writes one file in the place of many; the version stays.
+    /// Writes one file in the place of the many that appends and corrections left; the version stays: a
+    /// `barrow.records.Published`.
     #[pyo3(signature = (name, *, wait=0.0))]
     fn compact<'py>(&self, py: Python<'py>, name: &str, wait: f64) -> Result<Bound<'py, PyAny>> {
         let options = StageOptions { wait: seconds(wait)? };

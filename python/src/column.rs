@@ -9,7 +9,9 @@ use crate::bundle::Bundle;
 use crate::capsule::{of_array, of_field};
 use crate::error::Result;
 
-/// One column of a bundle.
+/// One column of a bundle: what its values mean, and the values of all assets, asset after asset in symbol order.
+///
+/// `numpy.asarray(column)` and `pyarrow.array(column)` share the mapped memory.
 #[pyclass(frozen, module = "barrow")]
 #[derive(Debug)]
 pub(crate) struct Column {
@@ -29,6 +31,7 @@ impl Column {
 
 #[pymethods]
 impl Column {
+    /// The column's name.
     #[getter]
     fn name(&self) -> &str {
         &self.described().name
@@ -40,7 +43,7 @@ impl Column {
         self.described().physical.to_string()
     }
 
-    /// What values mean: `timestamp`, `price`, `volume`, `decimal` or `plain`.
+    /// What values mean: `timestamp` (nanoseconds UTC), `price`, `volume`, `decimal` or `plain`.
     #[getter]
     fn kind(&self) -> String {
         match self.described().logical {
@@ -49,7 +52,7 @@ impl Column {
         }
     }
 
-    /// Of decimals, the digits behind the point; otherwise 0.
+    /// Of decimals, the digits behind the point: a stored 1234 of scale 2 is 12.34. Otherwise 0.
     #[getter]
     fn scale(&self) -> u8 {
         match self.described().logical {
@@ -58,7 +61,7 @@ impl Column {
         }
     }
 
-    /// The values of all assets, asset after asset: a view, shape `[rows]`.
+    /// The values: shape `[rows]`. A view.
     #[getter]
     fn values<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
         Bundle::whole(self.bundle.bind(py), self.index)

@@ -38,7 +38,13 @@ impl Bundle {
 
 #[pymethods]
 impl Bundle {
-    /// The bundle as a long table: symbol, time and the other columns, asset after asset, oldest bar first.
+    /// The bundle as a long table over the same memory: `symbol`, `time` and the other columns, or those that are named; asset
+    /// after asset in symbol order, oldest bar first. Timestamps are in UTC, decimals are decimals, nothing is null.
+    ///
+    /// `symbols` says how the symbol stands beside each bar: as a `dictionary` (2 bytes a bar, made at the first call and kept), as
+    /// `runs` (run-end encoded: nothing a bar, which pyarrow and DuckDB read), or `None` for no such column.
+    ///
+    /// Raises `barrow.errors.UnknownColumnError`, `barrow.errors.DamagedError`.
     #[pyo3(signature = (columns=None, *, symbols=Some("dictionary")))]
     fn arrow(
         &self,
@@ -63,14 +69,17 @@ impl Bundle {
         self.table(py, None, Symbols::Dictionary)?.schema_capsule(py)
     }
 
+    /// The long table as a `pyarrow.Table` over the same memory.
     fn to_arrow<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         frame(slf.as_any(), "to_arrow")
     }
 
+    /// The long table as a `polars.DataFrame` over the same memory, but for the symbols, which polars makes categories of.
     fn to_polars<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         frame(slf.as_any(), "to_polars")
     }
 
+    /// The long table as a `pandas.DataFrame` over the same memory: a category `symbol`, and times without a zone, in UTC.
     fn to_pandas<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         frame(slf.as_any(), "bundle_to_pandas")
     }
@@ -92,14 +101,17 @@ impl Bars {
         Table::of_batch(self.batch(py)?).schema_capsule(py)
     }
 
+    /// The bars as a `pyarrow.Table` over the same memory.
     fn to_arrow<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         frame(slf.as_any(), "to_arrow")
     }
 
+    /// The bars as a `polars.DataFrame` over the same memory.
     fn to_polars<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         frame(slf.as_any(), "to_polars")
     }
 
+    /// The bars as a `pandas.DataFrame` over the same memory, by time, which is without a zone, in UTC.
     fn to_pandas<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         frame(slf.as_any(), "bars_to_pandas")
     }

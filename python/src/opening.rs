@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use crate::bundle::Bundle;
 use crate::error::{Result, raised};
 
-/// Returns the catalog directory for who names none: `BARROW_ROOT`, or `barrow` in the platform's data directory.
+/// The catalog directory for who names none: `BARROW_ROOT`, or `barrow` in the platform's data directory.
 #[pyfunction]
 pub(crate) fn default_root() -> PathBuf {
     let named = std::env::var_os("BARROW_ROOT").filter(|root| !root.is_empty());
@@ -38,7 +38,20 @@ pub(crate) fn catalog_at(root: Option<PathBuf>) -> Catalog {
     Catalog::at(root.unwrap_or_else(default_root))
 }
 
-/// Opens a bundle. See `barrow.open`.
+/// Opens a bundle from the pool of this process: a version is mapped once, and opening it again takes microseconds.
+///
+/// `name` is a bundle of the catalog `root` (`barrow.default_root()` where it is not given), also as `name@version`; or the path
+/// of a bundle file, which contains a `/` or ends with `.barrow`. `version` is the first hexadecimal digits of one, or a date or
+/// moment: the version that was the newest then. Without it, the newest.
+///
+/// - `mode`: `map` maps the file; `read` copies it into memory, verified; `mount` decodes what is compressed once a machine.
+/// - `verify`: hash each series before its first value is handed out.
+/// - `zero_copy`: refuse a version of which anything but slices of a map would be handed out.
+/// - `paging`: any of `prefault`, `huge-pages`, `lock`.
+///
+/// Raises `barrow.errors.UnknownBundleError`, a `FileNotFoundError`, with the nearest name; `barrow.errors.UnknownVersionError`,
+/// `barrow.errors.AmbiguousVersionError`, `barrow.errors.NameSyntaxError`, `barrow.errors.DamagedError`,
+/// `barrow.errors.StorageError`, `barrow.errors.NotMappedError`.
 #[pyfunction]
 #[pyo3(signature = (
     name, version=None, *, root=None, mode="map", verify=false, zero_copy=false, paging=Vec::new()

@@ -41,7 +41,20 @@ impl Words {
 
 #[pymethods]
 impl Bundle {
-    /// Which bars, what to compute of them, and in what form to answer. See `docs/query.md`.
+    /// Which bars, what to compute of them, and in what form to answer: a `barrow.Table`. The arguments are the flags of
+    /// `barrow query`; the guide to queries has the language of the expressions.
+    ///
+    /// - Which bars: `assets` (symbols or patterns), `metadata` (`sector=Tech`), `start` and `end`, both taken in, `filter`.
+    /// - Made to others first: `resample` (`5m`, `1h`, `session`, `week`, `month`), `session_start` (`17:00`).
+    /// - Beside each: the newest row of the bundle `asof`, not older than `tolerance`; its columns are `NAME.COLUMN`.
+    /// - What of them: `columns` by name, and `select`: `close, ret = returns(close)`.
+    /// - In one of these forms, else as rows: `agg` (`mean(close), count(*)`) by `group_by` (`asset`, a period, or both); the `top`
+    ///   rows `by` a number, `per` `all` or `time`; the `latest` row of each asset; a `panel` of a number, times x assets.
+    ///
+    /// At most `limit` rows. The answer has the same bytes at any number of `threads`; 0 is one for each processor.
+    ///
+    /// Raises `barrow.errors.QueryError` when an expression cannot be read; `barrow.errors.UnknownSymbolError`,
+    /// `barrow.errors.UnknownColumnError`.
     #[pyo3(signature = (
         select=None, *, filter=None, columns=None, assets=None, metadata=None, start=None, end=None, resample=None,
         session_start=None, asof=None, asof_name=None, asof_symbol=None, tolerance=None, group_by=None, agg=None,

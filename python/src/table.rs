@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::types::{ArrowDictionaryKeyType, Int64Type, UInt32Type};
+use arrow_array::types::{ArrowDictionaryKeyType, Int64Type, UInt16Type, UInt32Type};
 use arrow_array::{
     ArrayRef, DictionaryArray, PrimitiveArray, RecordBatch, RecordBatchIterator, RecordBatchReader,
     RunArray, StringArray,
@@ -17,7 +17,8 @@ use pyo3::types::{PyCapsule, PyTuple};
 use crate::capsule::{of_schema, of_stream, refused};
 use crate::error::Result;
 
-/// Rows and columns that other libraries read through Arrow.
+/// Rows and columns that other libraries take through Arrow: `polars.DataFrame(table)`, `pyarrow.table(table)`,
+/// `duckdb.sql("from table")`. An answer of a query is computed by whoever reads it, batch by batch, anew each time.
 #[pyclass(frozen, module = "barrow")]
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -71,6 +72,7 @@ impl Table {
 
 #[pymethods]
 impl Table {
+    /// The names of the columns.
     #[getter]
     fn column_names<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         PyTuple::new(py, self.schema().fields().iter().map(|field| field.name()))
@@ -91,17 +93,17 @@ impl Table {
         self.schema_capsule(py)
     }
 
-    /// A `pyarrow.Table`.
+    /// The rows as a `pyarrow.Table`.
     fn to_arrow<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         frame(slf.as_any(), "to_arrow")
     }
 
-    /// A `polars.DataFrame`.
+    /// The rows as a `polars.DataFrame`.
     fn to_polars<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         frame(slf.as_any(), "to_polars")
     }
 
-    /// A `pandas.DataFrame`.
+    /// The rows as a `pandas.DataFrame`, through pyarrow.
     fn to_pandas<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         frame(slf.as_any(), "to_pandas")
     }
@@ -137,7 +139,7 @@ pub(crate) fn frame<'py>(
 pub(crate) enum Symbols {
     /// In no column.
     None,
-    /// As a dictionary: a number of 32 bits for each bar.
+    /// As a dictionary: a number of 16 or 32 bits for each bar.
     Dictionary,
     /// Once for each asset, run-end encoded.
     Runs,
@@ -156,16 +158,15 @@ impl Symbols {
     }
 }
 
-/// Returns the symbol of every bar of a bundle, as a dictionary. Takes 4 bytes a bar.
+/// Returns the symbol of every bar of a bundle, as a dictionary. Takes 2 bytes a bar, or 4 of more than 65,536 assets.
 pub(crate) fn dictionary_of_symbols(lease: &Lease) -> barrow_store::Result<ArrayRef> {
-    let mut keys = Vec::with_capacity(lease.rows());
-    let mut symbols = Vec::new();
-    for asset in lease.assets() {
-        let asset = asset?;
-        keys.resize(keys.len() + asset.rows(), asset.ordinal());
-        symbols.push(lease.symbol(asset));
+    if lease.asset_count() <= 1 << 16 {
+        // The first 65,536 ordinals have 16 bits.
+        return dictionary::<UInt16Type>(lease, |ordinal| {
+            u16::try_from(ordinal).unwrap_or(u16::MAX)
+        });
     }
-    dictionary::<UInt32Type>(keys, &symbols).map_err(|error| no_batch(lease, error))
+    dictionary::<UInt32Type>(lease, |ordinal| ordinal)
 }
 
 /// Returns the symbol of every bar of a bundle, run-end encoded. Takes nothing a bar.
@@ -193,14 +194,22 @@ pub(crate) fn with_symbols(symbols: ArrayRef, bars: &RecordBatch) -> Result<Reco
 }
 
 fn dictionary<K: ArrowDictionaryKeyType>(
-    keys: Vec<K::Native>,
-    symbols: &[&str],
-) -> std::result::Result<ArrayRef, ArrowError>
+    lease: &Lease,
+    key: impl Fn(u32) -> K::Native,
+) -> barrow_store::Result<ArrayRef>
 where
     PrimitiveArray<K>: From<Vec<K::Native>>,
 {
-    let values = Arc::new(StringArray::from(symbols.to_vec()));
-    Ok(Arc::new(DictionaryArray::<K>::try_new(PrimitiveArray::from(keys), values)?))
+    let mut keys: Vec<K::Native> = Vec::with_capacity(lease.rows());
+    let mut symbols = Vec::new();
+    for asset in lease.assets() {
+        let asset = asset?;
+        keys.resize(keys.len() + asset.rows(), key(asset.ordinal()));
+        symbols.push(lease.symbol(asset));
+    }
+    let values = Arc::new(StringArray::from(symbols));
+    let made = DictionaryArray::<K>::try_new(PrimitiveArray::from(keys), values);
+    Ok(Arc::new(made.map_err(|error| no_batch(lease, error))?))
 }
 
 fn no_batch(lease: &Lease, source: ArrowError) -> Error {
