@@ -30,6 +30,7 @@ Ask = tuple[int, bytes]
 
 _BATCH_SECONDS = 0.5
 _BATCH_MAX = 256
+_MESSAGE_SECONDS = 0.05
 _TRIES_MAX = 2
 
 
@@ -98,6 +99,8 @@ class _Hand:
         self.batches: deque[tuple[Any, list[Ask]]] = deque()
         self.since = 0.0
         self.size = threads
+        # Trials that are worth a message of their own: as many as take far longer than it does.
+        self.least = 1
 
 
 # Actors that stay, by what they were made with; of the Ray connection that made them.
@@ -200,6 +203,7 @@ class _Crew:
             # As many as take the time that a batch is to take.
             pace = max(now - hand.since, 1e-6) / len(batch)
             hand.size = max(1, min(_BATCH_MAX, 4 * hand.size, int(_BATCH_SECONDS / pace)))
+            hand.least = max(1, min(hand.size, int(_MESSAGE_SECONDS / pace)))
             hand.since = now
             left -= len(answer)
             yield answer
@@ -230,7 +234,7 @@ class _Crew:
                 batch = [alone.popleft()]
             else:
                 # The last trials are shared out.
-                share = max(1, len(waiting) // (2 * len(self._team)))
+                share = max(hand.least, len(waiting) // (2 * len(self._team)))
                 batch = [waiting.popleft() for _ in range(min(hand.size, share, len(waiting)))]
             if not hand.batches:
                 hand.since = time.monotonic()
