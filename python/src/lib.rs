@@ -15,6 +15,7 @@ mod capsule;
 mod catalog;
 mod column;
 mod columns;
+mod engine;
 mod error;
 mod exports;
 mod ingest;
@@ -44,6 +45,12 @@ mod _barrow {
     #[pymodule_export]
     use crate::column::Column;
     #[pymodule_export]
+    use crate::engine::{
+        Context, Memory, Performance, Plan, Series, Settings, Setup, Signal, Space, SweepReport,
+        TrialRunner, WalkForwardReport, Weights, ask_of, failed_end, figures_of, read_study, run,
+        search, walk_forward,
+    };
+    #[pymodule_export]
     use crate::ingest::ingest_files;
     #[pymodule_export]
     use crate::opening::{default_root, open, reopen};
@@ -57,6 +64,13 @@ mod _barrow {
     use crate::table::Table;
 
     use super::{Bound, PyModule, PyModuleMethods, PyResult};
+
+    #[pymodule_export]
+    use crate::engine::validation::{
+        block_length, deflated_sharpe, expected_max_sharpe, folds, haircut, min_backtest_years,
+        moments, overfitting_probability, permutation_p_value, purged_splits, superiority,
+        trade_order,
+    };
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
