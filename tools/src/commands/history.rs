@@ -65,7 +65,7 @@ impl Row {
     /// Says how the version came to be, and how many rows came or changed with it.
     fn changed(&self) -> String {
         if self.generation == 0 {
-            return \"fetched beside\".to_owned();
+            return "fetched beside".to_owned();
         }
         let ChangeSummary { kind, rows_added, rows_changed, rows_removed, .. } = self.change;
         let mut text = kind.to_owned();
