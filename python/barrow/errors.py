@@ -20,6 +20,7 @@ __all__ = [
     "NotFoundError",
     "NotMappedError",
     "QueryError",
+    "RemoteError",
     "RevisionError",
     "SettingError",
     "StatisticError",
@@ -111,6 +112,13 @@ class StorageError(BarrowError, OSError):
 
 class MissingFileError(StorageError, FileNotFoundError):
     """A file is not there. `errno` and `filename`."""
+
+
+class RemoteError(BarrowError, OSError):
+    """A remote cannot be reached, or refused something. Its cause is what the protocol answered.
+
+    What was moved before is not moved again by the next attempt.
+    """
 
 
 class LockedError(BarrowError, BlockingIOError):

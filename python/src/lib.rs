@@ -24,6 +24,7 @@ mod opening;
 mod pool;
 mod query;
 mod records;
+mod remote;
 mod rows;
 mod table;
 mod when;
@@ -55,6 +56,8 @@ mod _barrow {
     use crate::opening::{default_root, open, reopen};
     #[pymodule_export]
     use crate::pool::{clear_pool, pool_capacity, pool_stats, set_pool_capacity};
+    #[pymodule_export]
+    use crate::remote::{fetch, push};
     #[pymodule_export]
     use crate::rows::{write_arrays, write_stream};
     #[pymodule_export]

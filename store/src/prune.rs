@@ -11,6 +11,7 @@ use crate::disk;
 use crate::error::{Error, Result};
 use crate::lock::WriterLock;
 use crate::record::VersionEntry;
+use crate::remote::arrival;
 use crate::returns;
 use crate::sweep::{sweep, unnamed_parts};
 use crate::version_lock::{Exclusive, SoleLock, VersionLock};
@@ -113,6 +114,7 @@ impl Catalog {
                     // What it could not make sense of is an error here.
                     None => self.history(name)?,
                 };
+                arrival::clear(&dir);
                 let pruned = Pruning::of(dir, history, newest, policy).carry_out(&lock);
                 if pruned.is_err() {
                     lock.leave_signed();

@@ -13,5 +13,7 @@ mod options;
 mod panel;
 mod pool;
 mod prune;
+#[cfg(debug_assertions)]
+mod remote;
 mod revision;
 mod verify;

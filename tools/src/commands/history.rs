@@ -65,8 +65,11 @@ impl Row {
     /// Says how the version came to be, and how many rows came or changed with it.
     fn changed(&self) -> String {
         let ChangeSummary { kind, rows_added, rows_changed, adjustments_changed, .. } = self.change;
+        if self.generation == 0 {
+            return "fetched beside".to_owned();
+        }
         let mut text = kind.to_owned();
-        if kind == "ingest" {
+        if matches!(kind, "ingest" | "fetch") {
             return text;
         }
         for (number, sign) in [(rows_added, " +"), (rows_changed, " ~")] {
