@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use barrow_engine::search::{Goals, Method, SearchPlan};
 use barrow_engine::validation::{Anchor, Length, PartialLast, Windows};
 use barrow_engine::{
-    Backtest, Commission, Direction, Hunt, Params, Portal, Space, Study, Sweep, Threads,
+    Backtest, Commission, Direction, Hunt, Params, Portal, Space, Study, Sweep, Terms, Threads,
     WalkForward, Workers, strategies,
 };
 use barrow_store::{Journal, Lease, SeriesCache};
@@ -136,7 +136,7 @@ pub fn walk_forward(bench: &Bench) -> Result<Vec<Row>> {
             partial_last: PartialLast::Drop,
         },
         round: None,
-        time_max: None,
+        terms: Terms::default(),
         cancel: None,
     };
     let workers = Workers::new(2)?;
@@ -181,7 +181,7 @@ pub fn studies(bench: &Bench) -> Result<Vec<Row>> {
     rows.extend(row.map(|row| row.note(note)));
 
     let hunt = |study: Option<&mut Study>| {
-        let crew = Threads::new(&settings, &portal, &factory, &workers, (0, None), None);
+        let crew = Threads::new(&settings, &portal, &factory, &workers, Terms::default(), None);
         let hunt = Hunt {
             backtest: &settings,
             objectives: vec!["final_equity".parse()?],

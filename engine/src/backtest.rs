@@ -1,20 +1,22 @@
 //! One run: the clock, the fills and the accounts.
 
 use std::cell::Cell;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use barrow_store::{Lease, SeriesCache};
 
 use crate::Error;
 use crate::blotter::Order;
-use crate::context::{Book, Context, View};
+use crate::context::Book;
 use crate::costs::{Commission, Slippage};
 use crate::curve;
 use crate::metrics::{Metrics, Track, Trades};
 use crate::performance::Performance;
 use crate::portal::{Portal, Scope, Source};
 use crate::portfolio::{ByAsset, Filled, add_trades};
-use crate::setup::{Declared, Setup, Spare};
+use crate::run::Run;
+use crate::setup::Spare;
 use crate::strategy::Strategy;
 
 /// How a strategy is run.
@@ -86,54 +88,9 @@ impl Backtest {
         strategy: &mut dyn Strategy,
         desk: &mut Desk,
     ) -> Result<Outcome, Error> {
-        self.check()?;
-        let (assets, period) = (portal.assets.as_slice(), portal.period());
-        let open = portal.series(portal.open)?;
-        let close = portal.series(portal.close)?;
-        desk.book.reset(assets.len(), self.cash);
-        desk.equity.clear();
-        let cash_and_seed = (self.cash, self.seed);
-        let mut setup = Setup::new(portal, assets, period.clone(), cash_and_seed, &mut desk.spare);
-        let started = strategy.on_start(&mut setup);
-        let declared = setup.finish();
-        started?;
-
-        let series = declared.series_by_asset();
-        let view = View {
-            assets,
-            times: portal.all_times(),
-            period: period.clone(),
-            close,
-            declared: &declared,
-            series: &series,
-            initial_cash: self.cash,
-        };
-        let mut context = Context::new(view, &mut desk.book);
-        let mut bars_held = 0;
-        for tick in period.clone() {
-            context.book.blotter.take_due(tick, &mut desk.due);
-            // Read first, then booked: the opens of many assets lie far apart in memory, and loads
-            // that wait for nothing else wait together.
-            desk.opens.clear();
-            desk.opens.extend(desk.due.iter().map(|order| open[order.asset.index()][order.row]));
-            for (order, opens_at) in desk.due.iter().zip(&desk.opens) {
-                let filled = self.fill(*order, *opens_at, tick, portal)?;
-                context.book.portfolio.fill(filled);
-            }
-            context.move_to(tick);
-            strategy.on_bar(&mut context)?;
-            if let Some((began, time_max)) = desk.time_max
-                && began.elapsed() > time_max
-            {
-                return Err(Error::TooSlow { limit: time_max, time: context.now() });
-            }
-            desk.equity.push(context.book.portfolio.cash);
-            bars_held += u64::from(context.book.portfolio.held > 0);
-        }
-        drop(series);
-        let Declared { mut signals, .. } = declared;
-        desk.spare.changes.append(&mut signals);
-        desk.account(portal, close, bars_held)
+        let mut run = Run::begin(self, portal, strategy, desk)?;
+        run.advance(self, portal, strategy, desk, portal.period().end)?;
+        run.finish(portal, desk)
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {
@@ -145,7 +102,7 @@ impl Backtest {
     }
 
     #[inline]
-    fn fill(
+    pub(crate) fn fill(
         &self,
         order: Order,
         opens_at: f64,
@@ -178,12 +135,12 @@ pub(crate) struct Desk {
     pub(crate) book: Book,
     /// During the run the cash at each tick, after it the equity.
     pub(crate) equity: Vec<f64>,
-    due: Vec<Order>,
+    pub(crate) due: Vec<Order>,
     /// The opens at which they fill.
-    opens: Vec<f64>,
+    pub(crate) opens: Vec<f64>,
     by_asset: ByAsset,
     returns: Vec<f64>,
-    spare: Spare,
+    pub(crate) spare: Spare,
     /// Of the last run.
     pub(crate) trades: Trades,
     /// Of the last run.
@@ -212,25 +169,28 @@ impl Desk {
 
     /// Keeps the desk for the thread's next run.
     pub(crate) fn put_back(self: Box<Desk>) {
-        let portfolio = &self.book.portfolio;
-        let bytes = portfolio.fills.capacity() * size_of::<Filled>()
-            + self.equity.capacity() * 2 * size_of::<f64>()
-            + self.by_asset.bytes()
-            + self.spare.bytes();
-        if bytes <= Desk::KEPT_BYTES_MAX {
+        if self.bytes() <= Desk::KEPT_BYTES_MAX {
             LAST_DESK.set(Some(self));
         }
     }
 
+    /// The memory that it holds, about.
+    pub(crate) fn bytes(&self) -> usize {
+        self.book.portfolio.fills.capacity() * size_of::<Filled>()
+            + self.equity.capacity() * 2 * size_of::<f64>()
+            + self.by_asset.bytes()
+            + self.spare.bytes()
+    }
+
     /// Turns the cash curve into the equity curve and computes the figures.
-    fn account(
+    pub(crate) fn account(
         &mut self,
         portal: &Portal<'_>,
-        close: &[&[f64]],
+        period: Range<u32>,
         bars_held: u64,
     ) -> Result<Outcome, Error> {
         let portfolio = &self.book.portfolio;
-        let period = portal.period();
+        let close = portal.series(portal.close)?;
         self.by_asset.sort(&portfolio.fills, portal.assets.len());
         let mut trades = Trades::default();
         for (at, (asset, close)) in portal.assets.iter().zip(close).enumerate() {
@@ -250,17 +210,17 @@ impl Desk {
         let metrics = Metrics::of(&track, &mut self.returns);
         let final_equity = self.equity.last().copied().unwrap_or(portfolio.cash);
         if !self.equity.iter().all(|equity| equity.is_finite()) {
-            self.check_closes(portal, close)?;
+            self.check_closes(portal, close, period.end)?;
         }
         Ok(Outcome { metrics, final_equity, final_cash: portfolio.cash })
     }
 
     /// Finds the close that made the equity no number.
-    fn check_closes(&self, portal: &Portal<'_>, close: &[&[f64]]) -> Result<(), Error> {
+    fn check_closes(&self, portal: &Portal<'_>, close: &[&[f64]], end: u32) -> Result<(), Error> {
         for (at, (asset, close)) in portal.assets.iter().zip(close).enumerate() {
             let fills = &self.book.portfolio.fills;
             let Some(first) = self.by_asset.of(fills, at).next() else { continue };
-            let rows = asset.place.rows_in(&(first.tick..portal.period().end));
+            let rows = asset.place.rows_in(&(first.tick..end));
             for row in rows {
                 if !close[row].is_finite() {
                     let tick = asset.place.tick_of(row).unwrap_or(first.tick);

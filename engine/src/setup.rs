@@ -35,7 +35,7 @@ pub struct Setup<'a> {
     cash: f64,
     seed: u64,
     declared: Declared<'a>,
-    spare: &'a mut Spare,
+    spare: Spare,
     when: When,
 }
 
@@ -122,7 +122,7 @@ impl<'a> Setup<'a> {
         assets: &'a [AssetPlace<'a>],
         period: Range<u32>,
         (cash, seed): (f64, u64),
-        spare: &'a mut Spare,
+        spare: Spare,
     ) -> Setup<'a> {
         let declared = Declared::default();
         Setup { source, assets, period, cash, seed, declared, spare, when: When::AtOnce }
@@ -134,13 +134,15 @@ impl<'a> Setup<'a> {
         assets: &'a [AssetPlace<'a>],
         period: Range<u32>,
         cash_and_seed: (f64, u64),
-        spare: &'a mut Spare,
     ) -> Setup<'a> {
+        // Deferred, nothing is left in the buffers.
+        let spare = Spare::default();
         Setup { when: When::Later, ..Setup::new(source, assets, period, cash_and_seed, spare) }
     }
 
-    pub(crate) fn finish(self) -> Declared<'a> {
-        self.declared
+    /// What was declared, and the buffers that are left.
+    pub(crate) fn finish(self) -> (Declared<'a>, Spare) {
+        (self.declared, self.spare)
     }
 
     /// Returns the assets of the run, in ascending order of their symbols.

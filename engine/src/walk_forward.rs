@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use barrow_format::Version;
 use barrow_store::{Lease, SeriesCache};
@@ -15,7 +15,7 @@ use crate::objective::{Direction, Objective};
 use crate::params::Params;
 use crate::portal::{Portal, Scope};
 use crate::search::{Limit, SearchPlan, Space};
-use crate::sweep::{Ended, Factory, Hunt, Threads, Trial, evaluate};
+use crate::sweep::{Ended, Factory, Hunt, Terms, Threads, Trial, evaluate};
 use crate::time::TimeStyle;
 use crate::validation::{Fold, FoldScore, Stability, Windows, spearman};
 use crate::workers::Workers;
@@ -41,8 +41,8 @@ pub struct WalkForward<'a> {
     pub windows: Windows,
     /// Trials asked for at a time: see [`Hunt::round`].
     pub round: Option<usize>,
-    /// The most time a trial may take.
-    pub time_max: Option<Duration>,
+    /// What holds for each trial.
+    pub terms: Terms,
     /// Once true, no further fold is begun.
     pub cancel: Option<&'a AtomicBool>,
 }
@@ -180,9 +180,8 @@ impl WalkForward<'_> {
         stitch: &mut Stitch,
     ) -> Result<Option<FoldReport>, Error> {
         let (backtest, train) = self.on(stage, &fold.train)?;
-        let (time_max, workers) = (self.time_max, stage.workers);
-        let seed = (self.plan.seed, time_max);
-        let crew = Threads::new(&backtest, &train, stage.factory, workers, seed, self.cancel);
+        let workers = stage.workers;
+        let crew = Threads::new(&backtest, &train, stage.factory, workers, self.terms, self.cancel);
         let hunt = Hunt {
             backtest: &backtest,
             objectives: vec![self.objective],
@@ -200,7 +199,8 @@ impl WalkForward<'_> {
         let points: Vec<Params> = found.trials.iter().map(|trial| found.params(trial)).collect();
         let on = |ticks: &Range<usize>| -> Result<Vec<Option<Trial>>, Error> {
             let (backtest, portal) = self.on(stage, ticks)?;
-            let ends = evaluate(&backtest, &portal, stage.factory, workers, time_max, &points);
+            let ends =
+                evaluate(&backtest, &portal, stage.factory, workers, self.terms.time_max, &points);
             let trial = |end| match end {
                 Ended::Done(trial) => Some(trial),
                 Ended::Failed(_) | Ended::Skipped => None,

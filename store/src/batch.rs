@@ -2,9 +2,8 @@
 
 use std::ops::Range;
 
-use barrow_format::{Asset, Column, Values};
+use barrow_format::{Asset, Column, Values, ValuesBuf};
 
-use crate::column_buffer::{ColumnBuffer, has_missing};
 use crate::error::{Error, Result};
 use crate::instant::Instant;
 use crate::revision_problem::RevisionProblem as Problem;
@@ -119,7 +118,7 @@ pub(crate) struct Weaving<'a> {
 
 impl Weaving<'_> {
     /// Appends: bars up to the asset's last one must be there, with the same values.
-    pub(crate) fn append(&self, old: Option<Asset>, fresh: &mut [ColumnBuffer]) -> Result<Batch> {
+    pub(crate) fn append(&self, old: Option<Asset>, fresh: &mut [ValuesBuf]) -> Result<Batch> {
         let mut first = self.rows.start;
         if let Some((asset, last)) = old.and_then(|asset| Some((asset, asset.last_time()?))) {
             let times = self.times(fresh);
@@ -143,7 +142,7 @@ impl Weaving<'_> {
     }
 
     /// Corrects: bars that are there are replaced, others are put between them.
-    pub(crate) fn correct(&self, old: Option<Asset>, fresh: &mut [ColumnBuffer]) -> Result<Batch> {
+    pub(crate) fn correct(&self, old: Option<Asset>, fresh: &mut [ValuesBuf]) -> Result<Batch> {
         let Some(asset) = old.filter(|asset| asset.rows() > 0) else {
             return self.append(old, fresh);
         };
@@ -181,10 +180,10 @@ impl Weaving<'_> {
     /// any value changes.
     fn replace(
         &self,
-        before: &mut [ColumnBuffer],
+        before: &mut [ValuesBuf],
         place: usize,
         row: usize,
-        fresh: &mut [ColumnBuffer],
+        fresh: &mut [ValuesBuf],
         same: &mut [bool],
     ) -> bool {
         let mut changes = false;
@@ -203,7 +202,7 @@ impl Weaving<'_> {
     }
 
     /// Checks that bars to append that are not behind the last one are there, with the same values.
-    fn check_known(&self, asset: Asset, times: &[i64], fresh: &[ColumnBuffer]) -> Result<()> {
+    fn check_known(&self, asset: Asset, times: &[i64], fresh: &[ValuesBuf]) -> Result<()> {
         let before = self.gather(asset)?;
         let known = before[0].values().as_i64().unwrap_or_default();
         for (row, time) in (self.rows.start..).zip(times) {
@@ -228,7 +227,7 @@ impl Weaving<'_> {
     fn check_missing(&self) -> Result<()> {
         let columns = self.columns.iter().zip(self.given);
         let mut lacking =
-            columns.filter(|(column, given)| !**given && !has_missing(column.physical));
+            columns.filter(|(column, given)| !**given && !column.physical.has_missing());
         match lacking.next() {
             None => Ok(()),
             Some((column, _)) => {
@@ -238,26 +237,26 @@ impl Weaving<'_> {
         }
     }
 
-    fn batch(&self, old: Option<Asset>, fresh: &[ColumnBuffer]) -> Batch {
+    fn batch(&self, old: Option<Asset>, fresh: &[ValuesBuf]) -> Batch {
         let times = self.times(fresh);
         let columns = old.map_or(0, |_| self.files.head.schema().columns().len());
         let span = times.first().copied().zip(times.last().copied());
         Batch { span, ..Batch::unchanged(columns) }
     }
 
-    fn times<'f>(&self, fresh: &'f [ColumnBuffer]) -> &'f [i64] {
+    fn times<'f>(&self, fresh: &'f [ValuesBuf]) -> &'f [i64] {
         let times = fresh.first().and_then(|times| times.values().as_i64()).unwrap_or_default();
         &times[self.rows.clone()]
     }
 
     /// Returns all columns of an asset as they are, new columns missing.
-    fn gather(&self, asset: Asset) -> Result<Vec<ColumnBuffer>> {
+    fn gather(&self, asset: Asset) -> Result<Vec<ValuesBuf>> {
         let known = self.files.head.schema().columns().len();
         let gather = |(index, column): (usize, &Column)| {
             if index < known {
-                return self.files.gather(index, asset);
+                return self.files.gather(index, asset, 0..asset.rows());
             }
-            let mut missing = ColumnBuffer::new(column.physical);
+            let mut missing = ValuesBuf::new(column.physical);
             missing.extend_missing(asset.rows());
             Ok(missing)
         };

@@ -82,7 +82,7 @@ fn write_series<S: Sink>(files: Files<'_>, name: &str, writer: &BundleWriter<'_,
         for column in 0..files.head.schema().columns().len() {
             let mut outcome = Ok(());
             let mut series = writer.series(asset, column).map_err(failed)?;
-            files.each_piece(column, handle, &mut |values| {
+            files.each_piece(column, handle, 0..handle.rows(), &mut |values| {
                 if outcome.is_ok() {
                     outcome = series.push(values);
                 }

@@ -5,15 +5,16 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use barrow_format::record::SegmentRecord;
-use barrow_format::{PhysicalType, RevisionWriter, SeriesMeter, SeriesSummary, Sink, Values};
+use barrow_format::{
+    PhysicalType, RevisionWriter, SeriesMeter, SeriesSummary, Sink, Values, ValuesBuf,
+};
 
 use crate::batch::Batch;
-use crate::column_buffer::ColumnBuffer;
 use crate::crew;
 use crate::draft::{Entry, FRESH};
 use crate::error::{Error, Result};
 use crate::revision::Revision;
-use crate::segments::{Rows, missing_bytes, span};
+use crate::segments::{Rows, span};
 
 /// Values that are collected before they are written.
 const WRITTEN_AT_ONCE: usize = 1 << 20;
@@ -64,9 +65,9 @@ impl ColumnDraft<'_, '_> {
     }
 
     fn write_rows<S: Sink>(&self, writer: &RevisionWriter<'_, S>) -> Result<()> {
-        let mut buffer = ColumnBuffer::new(self.physical());
+        let mut buffer = ValuesBuf::new(self.physical());
         let mut written = 0;
-        let mut flush = |buffer: &mut ColumnBuffer| {
+        let mut flush = |buffer: &mut ValuesBuf| {
             let values = buffer.values();
             let failed = |error| Error::written(self.rows.revision.name())(error);
             writer.write_rows(self.index, written, values).map_err(failed)?;
@@ -79,7 +80,7 @@ impl ColumnDraft<'_, '_> {
             for start in rows.clone().step_by(WRITTEN_AT_ONCE) {
                 let end = rows.end.min(start + WRITTEN_AT_ONCE);
                 buffer.extend(self.rows(copy.part, start..end)?.values());
-                if buffer.values().len() >= WRITTEN_AT_ONCE {
+                if buffer.len() >= WRITTEN_AT_ONCE {
                     flush(&mut buffer)?;
                 }
             }
@@ -140,13 +141,8 @@ impl ColumnDraft<'_, '_> {
             let mut meter = SeriesMeter::new(rows);
             let physical = self.physical();
             let mut left = usize::try_from(rows).unwrap_or(usize::MAX);
-            let mut nothing = ColumnBuffer::new(physical);
+            let mut nothing = ValuesBuf::new(physical);
             nothing.extend_missing(left.min(WRITTEN_AT_ONCE));
-            debug_assert_eq!(
-                nothing.values().as_bytes(),
-                missing_bytes(physical, nothing.values().len()),
-                "missing values have one form"
-            );
             while left > 0 {
                 let take = left.min(WRITTEN_AT_ONCE);
                 meter.push(nothing.values().slice(0..take).unwrap_or(Values::U8(&[])));
@@ -177,16 +173,16 @@ impl ColumnDraft<'_, '_> {
     fn rows(&self, part: u32, rows: Range<usize>) -> Result<Rows<'_>> {
         let files = self.rows.revision.files();
         if part == FRESH {
-            let values = self.rows.revision.fresh.get(self.index).map(ColumnBuffer::values);
+            let values = self.rows.revision.fresh.get(self.index).map(ValuesBuf::values);
             let values = values.and_then(|values| values.slice(rows));
             return Ok(Rows::Mapped(values.unwrap_or(Values::U8(&[]))));
         }
         if self.index < files.head.schema().columns().len() {
             return files.rows(part, self.index, rows);
         }
-        let mut buffer = ColumnBuffer::new(self.physical());
+        let mut buffer = ValuesBuf::new(self.physical());
         buffer.extend_missing(rows.len());
-        Ok(Rows::Missing(buffer))
+        Ok(Rows::Made(buffer))
     }
 
     fn physical(&self) -> PhysicalType {

@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use barrow_engine::search::Ask;
-use barrow_engine::{Crew, Ended, Error, wire};
+use barrow_engine::{Crew, Ended, Error, Terms, wire};
 use serde::{Deserialize, Serialize};
 
 /// The hidden command that a worker process runs.
@@ -37,6 +37,8 @@ pub(crate) struct Orders {
     pub(crate) seed: u64,
     /// Of the choice of stretches.
     pub(crate) search_seed: u64,
+    /// Whether a budget below 1 runs on the first bars, not on stretches.
+    pub(crate) first_bars: bool,
     pub(crate) from: Option<i64>,
     pub(crate) to: Option<i64>,
     pub(crate) assets: Option<Vec<String>>,
@@ -49,7 +51,7 @@ pub(crate) struct Orders {
 pub(crate) struct Processes<'a> {
     program: PathBuf,
     orders: Vec<u8>,
-    time_max: Option<Duration>,
+    terms: Terms,
     cancel: &'a AtomicBool,
     /// One for each hand; `None` until it is needed.
     workers: Vec<Mutex<Option<Worker>>>,
@@ -63,13 +65,13 @@ impl<'a> Processes<'a> {
     pub(crate) fn new(
         orders: &Orders,
         hands: usize,
-        time_max: Option<Duration>,
+        terms: Terms,
         cancel: &'a AtomicBool,
     ) -> anyhow::Result<Self> {
         Ok(Self {
             program: std::env::current_exe()?,
             orders: serde_json::to_vec(orders)?,
-            time_max,
+            terms,
             cancel,
             workers: (0..hands.max(1)).map(|_| Mutex::new(None)).collect(),
         })
@@ -84,7 +86,7 @@ impl<'a> Processes<'a> {
         let mut bytes = Vec::new();
         wire::put_ask(&mut bytes, ask);
         let sent = write_frame(&mut worker.input, &bytes);
-        let answer = match (sent, self.time_max) {
+        let answer = match (sent, self.terms.time_max) {
             (Err(_), _) => Err(RecvTimeoutError::Disconnected),
             (Ok(()), None) => worker.output.recv().map_err(|_| RecvTimeoutError::Disconnected),
             (Ok(()), Some(limit)) => worker.output.recv_timeout(limit),
@@ -97,7 +99,7 @@ impl<'a> Processes<'a> {
             return Ok(end);
         }
         let how = slot.take().map_or_else(String::new, Worker::end);
-        let limit = self.time_max.unwrap_or_default().as_secs_f64();
+        let limit = self.terms.time_max.unwrap_or_default().as_secs_f64();
         Ok(Ended::Failed(if timed_out {
             format!("took longer than {limit} s: its process was killed")
         } else {
@@ -109,6 +111,10 @@ impl<'a> Processes<'a> {
 impl Crew for Processes<'_> {
     fn hands(&self) -> usize {
         self.workers.len()
+    }
+
+    fn terms(&self) -> Terms {
+        self.terms
     }
 
     fn run(&self, asks: &[Ask], ended: &(dyn Fn(Vec<(u64, Ended)>) + Sync)) -> Result<(), Error> {

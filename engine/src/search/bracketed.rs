@@ -8,6 +8,7 @@ use super::draws::{Draws, Use};
 use super::guard::Guard;
 use super::ledger::{Ledger, Proposer, Slot, Step};
 use super::model::Model;
+use super::tpe::Tpe;
 use crate::Error;
 use crate::params::Params;
 
@@ -26,7 +27,12 @@ pub(super) struct Bracketed {
     /// The kind of the next one, counted from the last change of the lowest rung.
     turn: usize,
     model: Option<Model>,
+    /// Takes the model's place when every budget but the whole was dropped: then nothing is left of what
+    /// the model is made for, and this one is better on whole runs.
+    whole: Option<Tpe>,
     guard: Option<Guard>,
+    /// The bracket of scouts that are on their way.
+    scouting: Option<u32>,
     /// For each pending trial its bracket's number.
     bracket_of: BTreeMap<u64, u32>,
     /// The next trial's id.
@@ -67,20 +73,52 @@ struct Bracket {
 }
 
 impl Bracketed {
-    pub(super) fn new(ladder: Ladder, model: Option<Model>, guard: Option<Guard>) -> Bracketed {
+    pub(super) fn new(
+        ladder: Ladder,
+        models: Option<(Model, Tpe)>,
+        guard: Option<Guard>,
+    ) -> Bracketed {
+        let (model, whole) = models.unzip();
         Bracketed {
             ladder,
             open: BTreeMap::new(),
             opened: 0,
             turn: 0,
             model,
+            whole,
             guard,
+            scouting: None,
             bracket_of: BTreeMap::new(),
             next_id: 0,
         }
     }
 
+    /// Opens a bracket: one of scouts if the guard asks for them, else the next that selects.
     fn open_bracket(&mut self) -> u32 {
+        let guard = self.guard.as_mut().filter(|_| self.scouting.is_none());
+        let scouts = guard.and_then(|guard| Some((guard.scouts(self.opened)?, guard.lowest())));
+        let Some((scouts, lowest)) = scouts else {
+            let (plan, lowest) = self.next_plan();
+            return self.enter(plan, lowest);
+        };
+        let budgets = self.ladder.budgets[lowest..].to_vec();
+        let plan = BracketPlan { counts: vec![scouts; budgets.len()], budgets };
+        let number = self.enter(plan, lowest);
+        self.scouting = Some(number);
+        number
+    }
+
+    fn enter(&mut self, plan: BracketPlan, lowest: usize) -> u32 {
+        let bracket =
+            Bracket { plan, lowest, at: 0, asked: Vec::new(), told: 0, promoted: VecDeque::new() };
+        let number = self.opened;
+        self.opened += 1;
+        self.open.insert(number, bracket);
+        number
+    }
+
+    /// The next bracket that selects, and the rung at which it starts.
+    fn next_plan(&mut self) -> (BracketPlan, usize) {
         let probes = self.guard.as_mut().is_some_and(Guard::probes);
         let lowest = self.guard.as_ref().map_or(0, Guard::lowest);
         let lowest = if probes { lowest - 1 } else { lowest };
@@ -92,18 +130,7 @@ impl Bracketed {
             Cycle::Hyperband => self.turn % plans.len(),
         };
         self.turn += usize::from(!probes);
-        let number = self.opened;
-        self.opened += 1;
-        let bracket = Bracket {
-            plan: plans[kind].clone(),
-            lowest: lowest + kind,
-            at: 0,
-            asked: Vec::new(),
-            told: 0,
-            promoted: VecDeque::new(),
-        };
-        self.open.insert(number, bracket);
-        number
+        (plans[kind].clone(), lowest + kind)
     }
 }
 
@@ -143,10 +170,7 @@ impl Proposer for Bracketed {
     fn slot(&mut self, _: &Ledger) -> Step {
         let waiting = self.open.iter().find(|(_, bracket)| bracket.has_work());
         let number = waiting.map(|(number, _)| *number);
-        let number = match number {
-            Some(number) => number,
-            None => self.open_bracket(),
-        };
+        let number = number.unwrap_or_else(|| self.open_bracket());
         let id = self.next_id;
         self.next_id += 1;
         self.bracket_of.insert(id, number);
@@ -162,7 +186,14 @@ impl Proposer for Bracketed {
         slot: &Slot,
         ledger: &Ledger,
     ) -> Result<(Params, Origin), Error> {
-        if let Some(model) = &mut self.model {
+        let top = self.ladder.budgets.len() - 1;
+        let dropped = self.guard.as_ref().map_or(0, Guard::lowest);
+        // Scouts are to show how budgets agree anywhere, not where a model was led by small ones.
+        let scouts = self.scouting == Some(slot.bracket);
+        if let Some(whole) = self.whole.as_mut().filter(|_| !scouts && dropped == top && top > 0) {
+            return whole.propose(id, slot, ledger);
+        }
+        if let Some(model) = self.model.as_mut().filter(|_| !scouts) {
             return model.propose(id, slot.rung, ledger);
         }
         let mut draws = Draws::new(ledger.seed, Use::Uniform, id);
@@ -171,7 +202,9 @@ impl Proposer for Bracketed {
 
     fn learn(&mut self, id: u64, ledger: &Ledger) -> Option<Remark> {
         let number = self.bracket_of.remove(&id)?;
-        if let (Some(model), Some(entry)) = (&mut self.model, ledger.entry(id)) {
+        let scout = self.scouting == Some(number);
+        // A model of few results takes half of them for good: drawn anywhere, they would spoil it.
+        if let (Some(model), Some(entry), false) = (&mut self.model, ledger.entry(id), scout) {
             model.observe(id, usize::try_from(entry.rung).unwrap_or(0));
         }
         if let Some(bracket) = self.open.get_mut(&number) {
@@ -180,7 +213,12 @@ impl Proposer for Bracketed {
                 self.open.remove(&number);
             }
         }
-        let remark = self.guard.as_mut()?.learn(id, ledger)?;
+        self.scouting = self.scouting.filter(|scouting| self.open.contains_key(scouting));
+        let guard = self.guard.as_mut()?;
+        let remark = guard.learn(id, scout, ledger)?;
+        if let Some(model) = &mut self.model {
+            model.trust_from(guard.lowest());
+        }
         self.turn = 0;
         Some(remark)
     }

@@ -50,20 +50,28 @@ impl Genetic {
         usize::try_from(self.settings.population.max(2)).unwrap_or(50)
     }
 
-    /// The better of two random parents; the first where neither dominates.
-    fn parent(&self, draws: &mut Draws, ledger: &Ledger) -> u64 {
-        let first = self.parents[draws.below(self.parents.len())];
-        let second = self.parents[draws.below(self.parents.len())];
-        if ledger.score(second).dominates(ledger.score(first)) { second } else { first }
+    /// The better of two random parents, `other` aside; the first where neither dominates.
+    fn parent(&self, other: Option<u64>, draws: &mut Draws, ledger: &Ledger) -> Option<u64> {
+        let others: Vec<u64> =
+            self.parents.iter().copied().filter(|parent| Some(*parent) != other).collect();
+        if others.is_empty() {
+            return None;
+        }
+        let (first, second) =
+            (others[draws.below(others.len())], others[draws.below(others.len())]);
+        let better = ledger.score(second).dominates(ledger.score(first));
+        Some(if better { second } else { first })
     }
 
     fn child(&self, draws: &mut Draws, ledger: &Ledger) -> Params {
         let vector =
             |id: u64| ledger.entry(id).map(|entry| entry.vector.clone()).unwrap_or_default();
-        let mut child = vector(self.parent(draws, ledger));
-        if draws.unit() < self.settings.crossing {
-            let other = vector(self.parent(draws, ledger));
-            for (mine, theirs) in child.iter_mut().zip(other) {
+        let mother = self.parent(None, draws, ledger);
+        let mut child = mother.map(vector).unwrap_or_default();
+        if draws.unit() < self.settings.crossing
+            && let Some(father) = self.parent(mother, draws, ledger)
+        {
+            for (mine, theirs) in child.iter_mut().zip(vector(father)) {
                 if draws.unit() < self.settings.swapping {
                     *mine = theirs;
                 }

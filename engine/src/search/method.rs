@@ -62,8 +62,9 @@ pub struct Budgets {
 /// Whether a search watches how well small budgets predict large ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Guarding {
-    /// A budget is dropped when its rank correlation with the next, over at least 12 points, is below
-    /// 0.2 even at its upper 95 % bound; it is tried again every 5 rounds.
+    /// A few scouts run at every budget whatever they show. A budget is dropped when its rank correlation
+    /// with the next is below 0.2 even at an upper bound: at 99 % over 5 scouts or more, at 95 % over 12
+    /// points or more. It is tried again every 5 rounds.
     #[default]
     On,
     /// No budget is ever dropped, as in the papers.

@@ -47,6 +47,8 @@ pub(super) struct Model {
     dims: usize,
     /// Trials by rung, in the order in which they were told.
     observed: Vec<Vec<u64>>,
+    /// Rungs below mislead.
+    trusted: usize,
     /// The fit that was used last: rung and number of observations.
     fitted: Option<(usize, usize, Densities)>,
 }
@@ -59,7 +61,7 @@ struct Densities {
 
 impl Model {
     pub(super) fn new(settings: ModelSettings, dims: usize, rungs: usize) -> Model {
-        Model { settings, dims, observed: vec![Vec::new(); rungs], fitted: None }
+        Model { settings, dims, observed: vec![Vec::new(); rungs], trusted: 0, fitted: None }
     }
 
     /// Adds a result, unless a larger budget already has a model.
@@ -69,13 +71,18 @@ impl Model {
         }
     }
 
+    /// Makes proposals from results at this rung and above alone.
+    pub(super) fn trust_from(&mut self, rung: usize) {
+        self.trusted = rung;
+    }
+
     /// The largest budget with a model.
     fn largest(&self) -> Option<usize> {
         let built = |rung: &usize| {
             let (good, bad) = split(self.observed[*rung].len(), self.dims, self.settings);
             self.dims > 0 && good > self.dims && bad > self.dims
         };
-        (0..self.observed.len()).rev().find(built)
+        (self.trusted..self.observed.len()).rev().find(built)
     }
 
     /// Proposes a point for trial `id` at a rung.

@@ -16,7 +16,7 @@ use super::model::Model;
 use super::scale::whole;
 use super::sequence::{Sequence, SequenceSearch};
 use super::space::Space;
-use super::tpe::Tpe;
+use super::tpe::{Tpe, TpeSettings};
 use crate::Error;
 
 /// Everything that decides which trials a search proposes, but the space and the outcomes.
@@ -101,7 +101,8 @@ impl SearchPlan {
             Method::Bohb(plan, settings) => {
                 let rungs = budgets(plan.min, 1.0, plan.eta).len();
                 let model = Model::new(*settings, space.dims().len(), rungs);
-                Ok(self.adaptive(space, bracketed(plan, Cycle::Hyperband, Some(model))))
+                let models = (model, Tpe::new(TpeSettings::default(), &space));
+                Ok(self.adaptive(space, bracketed(plan, Cycle::Hyperband, Some(models))))
             }
         }
     }
@@ -126,9 +127,9 @@ impl SearchPlan {
     }
 }
 
-fn bracketed(plan: &Budgets, cycle: Cycle, model: Option<Model>) -> Bracketed {
+fn bracketed(plan: &Budgets, cycle: Cycle, models: Option<(Model, Tpe)>) -> Bracketed {
     let budgets = budgets(plan.min, 1.0, plan.eta);
     let guard = (plan.guard == Guarding::On).then(|| Guard::new(budgets.len()));
     let ladder = Ladder { budgets, eta: plan.eta, allocation: plan.allocation, cycle };
-    Bracketed::new(ladder, model, guard)
+    Bracketed::new(ladder, models, guard)
 }

@@ -93,10 +93,11 @@ impl Tpe {
     }
 }
 
-/// The best trials, and the others with those that are pending; failed ones count for nothing. `None`
-/// before `startup` trials ended.
-fn split(ledger: &Ledger, settings: TpeSettings) -> Option<(Weighted, Weighted)> {
-    let told = ledger.entries().filter(|(_, entry)| entry.score.is_some()).map(|(id, _)| id);
+/// The best trials of a rung, and the others with those that are pending; failed ones count for nothing.
+/// `None` before `startup` trials ended.
+fn split(ledger: &Ledger, rung: u32, settings: TpeSettings) -> Option<(Weighted, Weighted)> {
+    let here = || ledger.entries().filter(|(_, entry)| entry.rung == rung);
+    let told = here().filter(|(_, entry)| entry.score.is_some()).map(|(id, _)| id);
     let mut ended: Vec<u64> = told.filter(|id| !ledger.score(*id).is_failed()).collect();
     if (ended.len() as u64) < u64::from(settings.startup).max(1) {
         return None;
@@ -109,7 +110,7 @@ fn split(ledger: &Ledger, settings: TpeSettings) -> Option<(Weighted, Weighted)>
     };
     let good = whole(good.min(GOOD_MAX)).unsigned_abs();
     let mut above = ended.split_off(usize::try_from(good).unwrap_or(0).min(ended.len()));
-    let pending = ledger.entries().filter(|(_, entry)| entry.score.is_none());
+    let pending = here().filter(|(_, entry)| entry.score.is_none());
     above.extend(pending.map(|(id, _)| id));
     Some((weigh(ended), weigh(above)))
 }
@@ -134,19 +135,25 @@ impl Proposer for Tpe {
         Step::Run(Slot::whole(0))
     }
 
-    fn propose(&mut self, id: u64, _: &Slot, ledger: &Ledger) -> Result<(Params, Origin), Error> {
-        if let Some((below, above)) = split(ledger, self.settings) {
+    /// From what ended at the rung of the slot.
+    fn propose(
+        &mut self,
+        id: u64,
+        slot: &Slot,
+        ledger: &Ledger,
+    ) -> Result<(Params, Origin), Error> {
+        if let Some((below, above)) = split(ledger, slot.rung, self.settings) {
             let sets = self.sets(ledger, &below, &above);
             let mut draws = Draws::new(ledger.seed, Use::Proposal, id);
             for _ in 0..REPEATS_MAX {
                 let params = self.once(&sets, &mut draws, &ledger.space);
-                if ledger.space.admits(&params) && !ledger.seen(0, &params) {
+                if ledger.space.admits(&params) && !ledger.seen(slot.rung, &params) {
                     return Ok((params, Origin::Model));
                 }
             }
         }
         let mut draws = Draws::new(ledger.seed, Use::Uniform, id);
-        ledger.uniform(0, &mut draws)
+        ledger.uniform(slot.rung, &mut draws)
     }
 
     fn learn(&mut self, _: u64, _: &Ledger) -> Option<Remark> {

@@ -11,7 +11,7 @@ use super::driven::{Lane, Scratch};
 use crate::Error;
 use crate::backtest::{Backtest, Outcome};
 use crate::portal::{Portal, Source};
-use crate::setup::{Setup, Spare};
+use crate::setup::Setup;
 use crate::strategy::Strategy;
 
 thread_local! {
@@ -42,14 +42,11 @@ pub(super) fn run(
     }
     let period = portal.period();
     let mut declared = Vec::with_capacity(strategies.len());
-    // Deferred, nothing is left in them.
-    let mut spares: Vec<Spare> = strategies.iter().map(|_| Spare::default()).collect();
-    for (strategy, spare) in strategies.iter_mut().zip(&mut spares) {
+    for strategy in strategies.iter_mut() {
         let cash_and_seed = (backtest.cash, backtest.seed);
-        let mut setup =
-            Setup::deferred(portal, &portal.assets, period.clone(), cash_and_seed, spare);
+        let mut setup = Setup::deferred(portal, &portal.assets, period.clone(), cash_and_seed);
         let started = strategy.on_start(&mut setup).is_ok();
-        declared.push((started.then(|| strategy.driver()).flatten(), setup.finish()));
+        declared.push((started.then(|| strategy.driver()).flatten(), setup.finish().0));
     }
     let (open, close) = (portal.series(portal.open)?, portal.series(portal.close)?);
     for (lane, (driver, _)) in lanes.iter_mut().zip(&declared) {

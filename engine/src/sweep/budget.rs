@@ -10,15 +10,17 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use barrow_store::{Lease, SeriesCache};
 
+use super::crew::Deadline;
+use super::kept::Kept;
 use super::report::Trial;
 use crate::Error;
 use crate::backtest::{Backtest, Desk};
 use crate::metrics::{Metrics, Track, Trades};
 use crate::portal::{Portal, Scope};
+use crate::search::Ask;
 use crate::strategy::Strategy;
 
 /// The stretches of a period and what was already run on them.
@@ -28,7 +30,7 @@ pub(super) struct Stretches<'l> {
     order: Vec<usize>,
     bars_per_year: f64,
     /// By the number of the ask: what a continued trial need not run again.
-    done: Mutex<BTreeMap<u64, Arc<Pieces>>>,
+    done: Kept<Pieces>,
 }
 
 /// By the number of the stretch.
@@ -43,9 +45,6 @@ struct Piece {
     bars_held: u64,
     trades: Trades,
 }
-
-/// Continuing is worth some memory, not any amount.
-const KEPT_TRIALS_MAX: usize = 4096;
 
 impl<'l> Stretches<'l> {
     /// The most stretches of a period: four rungs of three.
@@ -72,7 +71,7 @@ impl<'l> Stretches<'l> {
             portals: (0..count).map(|at| portal(ticks(at))).collect::<Result<_, _>>()?,
             order: spread(count, seed),
             bars_per_year: whole.bars_per_year(),
-            done: Mutex::default(),
+            done: Kept::default(),
         })
     }
 
@@ -88,33 +87,25 @@ impl<'l> Stretches<'l> {
         chosen
     }
 
-    /// Runs a strategy at a budget below 1, with what `resumes` has already run.
+    /// Runs a strategy at a budget below 1, with what the trial that it continues has already run.
     pub(super) fn run(
         &self,
         backtest: &Backtest,
-        make: &mut dyn FnMut() -> Result<Box<dyn Strategy + Send>, Error>,
-        (id, resumes): (u64, Option<u64>),
-        budget: f64,
+        make: &dyn Fn() -> Result<Box<dyn Strategy + Send>, Error>,
+        ask: &Ask,
+        deadline: Deadline,
     ) -> Result<Trial, Error> {
-        let before = resumes.and_then(|earlier| self.lock().remove(&earlier));
-        let mut pieces = before.map_or_else(Pieces::new, |pieces| pieces.as_ref().clone());
-        for stretch in self.of(budget) {
+        let mut pieces = ask.resumes.and_then(|id| self.done.take(id)).unwrap_or_default();
+        for stretch in self.of(ask.budget) {
             if let Entry::Vacant(place) = pieces.entry(stretch) {
                 let portal = &self.portals[stretch];
-                place.insert(piece(backtest, portal, make()?.as_mut())?);
+                place.insert(piece(backtest, portal, make()?.as_mut(), deadline)?);
             }
         }
-        let trial = self.stitched(backtest.cash, id, &pieces);
-        let mut done = self.lock();
-        done.insert(id, Arc::new(pieces));
-        if done.len() > KEPT_TRIALS_MAX {
-            done.pop_first();
-        }
+        let trial = self.stitched(backtest.cash, ask.id, &pieces);
+        let bytes = pieces.values().map(|piece| size_of::<Piece>() + piece.equity.len() * 8).sum();
+        self.done.put(ask.id, bytes, pieces);
         Ok(trial)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, Arc<Pieces>>> {
-        self.done.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn stitched(&self, cash: f64, id: u64, pieces: &Pieces) -> Trial {
@@ -143,9 +134,12 @@ fn piece(
     backtest: &Backtest,
     portal: &Portal<'_>,
     strategy: &mut dyn Strategy,
+    deadline: Deadline,
 ) -> Result<Piece, Error> {
     let mut desk = Desk::take();
+    desk.time_max = deadline;
     backtest.simulate(portal, strategy, &mut desk)?;
+    desk.time_max = None;
     let cash = backtest.cash;
     let piece = Piece {
         equity: desk.equity.iter().map(|equity| equity / cash).collect(),

@@ -3,13 +3,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use barrow_store::{Lease, SeriesCache};
 
 use super::Factory;
 use super::batch::{Batch, End, block_len, describe, message};
 use super::budget::Stretches;
+use super::growing::Growing;
 use super::report::Trial;
 use crate::Error;
 use crate::backtest::Backtest;
@@ -29,12 +30,61 @@ pub enum Ended {
     Skipped,
 }
 
+/// Which part of the period a budget below 1 is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Part {
+    /// Stretches spread over the whole period, each with a fresh portfolio. What is cheap sees every
+    /// time, but the whole run is not made of it: a budget of 1 is paid in full.
+    #[default]
+    Spread,
+    /// The first bars. A trial goes on where it stopped, up to the whole run, which is paid by
+    /// differences; but what is cheap sees the oldest times alone.
+    First,
+}
+
+impl Part {
+    /// Both with their names.
+    pub const ALL: [(&'static str, Part); 2] = [("spread", Part::Spread), ("first", Part::First)];
+
+    /// Returns its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Part::Spread => "spread",
+            Part::First => "first",
+        }
+    }
+}
+
+/// What holds for each trial of a crew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Terms {
+    /// Chooses the stretches of [`Part::Spread`].
+    pub seed: u64,
+    /// The most time that a trial may take, checked after each tick.
+    pub time_max: Option<Duration>,
+    /// What a budget below 1 runs on.
+    pub part: Part,
+}
+
+impl Terms {
+    /// The end of a trial that begins now.
+    fn deadline(&self) -> Deadline {
+        self.time_max.map(|time_max| (Instant::now(), time_max))
+    }
+}
+
+/// When a trial began, and how long it may take.
+pub(super) type Deadline = Option<(Instant, Duration)>;
+
 /// Runs trials: threads of this process, other processes, other machines.
 ///
 /// How a trial ends must depend on its ask alone, not on who runs it, when, or beside what.
 pub trait Crew: Sync {
     /// Returns how many trials run at once.
     fn hands(&self) -> usize;
+
+    /// Returns what holds for each trial.
+    fn terms(&self) -> Terms;
 
     /// Runs trials in any order and calls `ended`, on any thread, with those that ended. A trial that
     /// is not reported was not run, because the search was cancelled.
@@ -53,51 +103,62 @@ pub struct Threads<'a, 'l> {
     portal: &'a Portal<'l>,
     batch: Batch<'a, 'l>,
     workers: &'a Workers,
-    /// Seed of the choice of stretches.
-    seed: u64,
+    terms: Terms,
+    /// Of [`Part::Spread`], once a trial needs them.
     stretches: OnceLock<Stretches<'l>>,
+    /// Of [`Part::First`].
+    growing: Growing<'a>,
 }
 
 impl<'a, 'l> Threads<'a, 'l> {
-    /// Prepares threads that run `factory`'s strategies over a portal. `time_max` limits a trial,
-    /// checked after each tick; `seed` chooses the stretches of budgets below 1.
+    /// Prepares threads that run `factory`'s strategies over a portal.
     pub fn new(
         backtest: &'a Backtest,
         portal: &'a Portal<'l>,
         factory: &'a Factory<'a>,
         workers: &'a Workers,
-        (seed, time_max): (u64, Option<Duration>),
+        terms: Terms,
         cancel: Option<&'a AtomicBool>,
     ) -> Threads<'a, 'l> {
+        let batch = Batch::new(backtest, portal, factory, cancel).with_time_max(terms.time_max);
         Threads {
             backtest,
             factory,
             lease: portal.lease(),
             cache: portal.cache_of(),
             portal,
-            batch: Batch::new(backtest, portal, factory, cancel).with_time_max(time_max),
+            batch,
             workers,
-            seed,
+            terms,
             stretches: OnceLock::new(),
+            growing: Growing::default(),
         }
     }
 
     fn stretches(&self) -> Result<&Stretches<'l>, Error> {
         if self.stretches.get().is_none() {
             let scope = &self.backtest.scope;
-            let made = Stretches::new(self.lease, self.cache, self.portal, scope, self.seed)?;
+            let made = Stretches::new(self.lease, self.cache, self.portal, scope, self.terms.seed)?;
             let _ = self.stretches.set(made);
         }
         self.stretches.get().ok_or(Error::NoObjective)
     }
 
-    fn part(&self, stretches: &Stretches<'_>, ask: &Ask) -> Option<Ended> {
+    /// Whether a trial is run by itself: on a part of the period, or from where another stopped.
+    fn is_apart(&self, ask: &Ask) -> bool {
+        ask.budget < 1.0 || (self.terms.part == Part::First && self.growing.continues(ask))
+    }
+
+    fn apart(&self, stretches: Option<&Stretches<'_>>, ask: &Ask) -> Option<Ended> {
         if self.batch.is_stopped() {
             return None;
         }
-        let mut make = || (self.factory)(&ask.params);
-        let run = catch_unwind(AssertUnwindSafe(|| {
-            stretches.run(self.backtest, &mut make, (ask.id, ask.resumes), ask.budget)
+        let make = || (self.factory)(&ask.params);
+        let deadline = self.terms.deadline();
+        // Nothing that a panic leaves half done is seen again: strategy and desk go with it.
+        let run = catch_unwind(AssertUnwindSafe(|| match stretches {
+            Some(stretches) => stretches.run(self.backtest, &make, ask, deadline),
+            None => self.growing.run(self.backtest, self.portal, &make, ask, deadline),
         }));
         Some(match run {
             Ok(Ok(trial)) => Ended::Done(trial),
@@ -113,19 +174,23 @@ impl Crew for Threads<'_, '_> {
         self.workers.threads()
     }
 
+    fn terms(&self) -> Terms {
+        self.terms
+    }
+
     fn run(&self, asks: &[Ask], ended: &(dyn Fn(Vec<(u64, Ended)>) + Sync)) -> Result<(), Error> {
-        let (whole, parts): (Vec<&Ask>, Vec<&Ask>) = asks.iter().partition(|ask| ask.budget >= 1.0);
-        if !parts.is_empty() {
-            let stretches = self.stretches()?;
-            self.workers.ordered(parts.len() as u64, |at| {
-                let ask = usize::try_from(at).ok().and_then(|at| parts.get(at));
-                if let Some(ask) = ask
-                    && let Some(end) = self.part(stretches, ask)
-                {
-                    ended(vec![(ask.id, end)]);
-                }
-            });
-        }
+        let (apart, whole): (Vec<&Ask>, Vec<&Ask>) =
+            asks.iter().partition(|ask| self.is_apart(ask));
+        let spread = self.terms.part == Part::Spread && !apart.is_empty();
+        let stretches = if spread { Some(self.stretches()?) } else { None };
+        self.workers.ordered(apart.len() as u64, |at| {
+            let ask = usize::try_from(at).ok().and_then(|at| apart.get(at));
+            if let Some(ask) = ask
+                && let Some(end) = self.apart(stretches, ask)
+            {
+                ended(vec![(ask.id, end)]);
+            }
+        });
         let refused = Mutex::new(None);
         let len = usize::try_from(block_len(whole.len() as u64, self.hands())).unwrap_or(1);
         let blocks: Vec<&[&Ask]> = whole.chunks(len).collect();

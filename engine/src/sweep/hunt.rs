@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::crew::{Crew, Ended};
+use super::crew::{Crew, Ended, Part};
 use super::report::{Failure, Partial, SearchSummary, SweepReport, Trial};
 use super::{Factory, Progress};
 use crate::Error;
@@ -69,7 +69,7 @@ impl Hunt<'_> {
         let first = search_example(factory, space)?;
         let mut log = Log { study, asks: Vec::new(), ends: Vec::new(), resumed: 0 };
         if let Some(study) = &mut log.study {
-            study.begin(&self.identity(portal, &first.0, space))?;
+            study.begin(&self.identity(portal, &first.0, space, crew.terms().part))?;
         }
         let tally = Tally { done: 0, best: None };
         let tally = Mutex::new(tally);
@@ -116,7 +116,7 @@ impl Hunt<'_> {
     }
 
     /// What makes two hunts the same study.
-    fn identity(&self, portal: &Portal<'_>, strategy: &str, space: &Space) -> Identity {
+    fn identity(&self, portal: &Portal<'_>, strategy: &str, space: &Space, part: Part) -> Identity {
         let scope = &self.backtest.scope;
         let lines = |items: Vec<String>| items.join("\n");
         let facts = [
@@ -128,6 +128,7 @@ impl Hunt<'_> {
             ("search", format!("{:?}", self.plan.method)),
             ("search seed", self.plan.seed.to_string()),
             ("round", self.round_len().to_string()),
+            ("part of the period", part.name().to_owned()),
             ("cash", self.backtest.cash.to_string()),
             ("commission", self.backtest.commission.to_string()),
             ("slippage", self.backtest.slippage.to_string()),

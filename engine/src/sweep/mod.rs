@@ -5,14 +5,16 @@ mod block;
 mod budget;
 mod crew;
 mod driven;
+mod growing;
 mod hunt;
+mod kept;
 mod report;
 mod verdict;
 
 pub(crate) use batch::End;
 use batch::{Batch, block_len};
 pub(crate) use crew::evaluate;
-pub use crew::{Crew, Ended, Threads};
+pub use crew::{Crew, Ended, Part, Terms, Threads};
 pub use hunt::Hunt;
 pub use report::{CacheUse, Failure, Partial, SearchSummary, SweepReport, Trial};
 pub use verdict::Verdict;

@@ -16,7 +16,7 @@ use super::bundles::{Market, markets, number};
 
 /// Reads everything a context offers and trades on it, so that a leak anywhere changes a fill.
 #[derive(Default)]
-struct Curious {
+pub(crate) struct Curious {
     inputs: Option<(Field, Field, Series, Series, Signal, Signal)>,
 }
 

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod blocks;
 #[cfg(test)]
+mod budgets;
+#[cfg(test)]
 mod bundles;
 #[cfg(test)]
 mod determinism;

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use barrow_engine::search::{Goals, Method, SearchPlan};
 use barrow_engine::{
     Backtest, Crew, Direction, Ended, Error, Factory, Hunt, Params, Portal, Space, Strategy, Study,
-    SweepReport, Threads, Workers, strategies,
+    SweepReport, Terms, Threads, Workers, strategies,
 };
 use barrow_store::{Journal, Lease, SeriesCache};
 
@@ -46,6 +46,10 @@ fn hunt<'a>(backtest: &'a Backtest, method: &str, trials: u64) -> Hunt<'a> {
         progress: None,
         cancel: None,
     }
+}
+
+fn terms() -> Terms {
+    Terms { seed: 7, ..Terms::default() }
 }
 
 fn open(path: &Path) -> Study {
@@ -92,7 +96,7 @@ impl Bench {
     ) -> Result<SweepReport, Error> {
         let portal = Portal::new(&self.lease, &self.cache, &self.backtest.scope).unwrap();
         let workers = Workers::new(threads).unwrap();
-        let crew = Threads::new(&self.backtest, &portal, factory, &workers, (7, None), hunt.cancel);
+        let crew = Threads::new(&self.backtest, &portal, factory, &workers, terms(), hunt.cancel);
         hunt.run(&portal, factory, &space(), &crew, study)
     }
 }
@@ -229,6 +233,10 @@ struct Tired<'a, 'l> {
 }
 
 impl Crew for Tired<'_, '_> {
+    fn terms(&self) -> Terms {
+        self.crew.terms()
+    }
+
     fn hands(&self) -> usize {
         1
     }
@@ -259,7 +267,7 @@ fn whatever_ends_a_run_its_ended_trials_are_in_the_study() {
         let factory = |params: &Params| strategies::build("sma-cross", params);
         let portal = Portal::new(&bench.lease, &bench.cache, &bench.backtest.scope).unwrap();
         let workers = Workers::new(1).unwrap();
-        let crew = Threads::new(&bench.backtest, &portal, &factory, &workers, (7, None), None);
+        let crew = Threads::new(&bench.backtest, &portal, &factory, &workers, terms(), None);
         let crew = Tired { crew, left: AtomicU64::new(survives) };
         let hunt = hunt(&bench.backtest, "bohb", 40);
         let mut study = open(&path);

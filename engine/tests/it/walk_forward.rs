@@ -7,7 +7,7 @@ use std::sync::Arc;
 use barrow_engine::search::{Goals, Method, SearchPlan};
 use barrow_engine::validation::{Anchor, Length, PartialLast, Windows};
 use barrow_engine::{
-    Backtest, Direction, FoldReport, Params, Performance, Scope, Space, WalkForward,
+    Backtest, Direction, FoldReport, Params, Performance, Scope, Space, Terms, WalkForward,
     WalkForwardReport, Workers, strategies,
 };
 use barrow_store::{Lease, SeriesCache};
@@ -32,7 +32,7 @@ fn walk(windows: Windows) -> WalkForward<'static> {
         plan,
         windows,
         round: None,
-        time_max: None,
+        terms: Terms::default(),
         cancel: None,
     }
 }

@@ -5,8 +5,8 @@ pub(crate) mod bars;
 mod cache;
 mod catalog;
 mod crash;
-#[cfg(debug_assertions)]
 mod decoded;
+#[cfg(debug_assertions)]
 mod faults;
 mod mounts;
 mod options;
@@ -14,4 +14,5 @@ mod panel;
 mod pool;
 mod prune;
 mod revision;
+mod short;
 mod verify;

@@ -6,7 +6,7 @@ use barrow_store::{Hold, Publication};
 use serde::Serialize;
 
 use crate::ingest::ChangeSummary;
-use crate::instant::shown;
+use crate::instant::{shown, to_the_second};
 use crate::invocation::Invocation;
 use crate::numbers::{bytes, count};
 use crate::printer::Tone;
@@ -146,7 +146,7 @@ pub(crate) fn run(args: &HistoryArgs, invocation: &Invocation) -> anyhow::Result
     for row in &versions {
         sheet.row([
             row.version.clone(),
-            row.published[..19].replace('T', " "),
+            to_the_second(&row.published),
             count(row.assets),
             count(row.rows),
             row.changed(),

@@ -8,10 +8,11 @@ use std::time::Duration;
 use anyhow::Context as _;
 use barrow_engine::search::{Goals, Limit, Method, SearchPlan};
 use barrow_engine::{
-    Backtest, Crew, Hunt, Objective, Params, Portal, Progress, Space, Study, SweepReport, Threads,
-    Workers, strategies,
+    Backtest, Crew, Hunt, Objective, Params, Part, Portal, Progress, Space, Study, SweepReport,
+    Terms, Threads, Workers, strategies,
 };
 use barrow_store::{Journal, Lease, SeriesCache};
+use clap::ValueEnum;
 use indicatif::ProgressBar;
 
 use super::backtest::SettingArgs;
@@ -49,6 +50,10 @@ pub(crate) struct SearchArgs {
     /// What results must keep, such as `max_drawdown<=0.2` or `trades>=30`; may be repeated
     #[arg(long = "limit", value_name = "LIMIT")]
     pub(crate) limits: Vec<String>,
+    /// What a budget below 1 runs on: stretches spread over the period, or its first bars, where a trial that
+    /// goes on runs the rest alone
+    #[arg(long, value_enum, default_value_t = PartOf::Spread)]
+    pub(crate) part: PartOf,
     /// The most seconds that one trial may take; a slower one counts as failed
     #[arg(long, value_name = "SECONDS")]
     pub(crate) time_limit: Option<f64>,
@@ -61,6 +66,24 @@ pub(crate) struct SearchArgs {
     /// Worker threads or processes; 0 is one a core
     #[arg(short = 'j', long, value_name = "N", default_value_t = 0)]
     pub(crate) workers: usize,
+}
+
+/// What a budget below 1 runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PartOf {
+    /// Stretches spread over the whole period.
+    Spread,
+    /// The first bars; a trial that goes on runs the rest alone.
+    First,
+}
+
+impl From<PartOf> for Part {
+    fn from(part: PartOf) -> Part {
+        match part {
+            PartOf::Spread => Part::Spread,
+            PartOf::First => Part::First,
+        }
+    }
 }
 
 impl SearchArgs {
@@ -120,11 +143,19 @@ impl SearchArgs {
         self.limits.iter().map(|limit| limit.parse()).collect()
     }
 
+    /// What holds for each trial of a search with this seed.
+    ///
+    /// # Errors
+    /// Unless the time limit is above zero.
+    pub(crate) fn terms(&self, seed: u64) -> anyhow::Result<Terms> {
+        Ok(Terms { seed, time_max: self.time_max()?, part: self.part.into() })
+    }
+
     /// The time limit of a trial.
     ///
     /// # Errors
     /// Unless it is above zero.
-    pub(crate) fn time_max(&self) -> anyhow::Result<Option<Duration>> {
+    fn time_max(&self) -> anyhow::Result<Option<Duration>> {
         let Some(seconds) = self.time_limit else { return Ok(None) };
         let limit = Duration::try_from_secs_f64(seconds).ok().filter(|limit| !limit.is_zero());
         Ok(Some(limit.with_context(|| format!("`--time-limit {seconds}` is no time to run in"))?))
@@ -153,11 +184,11 @@ impl SearchArgs {
         let workers = Workers::shared(self.workers)?;
         let factory = |params: &Params| strategies::build(strategy, params);
         let cancel = Some(interrupt::flag());
-        let (seed, time_max) = (plan.seed, self.time_max()?);
-        let threads = Threads::new(backtest, &portal, &factory, &workers, (seed, time_max), cancel);
+        let terms = self.terms(plan.seed)?;
+        let threads = Threads::new(backtest, &portal, &factory, &workers, terms, cancel);
         let started = self.isolate.then(|| {
             let (place, what) = ((root, bundle), (lease, strategy));
-            self.processes(place, what, setting, time_max, workers.threads())
+            self.processes(place, what, setting, terms, workers.threads())
         });
         let processes = started.transpose()?;
         let crew: &dyn Crew = match &processes {
@@ -184,7 +215,7 @@ impl SearchArgs {
         (root, bundle): (&Path, &str),
         (lease, strategy): (&Lease, &str),
         setting: &SettingArgs,
-        time_max: Option<Duration>,
+        terms: Terms,
         hands: usize,
     ) -> anyhow::Result<Processes<'static>> {
         let is_file = bundle.contains('/') || bundle.ends_with(".barrow");
@@ -203,13 +234,14 @@ impl SearchArgs {
             commission: setting.commission.clone(),
             slippage: setting.slippage.clone(),
             seed: setting.seed,
-            search_seed: setting.seed,
+            search_seed: terms.seed,
+            first_bars: terms.part == Part::First,
             from: scope.from,
             to: scope.to,
             assets: scope.assets,
             memory_max: self.memory_limit.map(|mebibytes| mebibytes.saturating_mul(1 << 20)),
         };
-        Processes::new(&orders, hands, time_max, interrupt::flag())
+        Processes::new(&orders, hands, terms, interrupt::flag())
     }
 }
 

@@ -100,7 +100,7 @@ pub(crate) fn run(args: &WalkForwardArgs, invocation: &Invocation) -> anyhow::Re
         plan: args.search.plan(args.setting.seed, &[objective])?,
         windows: args.windows()?,
         round: args.search.round,
-        time_max: args.search.time_max()?,
+        terms: args.search.terms(args.setting.seed)?,
         cancel: Some(interrupt::flag()),
     };
     let space = Arc::new(args.search.space()?);

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use anyhow::Context as _;
 use barrow_engine::{
-    Backtest, Crew, Ended, Params, Portal, Scope, Threads, Workers, strategies, wire,
+    Backtest, Crew, Ended, Params, Part, Portal, Scope, Terms, Threads, Workers, strategies, wire,
 };
 use barrow_store::{Catalog, SeriesCache};
 
@@ -40,8 +40,10 @@ pub(crate) fn run(_: &WorkerArgs) -> anyhow::Result<ExitStatus> {
     let portal = Portal::new(&lease, &cache, &backtest.scope)?;
     let factory = |params: &Params| strategies::build(&orders.strategy, params);
     let workers = Workers::new(1)?;
-    let crew =
-        Threads::new(&backtest, &portal, &factory, &workers, (orders.search_seed, None), None);
+    // The time limit is the other process's to keep.
+    let part = if orders.first_bars { Part::First } else { Part::Spread };
+    let terms = Terms { seed: orders.search_seed, time_max: None, part };
+    let crew = Threads::new(&backtest, &portal, &factory, &workers, terms, None);
     write_frame(&mut output, &[])?;
     while let Some(frame) = read_frame(&mut input)? {
         let ask = wire::read_ask(&frame).context("what came is no trial")?;
