@@ -62,7 +62,7 @@ impl Batch {
 
     /// Removes an asset's bars at some times, ascending; where there is none, nothing goes.
     pub(crate) fn removing(files: Files<'_>, asset: Asset, times: &[i64]) -> Result<Self> {
-        let before = files.gather(0, asset)?;
+        let before = files.gather(0, asset, 0..asset.rows())?;
         let known = before.values().as_i64().unwrap_or_default();
         let mut batch = Self::unchanged(files.head.schema().columns().len());
         let mut next = 0;
