@@ -52,7 +52,7 @@ pub fn query_plan(input: &[u8]) {
 }
 
 /// A folder, in memory where the machine offers that: flushing costs nothing there.
-fn folder() -> tempfile::TempDir {
+pub(crate) fn folder() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
     let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
     made.expect("a temporary folder")
