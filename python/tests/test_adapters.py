@@ -262,7 +262,7 @@ def test_zipline_reads_and_runs(listed: barrow.Bundle) -> None:
 @pytest.mark.filterwarnings("ignore")
 def test_a_bundle_of_ziplines_is_brought_here_and_reads_the_same(listed: barrow.Bundle, tmp_path: Path) -> None:
     pytest.importorskip("zipline", reason="zipline-reloaded is heavy; tested where it is installed")
-    from zipline.data.bcolz_daily_bars import BcolzDailyBarWriter
+    from zipline.data.bcolz_daily_bars import BcolzDailyBarReader, BcolzDailyBarWriter
     from zipline.assets import AssetDBWriter
     from zipline.data.adjustments import SQLiteAdjustmentWriter
     from zipline.utils.calendar_utils import get_calendar
@@ -295,7 +295,7 @@ def test_a_bundle_of_ziplines_is_brought_here_and_reads_the_same(listed: barrow.
         [{"sid": 9, "amount": 1.5, **dict.fromkeys(("ex_date", "declared_date", "record_date", "pay_date"), day("2020-01-08"))}]
     )
     splits = pandas.DataFrame([{"sid": 7, "effective_date": day("2020-01-09"), "ratio": 0.5}])
-    reader = zipline.BcolzDailyBarReader(str(folder / "daily_equities.bcolz"))
+    reader = BcolzDailyBarReader(str(folder / "daily_equities.bcolz"))
     SQLiteAdjustmentWriter(str(folder / "adjustments.sqlite"), reader).write(splits=splits, dividends=dividends)
 
     zipline.ingest("brought", folder)

@@ -23,7 +23,7 @@ _EPOCH_DAYS = 719_163
 _DAY_NS = 86_400_000_000_000
 
 
-class Feed(backtrader.feed.DataBase):
+class Feed(backtrader.feed.DataBase):  # type: ignore[misc]
     """The bars of one asset, read from the map as backtrader asks for them.
 
     Parameters: ``bundle``; ``symbol``; ``start`` and ``end``, which bound the bars that are handed out, both taken in, as
@@ -33,12 +33,12 @@ class Feed(backtrader.feed.DataBase):
 
     params = (("bundle", None), ("symbol", None), ("start", None), ("end", None), ("timeframe", None), ("compression", None))
 
-    def __init__(self) -> None:
+    def __init__(self, **_: Any) -> None:
         super().__init__()
         timeframe, compression = _rhythm(self.p.bundle.frequency)
         self.p.timeframe = self._timeframe = timeframe if self.p.timeframe is None else self.p.timeframe
         self.p.compression = self._compression = compression if self.p.compression is None else self.p.compression
-        self._name = self._name or self.p.symbol
+        self._name: str = self.p.name or self.p.symbol
         bars = self.p.bundle[self.p.symbol].between(self.p.start, self.p.end)
         ns = np.asarray(bars.times).view(np.int64)
         self._times = _EPOCH_DAYS + ns / _DAY_NS

@@ -87,8 +87,9 @@ class Objective:
         trial.set_user_attr("version", self.bundle.version)
         for name, value in performance.metrics.items():
             trial.set_user_attr(name, value)
-        values = [performance.metrics[name] for name in self.objectives]
-        if any(value is None or value != value for value in values):
+        found = [performance.metrics[name] for name in self.objectives]
+        values = [value for value in found if value is not None and value == value]
+        if len(values) < len(found):
             raise optuna.TrialPruned(f"{', '.join(self.objectives)} of {params} is not defined")
         return values[0] if len(values) == 1 else values
 

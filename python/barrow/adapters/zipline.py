@@ -440,7 +440,7 @@ def _folder(source: str | os.PathLike[str], environ: Mapping[str, str]) -> str:
         return path
     from zipline.utils import paths
 
-    above = paths.data_path([path], environ=environ)
+    above = str(paths.data_path([path], environ=environ))
     ingestions = sorted(it for it in (os.listdir(above) if os.path.isdir(above) else []) if not it.startswith("."))
     if not ingestions:
         raise FileNotFoundError(f"zipline has no bundle `{path}`: no ingestion in `{above}`")
