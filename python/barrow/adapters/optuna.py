@@ -62,7 +62,7 @@ class Objective:
     :param settings: Every other argument goes to :func:`barrow.backtest`.
 
     A trial whose metric is undefined, since nothing was traded perhaps, is pruned. The other metrics and the bundle's version are
-    user attributes of the trial.
+    user attributes of the trial. It pickles where the axes are given by name.
     """
 
     def __init__(
@@ -77,9 +77,17 @@ class Objective:
     ) -> None:
         self.bundle = bundle if isinstance(bundle, Bundle) else _barrow.open(bundle)
         self.strategy = strategy
-        self.space = space_of(space, list(constraints), {})
+        self._said = (space, tuple(constraints))
+        self.space = space_of(space, self._said[1], {})
         self.objectives = [objective] if isinstance(objective, str) else list(objective)
         self.settings = settings
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "space"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.space = space_of(*self._said, {})
 
     def __call__(self, trial: optuna.Trial) -> float | Sequence[float]:
         params = suggest(trial, self.space)
