@@ -76,7 +76,7 @@ class _Bench:
 
         name, root, is_file, version = place
         if store is not None and not is_file:
-            from barrow.remote import fetch  # type: ignore[import-not-found, unused-ignore]
+            from barrow.remote import fetch
 
             fetch(name, store, version, root=root)
         self._bench = Bench(orders, self._threads)
@@ -125,9 +125,7 @@ class Crew:
 
     def begin(self, orders: bytes, maker: Any, bundle: Bundle, time_limit: Optional[float]) -> _Crew:
         """Makes ready for a sweep: ``orders`` are what the actors are told of it."""
-        name, root, is_file, version = bundle.__reduce__()[1][:4]  # type: ignore[index]
-        place = (name, root, is_file, version)
-        return _Crew(orders, place, self._store, isinstance(maker, str))
+        return _Crew(orders, _place(bundle), self._store, isinstance(maker, str))
 
 
 class _Crew:
@@ -282,6 +280,12 @@ class _Crew:
         return failed
 
 
+def _place(bundle: Bundle) -> tuple[Any, ...]:
+    """Name, root, whether it is a file, and version: as they are pickled."""
+    reduced: Any = bundle.__reduce__()
+    return tuple(reduced[1][:4])
+
+
 def _first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
 
@@ -320,7 +324,7 @@ def trainable(
     settings = _barrow.Settings(cash, commission, slippage, start, end, assets, seed)
     maker = maker_of(strategy, source, assets, end)
     orders = _workers.orders(source, maker, settings, seed, None, part)
-    place = source.__reduce__()[1][:4]  # type: ignore[index]
+    place = _place(source)
     calendar = source.calendar
     stretch = (int(calendar[0].astype("int64")), int(calendar[-1].astype("int64")))
     metric = objective.split(":")[-1]

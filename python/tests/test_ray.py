@@ -42,8 +42,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         patch.setenv("PYTHONPATH", path)
         patch.setenv("BARROW_ROOT", str(first))
         barrow.ingest("market", market(), root=first)
-        node = {"num_cpus": 1, "object_store_memory": STORE_BYTES, "node_ip_address": "127.0.0.1"}
-        cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+        node: dict[str, Any] = {"num_cpus": 1, "object_store_memory": STORE_BYTES, "node_ip_address": "127.0.0.1"}
+        cluster: Any = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
         cluster.other_root = second
         cluster.other_node = lambda: cluster.add_node(**node, env_vars={"BARROW_ROOT": str(second)})
         cluster.second = cluster.other_node()
