@@ -94,6 +94,8 @@ class _Hand:
     def __init__(self, actor: Any, node: str, threads: int) -> None:
         self.actor, self.node, self.threads = actor, node, threads
         self.orders: Optional[bytes] = None
+        # What it answers once it has done what the orders say.
+        self.answer: Any = None
         self.is_ready = False
         # The batches under way, oldest first, and since when the oldest runs.
         self.batches: deque[tuple[Any, list[Ask]]] = deque()
@@ -171,7 +173,16 @@ class _Crew:
 
     def run(self, asks: list[Ask], first_ns: int, last_ns: int) -> Iterator[list[bytes]]:
         """Runs trials over a stretch of time, and yields how they ended, as they end."""
-        ray, stretch = self._ray, (first_ns, last_ns)
+        try:
+            yield from self._run(asks, (first_ns, last_ns))
+        except BaseException:
+            # What is under way is of no use, and would keep the next sweep waiting.
+            for hand in [hand for hand in self._team if hand.batches or not hand.is_ready]:
+                self._dismiss(hand)
+            raise
+
+    def _run(self, asks: list[Ask], stretch: tuple[int, int]) -> Iterator[list[bytes]]:
+        ray = self._ray
         waiting, alone = deque(asks), deque[Ask]()
         left = len(asks)
         refs: dict[Any, _Hand] = {}
@@ -192,7 +203,7 @@ class _Crew:
                 left -= len(failed)
                 yield failed
                 continue
-            if not hand.batches:
+            if done[0] == hand.answer:
                 self._check_version(answer)
                 hand.is_ready = True
                 continue
@@ -206,10 +217,21 @@ class _Crew:
             left -= len(answer)
             yield answer
 
+    def _dismiss(self, hand: _Hand) -> None:
+        """Lets an actor go for good."""
+        hand.batches.clear()
+        self._ray.kill(hand.actor)
+        for hands in _hands.values():
+            if hand in hands:
+                hands.remove(hand)
+        self._team.remove(hand)
+
     def _order(self, hand: _Hand, refs: dict[Any, _Hand]) -> None:
         if hand.orders != self._orders:
             hand.orders, hand.is_ready, hand.size = self._orders, False, hand.threads
-            refs[hand.actor.order.remote(self._orders, self._place, self._store)] = hand
+            hand.answer = hand.actor.order.remote(self._orders, self._place, self._store)
+        if not hand.is_ready:
+            refs[hand.answer] = hand
 
     def _check_version(self, version: str) -> None:
         if version != self._place[3]:
@@ -264,11 +286,7 @@ class _Crew:
                     failed.append(failed_end(trial[0], f"its process ended {tries} times: {_first_line(error)}"))
                 else:
                     alone.append(trial)
-        hand.batches.clear()
-        for hands in _hands.values():
-            if hand in hands:
-                hands.remove(hand)
-        self._team.remove(hand)
+        self._dismiss(hand)
         nodes = {node["NodeID"]: node["Alive"] for node in self._ray.nodes()}
         if nodes.get(hand.node):
             heir = self._start(hand.node, hand.threads, soft=False)
