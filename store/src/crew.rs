@@ -1,5 +1,6 @@
 //! A crew of threads that work off a list, each taking the next item when it is done with one.
 
+use std::convert::Infallible;
 use std::num::NonZeroUsize;
 use std::thread;
 
@@ -49,6 +50,14 @@ pub(crate) fn each_of<T: Send, E: Send>(
         run();
     });
     failure.into_inner().map_or(Ok(()), |(_, error)| Err(error))
+}
+
+/// Calls `work` with each number below `count`, on all processors.
+pub(crate) fn every(count: usize, work: &(dyn Fn(usize) + Sync)) {
+    let Ok(()) = each((0..count).collect(), |place| {
+        work(place);
+        Ok::<(), Infallible>(())
+    });
 }
 
 #[cfg(test)]

@@ -51,6 +51,7 @@ mod decoded;
 mod diff;
 mod disk;
 mod draft;
+mod draft_calendar;
 mod draft_series;
 mod error;
 mod fault;
@@ -95,6 +96,7 @@ mod segments;
 mod shelf;
 mod sink;
 mod snapshot;
+mod span;
 mod spec;
 mod sweep;
 #[cfg(test)]

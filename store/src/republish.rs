@@ -55,6 +55,9 @@ impl Staging {
             let bundle = self.name.clone();
             return Err(Error::Staging { bundle, what: "version", expected, found });
         }
+        if new.parts == old.parts {
+            return self.unchanged();
+        }
         let generation = self.next_generation(self.before()?)?;
         let (version, parent) = (new.version, old.parent);
         let bytes = self.install(new, Some(generation))?;

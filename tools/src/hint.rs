@@ -321,6 +321,9 @@ fn revision_hint(bundle: &str, problem: &RevisionProblem) -> Option<String> {
         RevisionProblem::AdjustmentDiffers { .. } => {
             "`--correct` in the place of `--append` replaces splits and dividends".to_owned()
         }
+        RevisionProblem::NoAsset { .. } => {
+            format!("`barrow inspect {bundle}` lists the symbols; case counts")
+        }
         RevisionProblem::Meaning { what, .. } => format!(
             "`barrow inspect {bundle}` shows the {what}; the flag that names another must go, or \
              the sources belong into a bundle of their own"

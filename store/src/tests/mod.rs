@@ -5,8 +5,8 @@ pub(crate) mod bars;
 mod cache;
 mod catalog;
 mod crash;
-#[cfg(debug_assertions)]
 mod decoded;
+#[cfg(debug_assertions)]
 mod faults;
 mod mounts;
 mod options;
@@ -16,4 +16,5 @@ mod prune;
 #[cfg(debug_assertions)]
 mod remote;
 mod revision;
+mod short;
 mod verify;
