@@ -49,7 +49,7 @@ def test_the_tutorial_runs(root: Path, tmp_path: Path) -> None:
     nbclient = pytest.importorskip("nbclient")
     nbformat = pytest.importorskip("nbformat")
     pytest.importorskip("ipykernel")
-    notebook = nbformat.read(CHECKOUT / "docs" / "tutorial.ipynb", as_version=4)
+    notebook = nbformat.read(CHECKOUT / "docs" / "python-backtests.ipynb", as_version=4)
     client = nbclient.NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(tmp_path)}})
     client.execute(env={**os.environ, "BARROW_ROOT": str(root)})
     shown = [output for cell in notebook.cells for output in cell.get("outputs", [])]
