@@ -106,7 +106,7 @@ impl Bundle {
         self.lease.rows()
     }
 
-    /// The symbols, ascending by bytes. Made at the first call, 20 nanoseconds an asset.
+    /// The symbols, ascending by bytes. Made at the first call.
     #[getter]
     fn symbols<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyTuple>> {
         let made = self.symbols.get_or_try_init(py, || {
@@ -273,7 +273,7 @@ impl Bundle {
     ) -> Result<Bound<'py, PyAny>> {
         let time_ns = when(time)?.first_ns;
         let values = py.detach(|| self.lease.cross_section(column, time_ns))?;
-        Ok(owned(py, values))
+        owned(py, values)
     }
 
     /// Reads every byte of the version and compares it with what stands for it: digests, statistics, order, padding. Takes about
