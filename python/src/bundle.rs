@@ -198,8 +198,10 @@ impl Bundle {
         usize::try_from(self.lease.asset_count()).unwrap_or(usize::MAX)
     }
 
-    fn __contains__(&self, key: &Bound<'_, PyAny>) -> bool {
-        key.cast::<PyString>().is_ok() && self.find(key).is_ok()
+    /// Tells whether there is an asset of a symbol, without looking for the nearest.
+    fn __contains__(&self, key: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let Ok(symbol) = key.cast::<PyString>() else { return Ok(false) };
+        Ok(matches!(self.lease.bundle().asset(&symbol.to_cow()?), Ok(Some(_))))
     }
 
     fn __iter__<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
