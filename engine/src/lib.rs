@@ -57,6 +57,7 @@ mod backtest;
 mod blotter;
 mod context;
 mod costs;
+mod cross_validation;
 mod curve;
 mod error;
 mod exact;
@@ -87,6 +88,9 @@ pub use annual::bars_per_year;
 pub use backtest::Backtest;
 pub use context::Context;
 pub use costs::{Commission, Slippage};
+pub use cross_validation::{
+    CrossValidation, CrossValidationReport, PathReport, SharpeSpread, SplitReport,
+};
 pub use error::Error;
 pub use indicator::{Ema, Indicator, RateOfChange, Sma, ZScore};
 pub use metrics::{Metrics, Track, Trades};
@@ -105,5 +109,5 @@ pub use sweep::{
     SweepReport, Terms, Threads, Trial, Verdict,
 };
 pub use time::{TimeStyle, Timestamp};
-pub use walk_forward::{FoldReport, WalkForward, WalkForwardReport};
+pub use walk_forward::{Crews, FoldReport, WalkForward, WalkForwardReport};
 pub use workers::Workers;

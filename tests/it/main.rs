@@ -27,3 +27,4 @@ mod spec;
 mod study;
 mod tidy;
 mod version;
+mod workers;

@@ -68,13 +68,13 @@ pub struct Terms {
 
 impl Terms {
     /// The end of a trial that begins now.
-    fn deadline(&self) -> Deadline {
+    pub(super) fn deadline(&self) -> Deadline {
         self.time_max.map(|time_max| (Instant::now(), time_max))
     }
 }
 
 /// When a trial began, and how long it may take.
-pub(super) type Deadline = Option<(Instant, Duration)>;
+pub(crate) type Deadline = Option<(Instant, Duration)>;
 
 /// Runs trials: threads of this process, other processes, other machines.
 ///
@@ -155,17 +155,21 @@ impl<'a, 'l> Threads<'a, 'l> {
         }
         let make = || (self.factory)(&ask.params);
         let deadline = self.terms.deadline();
-        // Nothing that a panic leaves half done is seen again: strategy and desk go with it.
-        let run = catch_unwind(AssertUnwindSafe(|| match stretches {
+        Some(ended_of(|| match stretches {
             Some(stretches) => stretches.run(self.backtest, &make, ask, deadline),
             None => self.growing.run(self.backtest, self.portal, &make, ask, deadline),
-        }));
-        Some(match run {
-            Ok(Ok(trial)) => Ended::Done(trial),
-            Ok(Err(Error::Constraint { .. })) => Ended::Skipped,
-            Ok(Err(error)) => Ended::Failed(describe(&error)),
-            Err(panic) => Ended::Failed(format!("panicked: {}", message(panic.as_ref()))),
-        })
+        }))
+    }
+}
+
+/// How a trial ends that is run now, if it panics too.
+pub(super) fn ended_of(run: impl FnOnce() -> Result<Trial, Error>) -> Ended {
+    // Nothing that a panic leaves half done is seen again: strategy and desk go with it.
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(Ok(trial)) => Ended::Done(trial),
+        Ok(Err(Error::Constraint { .. })) => Ended::Skipped,
+        Ok(Err(error)) => Ended::Failed(describe(&error)),
+        Err(panic) => Ended::Failed(format!("panicked: {}", message(panic.as_ref()))),
     }
 }
 
@@ -223,33 +227,6 @@ impl Crew for Threads<'_, '_> {
             None => Ok(()),
         }
     }
-}
-
-/// Runs points over a portal and returns how each ended, in their order.
-pub(crate) fn evaluate(
-    backtest: &Backtest,
-    portal: &Portal<'_>,
-    factory: &Factory<'_>,
-    workers: &Workers,
-    time_max: Option<Duration>,
-    points: &[Params],
-) -> Vec<Ended> {
-    let batch = Batch::new(backtest, portal, factory, None).with_time_max(time_max);
-    let len = usize::try_from(block_len(points.len() as u64, workers.threads())).unwrap_or(1);
-    let blocks: Vec<&[Params]> = points.chunks(len).collect();
-    let ends = workers.ordered(blocks.len() as u64, |at| {
-        let block = usize::try_from(at).ok().and_then(|at| blocks.get(at)).copied();
-        let points: Vec<Option<Params>> =
-            block.unwrap_or(&[]).iter().map(|params| Some(params.clone())).collect();
-        batch.run(0, &points, &|_| {})
-    });
-    let ended = |(at, end): (u64, End)| match end {
-        End::Done(trial) => Ended::Done(Trial { index: at, ..trial }),
-        End::Failed(failure) => Ended::Failed(failure.error),
-        End::Refused(error) => Ended::Failed(describe(&error)),
-        End::Skipped | End::NotRun => Ended::Skipped,
-    };
-    (0..).zip(ends.into_iter().flatten()).map(ended).collect()
 }
 
 impl std::fmt::Debug for Threads<'_, '_> {

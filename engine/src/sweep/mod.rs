@@ -8,12 +8,16 @@ mod driven;
 mod growing;
 mod hunt;
 mod kept;
+mod patchwork;
+mod piece;
 mod report;
 mod verdict;
 
 pub(crate) use batch::End;
 use batch::{Batch, block_len};
-pub(crate) use crew::evaluate;
+pub(crate) use patchwork::Patchwork;
+pub(crate) use piece::{Piece, stitch};
+
 pub use crew::{Crew, Ended, Part, Terms, Threads};
 pub use hunt::Hunt;
 pub use report::{CacheUse, Failure, Partial, SearchSummary, SweepReport, Trial};
@@ -66,6 +70,14 @@ pub struct Progress {
     pub total: u64,
     /// The best value of the objective so far.
     pub best: Option<f64>,
+}
+
+impl Progress {
+    /// The same as one of so many searches of about that size, `before` trials of which have ended.
+    pub(crate) fn in_one_of(self, searches: u64, before: u64) -> Progress {
+        let done = before + self.done;
+        Progress { done, total: self.total.saturating_mul(searches).max(done), best: self.best }
+    }
 }
 
 impl Sweep<'_> {

@@ -1,22 +1,26 @@
 //! Fitting on one stretch of history and judging on the next, again and again.
 
+mod report;
+mod stitch;
+
+pub use report::{FoldReport, WalkForwardReport};
+use stitch::Stitch;
+
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use barrow_format::Version;
 use barrow_store::{Lease, SeriesCache};
 
 use crate::Error;
 use crate::backtest::Backtest;
-use crate::metrics::{Metrics, Track, Trades};
+use crate::metrics::Metrics;
 use crate::objective::{Direction, Objective};
 use crate::params::Params;
 use crate::portal::{Portal, Scope};
-use crate::search::{Limit, SearchPlan, Space};
-use crate::sweep::{Ended, Factory, Hunt, Terms, Threads, Trial, evaluate};
-use crate::time::TimeStyle;
+use crate::search::{Ask, Limit, SearchPlan, Space};
+use crate::sweep::{Crew, Ended, Factory, Hunt, Progress, Terms, Threads, Trial};
 use crate::validation::{Fold, FoldScore, Stability, Windows, spearman};
 use crate::workers::Workers;
 
@@ -27,7 +31,6 @@ use crate::workers::Workers;
 /// every other trial, is run on the test stretch. Nothing of the test stretch has a part in a choice.
 /// Each stretch has a fresh portfolio; bars before it are visible as history and not traded;
 /// positions open at its end are marked at the last close.
-#[derive(Debug)]
 pub struct WalkForward<'a> {
     /// Settings of each trial; its period is what is cut into folds.
     pub backtest: Backtest,
@@ -43,79 +46,26 @@ pub struct WalkForward<'a> {
     pub round: Option<usize>,
     /// What holds for each trial.
     pub terms: Terms,
-    /// Once true, no further fold is begun.
+    /// Who runs the trials; `None` is threads of this process.
+    pub crews: Option<&'a Crews<'a>>,
+    /// Is called as trials of the searches end, with the sums over all folds; one call at a time.
+    pub progress: Option<&'a (dyn Fn(Progress) + Sync)>,
+    /// Once true, no further trial is started; the report has the folds that ended.
     pub cancel: Option<&'a AtomicBool>,
 }
 
-/// The result of a walk-forward.
-#[derive(Debug, Clone)]
-pub struct WalkForwardReport {
-    /// Name of the bundle.
-    pub bundle: String,
-    /// Content version of the bars.
-    pub version: Version,
-    /// Name of the strategy.
-    pub strategy: String,
-    /// What was searched.
-    pub space: Space,
-    /// The method of the search.
-    pub method: String,
-    /// What made a trial the best.
-    pub objective: Objective,
-    /// Seed of the search.
-    pub search_seed: u64,
-    /// Starting cash, quote currency.
-    pub cash: f64,
-    /// The folds, oldest first; those that ended when it was cancelled.
-    pub folds: Vec<FoldReport>,
-    /// Folds that there would have been.
-    pub folds_len: usize,
-    /// Times of the stitched equity, ns since the epoch, UTC, ascending.
-    pub times: Vec<i64>,
-    /// Equity of the test stretches one after the other, each beginning with what the one before
-    /// ended with, quote currency. One for each of `times`.
-    pub equity: Vec<f64>,
-    /// Figures of the stitched equity.
-    pub metrics: Metrics,
-    /// How the choices hold.
-    pub stability: Option<Stability>,
-    /// Trials of all folds.
-    pub trials: u64,
-    /// How times are written.
-    pub time_style: TimeStyle,
-    /// Number of workers.
-    pub workers: usize,
-    /// Wall-clock time.
-    pub elapsed_seconds: f64,
+impl std::fmt::Debug for WalkForward<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WalkForward")
+            .field("backtest", &self.backtest)
+            .field("plan", &self.plan)
+            .field("windows", &self.windows)
+            .finish_non_exhaustive()
+    }
 }
 
-/// One fold.
-#[derive(Debug, Clone)]
-pub struct FoldReport {
-    /// Places on the clock.
-    pub fold: Fold,
-    /// First and last time of the train stretch.
-    pub train: (i64, i64),
-    /// Of the validation stretch.
-    pub validate: Option<(i64, i64)>,
-    /// Of the test stretch.
-    pub test: (i64, i64),
-    /// The chosen parameters.
-    pub chosen: Params,
-    /// Figures of the choice on the train stretch.
-    pub on_train: Trial,
-    /// On the validation stretch.
-    pub on_validate: Option<Trial>,
-    /// On the test stretch.
-    pub on_test: Trial,
-    /// Rank correlation, over all trials, of the objective where the choice was made and on the test
-    /// stretch: whether choosing helps at all.
-    pub rank_correlation: Option<f64>,
-    /// Trials of the whole train stretch.
-    pub trials: u64,
-    /// Trials that failed.
-    pub failed: u64,
-}
+/// Makes who runs trials with these settings, whose scope is one stretch of a fold.
+pub type Crews<'a> = dyn Fn(&Backtest) -> Result<Box<dyn Crew + 'a>, Error> + Sync + 'a;
 
 impl WalkForward<'_> {
     /// Runs all folds.
@@ -180,39 +130,40 @@ impl WalkForward<'_> {
         stitch: &mut Stitch,
     ) -> Result<Option<FoldReport>, Error> {
         let (backtest, train) = self.on(stage, &fold.train)?;
-        let workers = stage.workers;
-        let crew = Threads::new(&backtest, &train, stage.factory, workers, self.terms, self.cancel);
+        let before = report.trials;
+        let folds_len = report.folds_len as u64;
+        let progress = |inner: Progress| {
+            if let Some(progress) = self.progress {
+                progress(inner.in_one_of(folds_len, before));
+            }
+        };
         let hunt = Hunt {
             backtest: &backtest,
             objectives: vec![self.objective],
             limits: self.limits.clone(),
             plan: self.plan.clone(),
             round: self.round,
-            progress: None,
+            progress: Some(&progress),
             cancel: self.cancel,
         };
-        let found = hunt.run(&train, stage.factory, stage.space, &crew, None)?;
+        let found = self.with_crew(stage, &backtest, &train, &|crew| {
+            hunt.run(&train, stage.factory, stage.space, crew, None)
+        })?;
         if found.not_run > 0 || hunt.is_cancelled() {
             return Ok(None);
         }
         report.strategy.clone_from(&found.strategy);
         let points: Vec<Params> = found.trials.iter().map(|trial| found.params(trial)).collect();
-        let on = |ticks: &Range<usize>| -> Result<Vec<Option<Trial>>, Error> {
-            let (backtest, portal) = self.on(stage, ticks)?;
-            let ends =
-                evaluate(&backtest, &portal, stage.factory, workers, self.terms.time_max, &points);
-            let trial = |end| match end {
-                Ended::Done(trial) => Some(trial),
-                Ended::Failed(_) | Ended::Skipped => None,
-            };
-            Ok(ends.into_iter().map(trial).collect())
-        };
+        let on = |ticks: &Range<usize>| self.evaluate(stage, ticks, &points);
         let on_train: Vec<Option<Trial>> = found.trials.iter().copied().map(Some).collect();
         let on_validate = if fold.validate.is_empty() { None } else { Some(on(&fold.validate)?) };
+        let on_test = on(&fold.test)?;
+        if hunt.is_cancelled() {
+            return Ok(None);
+        }
         let judged_by = on_validate.as_ref().unwrap_or(&on_train);
         let no_choice = || Error::NoChoice { fold: report.folds.len() };
         let chosen = self.choose(judged_by).ok_or_else(no_choice)?;
-        let on_test = on(&fold.test)?;
         let test = on_test[chosen].ok_or_else(no_choice)?;
         self.append_test(stage, &fold, &points[chosen], report, stitch)?;
         let times = |ticks: &Range<usize>| {
@@ -232,6 +183,45 @@ impl WalkForward<'_> {
             failed: found.failed.len() as u64,
             fold,
         }))
+    }
+
+    /// Runs all points on a stretch; `None` for those that did not end well.
+    fn evaluate(
+        &self,
+        stage: &Stage<'_, '_>,
+        ticks: &Range<usize>,
+        points: &[Params],
+    ) -> Result<Vec<Option<Trial>>, Error> {
+        let (backtest, portal) = self.on(stage, ticks)?;
+        let asks: Vec<Ask> = (0..).zip(points).map(|(id, point)| Ask::whole(id, point)).collect();
+        let trials = Mutex::new(vec![None; points.len()]);
+        self.with_crew(stage, &backtest, &portal, &|crew| {
+            crew.run(&asks, &|ends| {
+                let mut trials = trials.lock().unwrap_or_else(PoisonError::into_inner);
+                for (id, end) in ends {
+                    let place = usize::try_from(id).ok().and_then(|at| trials.get_mut(at));
+                    if let (Some(place), Ended::Done(trial)) = (place, end) {
+                        *place = Some(trial);
+                    }
+                }
+            })
+        })?;
+        Ok(trials.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Has a crew do something on a stretch.
+    fn with_crew<T>(
+        &self,
+        stage: &Stage<'_, '_>,
+        backtest: &Backtest,
+        portal: &Portal<'_>,
+        work: &dyn Fn(&dyn Crew) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        if let Some(crews) = self.crews {
+            return work(crews(backtest)?.as_ref());
+        }
+        let (factory, workers) = (stage.factory, stage.workers);
+        work(&Threads::new(backtest, portal, factory, workers, self.terms, self.cancel))
     }
 
     /// The settings and the portal of a stretch.
@@ -328,30 +318,4 @@ struct Stage<'l, 'a> {
     cache: &'l SeriesCache,
     workers: &'a Workers,
     whole: &'a Portal<'l>,
-}
-
-/// Sums over the test stretches.
-#[derive(Debug, Default)]
-struct Stitch {
-    level: f64,
-    fills: u64,
-    trades: u64,
-}
-
-impl Stitch {
-    /// Figures of the stitched curve. What needs single fills (turnover, exposure, win rate, profit
-    /// factor) is left undefined.
-    fn metrics(&self, equity: &[f64], bars_per_year: f64) -> Metrics {
-        let track = Track {
-            equity,
-            bars_per_year,
-            traded: 0.0,
-            fills: self.fills,
-            bars_held: 0,
-            trades: Trades::default(),
-        };
-        let metrics = Metrics::of(&track, &mut Vec::new());
-        let (turnover, exposure) = (None, None);
-        Metrics { turnover, exposure, trades: self.trades, ..metrics }
-    }
 }
