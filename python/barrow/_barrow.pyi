@@ -8,7 +8,7 @@ a `numpy.datetime64`, or nanoseconds since 1970; years, months and dates stand f
 import datetime
 import os
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, Union, final
 
 import numpy as np
@@ -70,6 +70,22 @@ def pool_capacity() -> int: ...
 def set_pool_capacity(capacity: int) -> None: ...
 def pool_stats() -> PoolStats: ...
 def clear_pool() -> None: ...
+def push(
+    spec: str,
+    remote: object,
+    root: _Path | None,
+    streams: int,
+    check: bool,
+    watch: Callable[[int, int], object] | None,
+) -> dict[str, Any]: ...
+def fetch(
+    spec: str,
+    remote: object,
+    root: _Path | None,
+    streams: int,
+    wait_seconds: float | None,
+    watch: Callable[[int, int], object] | None,
+) -> dict[str, Any]: ...
 @final
 class Bundle:
     @property

@@ -12,7 +12,12 @@ use crate::disk;
 use crate::error::{Error, Result};
 use crate::lock::WriterLock;
 use crate::record::VersionEntry;
+<<<<<<< HEAD
 use crate::returns::{self, Return};
+=======
+use crate::remote::arrival;
+use crate::returns;
+>>>>>>> F
 use crate::sweep::{sweep, unnamed_parts};
 use crate::version_lock::{Exclusive, SoleLock, VersionLock};
 
@@ -119,8 +124,13 @@ impl Catalog {
                     // What it could not make sense of is an error here.
                     None => self.history(name)?,
                 };
+<<<<<<< HEAD
                 let returns = returns::read(&dir, self.horizon(name)?)?;
                 let pruned = Pruning::of(dir, history, &returns, newest, policy).carry_out(&lock);
+=======
+                arrival::clear(&dir);
+                let pruned = Pruning::of(dir, history, newest, policy).carry_out(&lock);
+>>>>>>> F
                 if pruned.is_err() {
                     lock.leave_signed();
                 }
