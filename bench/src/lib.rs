@@ -2,7 +2,7 @@
 //!
 //! A *row* is one line of the table in `docs/measurements.md`: it is sampled at least ten times, and
 //! its median stands beside a 95 % interval and, where there is one, the bar it has to meet. Rows live
-//! in [`storage`], [`compressed`], [`reading`], [`revisions`], [`engine`], [`mod@search`] and [`command`];
+//! in [`storage`], [`compressed`], [`reading`], [`short`], [`revisions`], [`engine`], [`mod@search`] and [`command`];
 //! [`sets`] makes what they run over.
 //!
 //! Nothing here is a test: no run fails because it was slow.
@@ -22,6 +22,7 @@ pub mod report;
 pub mod revisions;
 pub mod search;
 pub mod sets;
+pub mod short;
 pub mod stopwatch;
 pub mod storage;
 pub mod sweeps;

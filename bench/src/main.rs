@@ -6,8 +6,8 @@ use anyhow::{Context, Result};
 use barrow_bench::report::{HEAD, Row};
 use barrow_bench::storage::Bench;
 use barrow_bench::{
-    command, compressed, crews, engine, query, reading, revisions, search, sets, storage, sweeps,
-    versions,
+    command, compressed, crews, engine, query, reading, revisions, search, sets, short, storage,
+    sweeps, versions,
 };
 use clap::{Parser, Subcommand};
 
@@ -44,6 +44,8 @@ enum What {
     Scan,
     /// One asset of a compressed bundle, at first touch and cached; a whole column.
     Decode,
+    /// Short reads and queries of compressed bundles with nothing decoded.
+    Short,
     /// Memory of eight processes that scan M, raw and mounted.
     Memory,
     /// A filtered mean by asset, resampling.
@@ -112,12 +114,12 @@ fn main() -> Result<()> {
 fn parts(what: What) -> Vec<What> {
     use What::{
         All, Compressed, Decode, Demo, Engine, Exact, Ingest, Memory, Open, Pool, Query, Revisions,
-        Scan, Search, Slices, Sweeps, Verify, Versions, Write,
+        Scan, Search, Short, Slices, Sweeps, Verify, Versions, Write,
     };
     match what {
         All => vec![
-            Open, Pool, Slices, Scan, Query, Decode, Memory, Write, Verify, Compressed, Versions,
-            Revisions, Ingest, Engine, Sweeps, Exact, Search, Demo,
+            Open, Pool, Slices, Scan, Query, Decode, Short, Memory, Write, Verify, Compressed,
+            Versions, Revisions, Ingest, Engine, Sweeps, Exact, Search, Demo,
         ],
         one => vec![one],
     }
@@ -134,6 +136,7 @@ fn measure(what: What, cli: &Cli, bench: &Bench) -> Result<Vec<Row>> {
             rows.extend(reading::column(bench)?);
             Ok(rows)
         }
+        What::Short => short::short(bench),
         What::Memory => reading::memory(bench),
         What::Query => query::query(bench),
         What::Write => storage::write(bench),

@@ -3,8 +3,8 @@
 use std::hint::black_box;
 
 use anyhow::{Context, Result, ensure};
-use barrow_store::Lease;
-use barrow_store::query::{Answer, Batch, Data, Keys, Period, Plan, Query};
+use barrow_store::query::{Answer, Batch, Keys, Period, Plan, Query};
+use barrow_store::{Lease, ValuesBuf};
 
 use crate::report::{Row, Unit};
 use crate::sets::{L, M};
@@ -61,7 +61,9 @@ fn grouped(bench: &Bench) -> Result<Vec<Row>> {
 
 /// Compares the means with those of a loop over slices.
 fn check_means(lease: &Lease, from: i64, found: &Batch) -> Result<()> {
-    let Some(Data::F64(means)) = found.columns.first() else { anyhow::bail!("a column of means") };
+    let Some(ValuesBuf::F64(means)) = found.columns.first() else {
+        anyhow::bail!("a column of means")
+    };
     let mut expected = Vec::new();
     for asset in lease.assets() {
         let bars = lease.bars(asset?).between(from..);

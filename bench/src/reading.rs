@@ -18,7 +18,7 @@ use crate::storage::Bench;
 const PROCESSES: usize = 8;
 
 /// Leases a generated set with compressed columns, which is made and published when it is not there.
-fn compressed(bench: &Bench, set: Set) -> Result<Lease> {
+pub(crate) fn compressed(bench: &Bench, set: Set) -> Result<Lease> {
     let (catalog, name) = (bench.catalog(), format!("{}-auto", set.name));
     if let Ok(lease) = catalog.lease(&name) {
         return Ok(lease);

@@ -137,7 +137,6 @@ pub fn walk_forward(bench: &Bench) -> Result<Vec<Row>> {
         },
         round: None,
         terms: Terms::default(),
-        crews: None,
         progress: None,
         cancel: None,
     };

@@ -44,6 +44,12 @@ impl PhysicalType {
         }
     }
 
+    /// Tells whether a value can be missing: integers cannot.
+    #[inline]
+    pub const fn has_missing(self) -> bool {
+        matches!(self, Self::F64 | Self::F32)
+    }
+
     /// Returns the name: `f64`, `f32`, `i64`, `i32`, `u32` or `u8`.
     pub const fn name(self) -> &'static str {
         match self {
@@ -131,6 +137,18 @@ impl<'a> Values<'a> {
             PhysicalType::U32 => Self::U32(FromBytes::ref_from_bytes(bytes).ok()?),
             PhysicalType::U8 => Self::U8(bytes),
         })
+    }
+
+    /// Returns no values of a type.
+    pub const fn none(physical: PhysicalType) -> Self {
+        match physical {
+            PhysicalType::F64 => Self::F64(&[]),
+            PhysicalType::F32 => Self::F32(&[]),
+            PhysicalType::I64 => Self::I64(&[]),
+            PhysicalType::I32 => Self::I32(&[]),
+            PhysicalType::U32 => Self::U32(&[]),
+            PhysicalType::U8 => Self::U8(&[]),
+        }
     }
 
     /// Returns the number of values.

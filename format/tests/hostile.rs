@@ -8,9 +8,12 @@ use barrow_format::{
     Digest, Frequency, LogicalType, MemorySink, PhysicalType, Provenance, Schema, SectionKind,
     SourceRecord, Stamp, Values,
 };
+use change::change;
 use proptest::prelude::*;
 use sealed::seal;
 
+#[path = "sealed/change.rs"]
+mod change;
 mod sealed;
 
 /// Three assets: one longer than a zone, one with gaps, one without rows.
@@ -101,13 +104,7 @@ proptest! {
         let len = usize::try_from(chosen.len).unwrap();
         let at = usize::try_from(chosen.offset).unwrap() + at.index(len);
         let mut bytes = original.clone();
-        match word {
-            None => bytes[at] ^= mask,
-            Some(word) => {
-                let at = at / 8 * 8;
-                bytes[at..at + 8].copy_from_slice(&word.to_le_bytes());
-            }
-        }
+        change(&mut bytes, at, mask, word);
         seal(&mut bytes, Some(section));
         let noticed = use_all(&bytes);
         // Provenance and metadata are labels: what they say is not derived from anything.
@@ -119,13 +116,7 @@ proptest! {
     fn sealed_changes_of_the_first_page_are_noticed(at in 0usize..4056, mask in 1u8.., word in prop::option::of(any::<u64>())) {
         let original = bundle();
         let mut bytes = original.clone();
-        match word {
-            None => bytes[at] ^= mask,
-            Some(word) => {
-                let at = at / 8 * 8;
-                bytes[at..at + 8].copy_from_slice(&word.to_le_bytes());
-            }
-        }
+        change(&mut bytes, at, mask, word);
         seal(&mut bytes, None);
         // The minor version alone may differ: later minor versions are readable.
         let minor = bytes[..10] == original[..10] && bytes[12..4056] == original[12..4056];

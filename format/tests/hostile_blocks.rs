@@ -10,9 +10,12 @@ use barrow_format::{
     Frequency, LogicalType, MemorySink, PhysicalType, Provenance, Schema, Section, SectionKind,
     Stamp, Values,
 };
+use change::change;
 use proptest::prelude::*;
 use sealed::seal;
 
+#[path = "sealed/change.rs"]
+mod change;
 mod sealed;
 
 static BUNDLE: LazyLock<Vec<u8>> = LazyLock::new(build);
@@ -115,13 +118,7 @@ proptest! {
         let chosen = sections(&original)[section];
         let place = at(chosen.offset) + place.index(at(chosen.len));
         let mut bytes = original.clone();
-        match word {
-            None => bytes[place] ^= mask,
-            Some(word) => {
-                let place = place / 8 * 8;
-                bytes[place..place + 8].copy_from_slice(&word.to_le_bytes());
-            }
-        }
+        change(&mut bytes, place, mask, word);
         seal(&mut bytes, Some(section));
         prop_assert!(use_all(&bytes) || bytes == original, "byte {place} of `{}`", chosen.kind);
     }

@@ -12,9 +12,12 @@ use barrow_format::{
     SectionKind, SeriesMeter, SeriesSummary, Stamp, Values, Written,
     record::{PartRecord, SegmentRecord},
 };
+use change::change;
 use proptest::prelude::*;
 use sealed::seal;
 
+#[path = "sealed/change.rs"]
+mod change;
 mod sealed;
 
 type Opened = Bundle<AlignedBytes>;
@@ -226,13 +229,7 @@ proptest! {
         prop_assume!(chosen.len > 0);
         let at = usize::try_from(chosen.offset).unwrap() + at.index(usize::try_from(chosen.len).unwrap());
         let mut bytes = original.clone();
-        match word {
-            None => bytes[at] ^= mask,
-            Some(word) => {
-                let at = at / 8 * 8;
-                bytes[at..at + 8].copy_from_slice(&word.to_le_bytes());
-            }
-        }
+        change(&mut bytes, at, mask, word);
         seal(&mut bytes, (section != 2).then_some(section));
         // Provenance and metadata are labels: what they say is not derived from anything.
         let label = matches!(chosen.kind, SectionKind::Provenance | SectionKind::Strings);
@@ -244,13 +241,7 @@ proptest! {
         let (base, model) = example();
         let original = continued(&base, &model).0;
         let mut bytes = original.clone();
-        match word {
-            None => bytes[at] ^= mask,
-            Some(word) => {
-                let at = at / 8 * 8;
-                bytes[at..at + 8].copy_from_slice(&word.to_le_bytes());
-            }
-        }
+        change(&mut bytes, at, mask, word);
         seal(&mut bytes, None);
         let minor = bytes[..10] == original[..10] && bytes[12..4056] == original[12..4056];
         prop_assert!(notices(&bytes, &base) || minor, "byte {at} of the first page");

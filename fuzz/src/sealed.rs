@@ -1,9 +1,13 @@
 //! Bundles of which an attacker made all checksums right.
 
-use barrow_format::{AlignedBytes, Bundle, Digest};
+use barrow_format::{AlignedBytes, Bundle};
 
+use self::seal::seal;
 use crate::content;
 use crate::read_everything;
+
+#[path = "../../format/tests/sealed/mod.rs"]
+mod seal;
 
 /// Bundles that are changed: of every type, of no assets, with zones, and with compressed columns.
 const GOLDEN: [&[u8]; 3] = [
@@ -27,11 +31,12 @@ pub fn sealed_bundle(input: &[u8]) {
     let mut bytes = AlignedBytes::copy_of(whole);
     let all = bytes.as_mut();
     let sections = number(all, 12, 4).min(61);
-    let (entry, start, len) = match usize::from(*section) {
+    let (index, start, len) = match usize::from(*section) {
         255 => (None, 0, 4056),
         section => {
-            let entry = 128 + 64 * (section % sections.max(1));
-            (Some(entry), number(all, entry + 8, 8), number(all, entry + 16, 8))
+            let index = section % sections.max(1);
+            let entry = 128 + 64 * index;
+            (Some(index), number(all, entry + 8, 8), number(all, entry + 16, 8))
         }
     };
     for change in changes.chunks_exact(3) {
@@ -41,17 +46,9 @@ pub fn sealed_bundle(input: &[u8]) {
         }
     }
     // Data has no digest of its own: its entry holds zeros.
-    let is_data = entry.is_some_and(|entry| number(all, entry, 4) == 3);
-    if let Some(entry) = entry.filter(|_| !is_data) {
-        let (check, digest) =
-            (check_word(&all[start..start + len]), Digest::of(&all[start..start + len]));
-        all[entry + 24..entry + 32].copy_from_slice(&check.to_le_bytes());
-        all[entry + 32..entry + 64].copy_from_slice(digest.as_bytes());
-    }
-    let checksum = Digest::of(&all[..4056]);
-    all[4056..4088].copy_from_slice(checksum.as_bytes());
-    let check = check_word(&all[..4088]);
-    all[4088..4096].copy_from_slice(&check.to_le_bytes());
+    let is_data = |index: &usize| number(all, 128 + 64 * index, 4) == 3;
+    let index = index.filter(|index| !is_data(index));
+    seal(all, index);
     if let Ok(bundle) = Bundle::open(bytes) {
         read_everything(&bundle);
         let _ = bundle.verify();
@@ -62,17 +59,4 @@ fn number(bytes: &[u8], at: usize, width: usize) -> usize {
     let mut word = [0; 8];
     word[..width].copy_from_slice(&bytes[at..at + width]);
     usize::try_from(u64::from_le_bytes(word)).expect("64 bits")
-}
-
-/// The check word as the format page defines it.
-fn check_word(bytes: &[u8]) -> u64 {
-    let words = bytes.chunks(8).map(|chunk| {
-        let mut word = [0; 8];
-        word[..chunk.len()].copy_from_slice(chunk);
-        u64::from_le_bytes(word)
-    });
-    (0..).zip(words.chain([bytes.len() as u64])).fold(0, |sum, (place, word)| {
-        let factor = 0x9e37_79b9_7f4a_7c15u64.wrapping_mul(2 * place + 1);
-        sum.wrapping_add((word ^ (word >> 32)).wrapping_mul(factor))
-    })
 }

@@ -44,14 +44,33 @@ impl Lease {
     ///
     /// [`Error::Corrupt`] or [`Error::SeriesDigest`] when a column cannot be read, [`Error::Arrow`] when Arrow refuses it.
     pub fn record_batch(&self) -> Result<RecordBatch> {
+        self.batch(self.column_of())
+    }
+
+    /// Returns some columns of the whole bundle, by their places in the schema, as a record batch, as
+    /// [`Lease::record_batch`] does. The other columns are neither touched nor decoded.
+    ///
+    /// # Errors
+    ///
+    /// As [`Lease::record_batch`].
+    ///
+    /// # Panics
+    ///
+    /// If there is no column of a place.
+    pub fn record_batch_of(&self, columns: &[usize]) -> Result<RecordBatch> {
+        self.batch_of(columns, Some(self.rows()), self.column_of())
+    }
+
+    /// Returns what finds a whole column, and whose memory it lies in.
+    fn column_of<'l>(&'l self) -> impl Fn(usize) -> Result<(Values<'l>, Owner<'l>)> {
         let reader = self.reader();
-        self.batch(|index| {
+        move |index| {
             if self.snapshot().reads_in_place(index) {
                 return Ok((reader.column(index)?, Owner::Snapshot(self.snapshot())));
             }
             let decoded = reader.decoded_column(index)?;
             Ok((decoded.values(), Owner::Decoded(decoded)))
-        })
+        }
     }
 
     /// Returns the bars of one asset as a record batch, oldest first. Zero-copy; of columns that are not read in place, the
@@ -212,9 +231,9 @@ fn shared_buffer(bytes: &[u8], held: &[u8], owner: Arc<dyn Allocation>) -> Buffe
     // SAFETY: the pointer must be valid for reads of `bytes.len()` bytes for as long as the owner lives: `bytes` is a
     // slice, so it is valid now, and the check above proves that it lies within `held`. That is, in both calls (in `array`
     // above, this function's only caller), the memory of `owner`: the map of a snapshot, which it never unmaps, remaps or
-    // hands out mutably before it is dropped; or the boxed words of a decoded series, which are not touched after they
+    // hands out mutably before it is dropped; or the vector of a decoded series, which are not touched after they
     // were filled and before they are dropped. The memory must not be written while the buffer lives: the map is
-    // read-only, of an immutable file (see `mapping.rs`); the words are only ever lent as `&[u8]`; and `Buffer` only lends
+    // read-only, of an immutable file (see `mapping.rs`); the vector is only ever lent as `&[u8]`; and `Buffer` only lends
     // `&[u8]`: its conversions to a mutable buffer refuse memory with a custom owner.
     unsafe {
         Buffer::from_custom_allocation(start, bytes.len(), owner)

@@ -202,8 +202,7 @@ impl Catalog {
         for version in dir.recorded_versions()? {
             entries.extend(published(record::read(&dir.record(version), version)?, horizon));
         }
-        entries.sort_by_key(|entry| (entry.generation, entry.published_ns, entry.version));
-        entries.reverse();
+        sort_newest_first(&mut entries);
         Ok(entries)
     }
 
@@ -296,6 +295,12 @@ impl Catalog {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Puts versions in the order of their first publications.
+pub(crate) fn sort_newest_first(entries: &mut [VersionEntry]) {
+    entries.sort_by_key(|entry| (entry.generation, entry.published_ns, entry.version));
+    entries.reverse();
 }
 
 /// Keeps an entry unless it belongs to a publication that has not advanced `HEAD`: one under way, or one killed.

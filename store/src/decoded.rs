@@ -3,18 +3,14 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use barrow_format::{Digest, PhysicalType, Values};
-use zerocopy::IntoBytes as _;
+use barrow_format::{Digest, PhysicalType, Values, ValuesBuf};
 
 use crate::byte_cache::{ByteCache, CacheStats, Weigh};
 use crate::error::Result;
 
-/// Values in memory of their own, at an address that suits every physical type.
+/// Values in memory of their own, which never change again.
 pub(crate) struct Decoded {
-    physical: PhysicalType,
-    /// The little-endian bytes of the values, filled up with zeros to whole words.
-    words: Box<[u64]>,
-    bytes: usize,
+    values: ValuesBuf,
 }
 
 impl Decoded {
@@ -24,32 +20,31 @@ impl Decoded {
         rows: usize,
         fill: impl FnOnce(&mut [u8]) -> Result<()>,
     ) -> Result<Self> {
-        let bytes = rows.saturating_mul(physical.width());
-        let mut words = vec![0_u64; bytes.div_ceil(size_of::<u64>())].into_boxed_slice();
-        fill(&mut words.as_mut_bytes()[..bytes])?;
-        Ok(Self { physical, words, bytes })
+        let mut values = ValuesBuf::zeroed(physical, rows);
+        fill(values.as_bytes_mut())?;
+        Ok(Self { values })
     }
 
     /// Returns the little-endian bytes of the values.
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.words.as_bytes()[..self.bytes]
+        self.values.values().as_bytes()
     }
 
     /// Returns the values.
     pub(crate) fn values(&self) -> Values<'_> {
-        Values::from_bytes(self.physical, self.as_bytes()).expect("words suit every physical type")
+        self.values.values()
     }
 }
 
 impl Weigh for Decoded {
     fn bytes(&self) -> usize {
-        size_of_val(&*self.words)
+        self.as_bytes().len()
     }
 }
 
 impl fmt::Debug for Decoded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Decoded({} bytes of {})", self.bytes, self.physical)
+        write!(f, "Decoded({} bytes of {})", self.bytes(), self.values.physical())
     }
 }
 
@@ -59,13 +54,17 @@ pub(crate) enum DecodedKey {
     /// A series, by what it hashes to: the versions of a bundle, and bundles, share it. Nothing enters under a digest that
     /// it does not have, so that no damaged or hostile file can put its values in place of another's.
     Series { digest: Digest, physical: PhysicalType },
+    /// A block of a compressed series, by the checksum of its stored bytes, which with type and number of rows tells its
+    /// values.
+    Block { checksum: [u8; 16], physical: PhysicalType, rows: usize },
     /// A whole column of one opened file, which is not hashed and therefore not shared.
     Column { snapshot: u64, column: usize },
 }
 
-/// The process-wide cache of decoded series and columns: what is compressed or lies in many parts is decoded once.
+/// The process-wide cache of decoded series, blocks and columns: what is compressed or lies in many parts is decoded once.
 ///
-/// Raw columns of one part are slices of the map and never come here. Threads that touch a series at once decode it
+/// Raw columns of one part are slices of the map and never come here. Short reads and queries bring blocks of 4096 rows,
+/// others whole series; a block that is read both ways is held twice. Threads that touch one at once decode it
 /// once. An entry that leaves stays valid for the leases that have borrowed from it; see [`Lease`](crate::Lease).
 ///
 /// # Examples
@@ -110,6 +109,11 @@ impl DecodedCache {
     /// Lets go of everything; leases keep what they have borrowed. Statistics go on.
     pub fn clear(&self) {
         self.cache.clear();
+    }
+
+    /// Returns the values of `key` if they are there.
+    pub(crate) fn get(&self, key: &DecodedKey) -> Option<Arc<Decoded>> {
+        self.cache.get(key)
     }
 
     /// Returns the values of `key`, decoding them when they are not there.

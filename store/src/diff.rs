@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use barrow_format::{Adjustment, Asset};
+use barrow_format::{Adjustment, Asset, ValuesBuf};
 
-use crate::column_buffer::ColumnBuffer;
 use crate::error::Result;
 use crate::lease::Lease;
 use crate::overlap::{Matched, Side, bytes, is_present, match_rows, narrow};
@@ -212,8 +211,7 @@ impl<'l> Comparison<'l> {
             let counts = &mut self.found.columns[column];
             let a = a.map(|place| left.read(place)).transpose()?;
             let b = b.map(|place| right.read(place)).transpose()?;
-            let (a, b) =
-                (a.as_ref().map(ColumnBuffer::values), b.as_ref().map(ColumnBuffer::values));
+            let (a, b) = (a.as_ref().map(ValuesBuf::values), b.as_ref().map(ValuesBuf::values));
             counts.values_removed +=
                 count(matched.first.iter().filter(|&&row| is_present(a, row)).count());
             counts.values_added +=

@@ -14,7 +14,9 @@ use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
+use std::thread;
 
+use crate::error::{Error, Result};
 use crate::fault;
 
 /// Creates a file for reading and writing, or empties the one that is there.
@@ -43,6 +45,14 @@ pub(crate) fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()>
     file.write_all_at(&bytes[written..], offset.saturating_add(start))
 }
 
+/// Writes a small file that nobody writes again: creates it, with all of `text`, read-only. It is to be flushed.
+pub(crate) fn write_document(path: &Path, text: &str) -> Result<File> {
+    let file = create(path).map_err(Error::io("create", path))?;
+    write_at(&file, text.as_bytes(), 0).map_err(Error::io("write", path))?;
+    make_read_only(&file).map_err(Error::io("protect", path))?;
+    Ok(file)
+}
+
 /// Empties a file.
 pub(crate) fn empty(file: &File) -> io::Result<()> {
     fault::strike("truncate")?;
@@ -57,20 +67,72 @@ pub(crate) fn make_read_only(file: &File) -> io::Result<()> {
 
 /// Waits until a file is on the device, length and mode included.
 pub(crate) fn flush(file: &File) -> io::Result<()> {
-    fault::strike("flush")?;
-    file.sync_all()
+    flush_one(Flush::File(file))
+}
+
+/// Waits until all of these are on the device; says which one was not. They are flushed at the same time, so it takes
+/// about as long as the slowest: a file system commits to its journal what all of them ask for at once.
+pub(crate) fn flush_together(all: &[Flush<'_>]) -> Result<(), (usize, io::Error)> {
+    // Faults are counted here and in order, in whatever order the threads come to it.
+    for (place, one) in all.iter().enumerate() {
+        let operation = if matches!(one, Flush::Dir(_)) { "flush directory" } else { "flush" };
+        fault::strike(operation).map_err(|error| (place, error))?;
+    }
+    let Some((first, others)) = all.split_first() else { return Ok(()) };
+    thread::scope(|scope| {
+        let started: Vec<_> = others
+            .iter()
+            .map(|one| {
+                thread::Builder::new().spawn_scoped(scope, || one.carry_out()).map_err(|_| one)
+            })
+            .collect();
+        let mut outcomes = vec![first.carry_out()];
+        outcomes.extend(started.into_iter().map(|started| match started {
+            Ok(thread) => thread.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into())),
+            // No thread left to do it.
+            Err(one) => one.carry_out(),
+        }));
+        let failed = outcomes
+            .into_iter()
+            .enumerate()
+            .find_map(|(place, outcome)| Some((place, outcome.err()?)));
+        failed.map_or(Ok(()), Err)
+    })
+}
+
+/// Something that is to be on the device.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Flush<'a> {
+    /// A file, length and mode included.
+    File(&'a File),
+    /// The bytes of a file, and its length.
+    Bytes(&'a File),
+    /// The names in a directory.
+    Dir(&'a Path),
+}
+
+impl Flush<'_> {
+    fn carry_out(self) -> io::Result<()> {
+        match self {
+            Self::File(file) => file.sync_all(),
+            Self::Bytes(file) => file.sync_data(),
+            Self::Dir(path) => File::open(path)?.sync_all(),
+        }
+    }
 }
 
 /// Waits until the bytes of a file are on the device, and its length.
 pub(crate) fn flush_bytes(file: &File) -> io::Result<()> {
-    fault::strike("flush")?;
-    file.sync_data()
+    flush_one(Flush::Bytes(file))
 }
 
 /// Waits until the names in a directory are on the device.
 pub(crate) fn flush_dir(path: &Path) -> io::Result<()> {
-    fault::strike("flush directory")?;
-    File::open(path)?.sync_all()
+    flush_one(Flush::Dir(path))
+}
+
+fn flush_one(one: Flush<'_>) -> io::Result<()> {
+    flush_together(&[one]).map_err(|(_, error)| error)
 }
 
 /// Gives a file another name, in one step; what had that name before is gone.

@@ -33,6 +33,8 @@
 //! 3. write the eight bytes of `generation` with one positioned write,
 //! 4. flush again.
 //!
+//! What the slot names may come to the device before the slot or after it, as long as that is before step 3.
+//!
 //! So at any instant the generation in the page names a slot that is complete. The magic and the two slots lie in
 //! different 512-byte sectors: a torn sector can only damage the slot that nobody reads yet.
 //!
@@ -49,12 +51,11 @@
 //! orders what came before it ahead of what comes after.
 
 use std::fs::File;
-use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use barrow_format::{Digest, Version};
 
-use crate::disk;
+use crate::disk::{self, Flush};
 use crate::error::{Error, Result};
 use crate::mapping::HeadMap;
 use crate::problems::HeadProblem;
@@ -154,47 +155,64 @@ pub(crate) fn damaged(path: &Path) -> impl FnOnce(HeadProblem) -> Error {
     move |problem| Error::Head { path: path.to_owned(), problem }
 }
 
-/// Creates the page, complete, in one step: under a temporary name first, then renamed.
-///
-/// The caller holds the bundle's lock and flushes the directory afterwards.
-pub(crate) fn create(path: &Path, temporary: &Path, head: Head) -> Result<()> {
-    let file = disk::create(temporary).map_err(Error::io("create", temporary))?;
-    disk::write_at(&file, &encode_page(head), 0).map_err(Error::io("write", temporary))?;
-    disk::flush(&file).map_err(Error::io("flush", temporary))?;
-    disk::rename(temporary, path).map_err(Error::io("rename", temporary))
+/// What the page is about to say: written, but not seen by readers.
+#[derive(Debug)]
+pub(crate) struct NextHead {
+    file: File,
+    path: PathBuf,
+    head: Head,
+    /// Where the page lies that is to be the bundle's first.
+    created: Option<PathBuf>,
 }
 
-/// Makes `head` what the existing page says, in the order that the module describes.
-///
-/// The caller holds the bundle's lock; `head.generation` is one more than the page's.
-pub(crate) fn advance(path: &Path, head: Head) -> Result<()> {
-    let file = disk::open_to_write(path).map_err(Error::io("open", path))?;
-    advance_file(&file, head).map_err(Error::io("write", path))
+impl NextHead {
+    /// Writes the slot of the page that nobody reads, which is that of the next generation. The caller holds the bundle's
+    /// lock; `head.generation` is one more than the page's.
+    pub(crate) fn beside(path: &Path, head: Head) -> Result<Self> {
+        let file = disk::open_to_write(path).map_err(Error::io("open", path))?;
+        let this = Self { file, path: path.to_owned(), head, created: None };
+        this.write(&encode_slot(head), slot_offset(head.generation))?;
+        Ok(this)
+    }
+
+    /// Writes a first page, complete, under a temporary name. The caller holds the bundle's lock.
+    pub(crate) fn first(path: &Path, temporary: &Path, head: Head) -> Result<Self> {
+        let file = disk::create(temporary).map_err(Error::io("create", temporary))?;
+        let (path, created) = (path.to_owned(), Some(temporary.to_owned()));
+        let this = Self { file, path, head, created };
+        this.write(&encode_page(head), 0)?;
+        Ok(this)
+    }
+
+    /// Returns what has to be on the device before the page is [announced](NextHead::announce).
+    pub(crate) fn flush(&self) -> Flush<'_> {
+        if self.created.is_some() { Flush::File(&self.file) } else { Flush::Bytes(&self.file) }
+    }
+
+    /// Returns the path of what was written.
+    pub(crate) fn path(&self) -> &Path {
+        self.created.as_deref().unwrap_or(&self.path)
+    }
+
+    /// Makes readers see it. A page that was there is on the device then; of a first one the folder is to be flushed.
+    pub(crate) fn announce(self) -> Result<()> {
+        if let Some(temporary) = &self.created {
+            return disk::rename(temporary, &self.path).map_err(Error::io("rename", temporary));
+        }
+        self.write(&self.head.generation.to_le_bytes(), GENERATION_OFFSET)?;
+        disk::flush_bytes(&self.file).map_err(Error::io("flush", &self.path))
+    }
+
+    fn write(&self, bytes: &[u8], offset: usize) -> Result<()> {
+        let offset = u64::try_from(offset).unwrap_or(u64::MAX);
+        disk::write_at(&self.file, bytes, offset).map_err(Error::io("write", self.path()))
+    }
 }
 
 /// Waits until the page, as it is, is on the device.
 pub(crate) fn settle(path: &Path) -> Result<()> {
     let file = disk::open_to_write(path).map_err(Error::io("open", path))?;
     disk::flush_bytes(&file).map_err(Error::io("flush", path))
-}
-
-fn advance_file(file: &File, head: Head) -> io::Result<()> {
-    write_slot(file, head)?;
-    disk::flush_bytes(file)?;
-    write_generation(file, head.generation)?;
-    disk::flush_bytes(file)
-}
-
-fn write_slot(file: &File, head: Head) -> io::Result<()> {
-    disk::write_at(file, &encode_slot(head), file_offset(slot_offset(head.generation)))
-}
-
-fn write_generation(file: &File, generation: u64) -> io::Result<()> {
-    disk::write_at(file, &generation.to_le_bytes(), file_offset(GENERATION_OFFSET))
-}
-
-fn file_offset(offset: usize) -> u64 {
-    u64::try_from(offset).unwrap_or(u64::MAX)
 }
 
 fn u32_at(page: &[u8; PAGE_BYTES], offset: usize) -> u32 {
@@ -210,6 +228,14 @@ mod tests {
 
     use super::*;
     use crate::testing;
+
+    fn create(path: &Path, temporary: &Path, head: Head) {
+        NextHead::first(path, temporary, head).unwrap().announce().unwrap();
+    }
+
+    fn advance(path: &Path, head: Head) {
+        NextHead::beside(path, head).unwrap().announce().unwrap();
+    }
 
     fn head(generation: u64) -> Head {
         let byte = u8::try_from(generation % 251).unwrap();
@@ -236,11 +262,11 @@ mod tests {
         let dir = testing::dir();
         let (path, temporary) = (dir.path().join("HEAD"), dir.path().join(".head"));
         assert_eq!(read(&path).unwrap(), None);
-        create(&path, &temporary, head(1)).unwrap();
+        create(&path, &temporary, head(1));
         let early = HeadMap::open(&path).unwrap().unwrap();
         assert_eq!(early.read().unwrap(), head(1));
         for generation in 2..50 {
-            advance(&path, head(generation)).unwrap();
+            advance(&path, head(generation));
             assert_eq!(early.generation(), generation, "an old map sees the publication");
             assert_eq!(early.read().unwrap(), head(generation));
             assert_eq!(read(&path).unwrap(), Some(head(generation)));
@@ -253,14 +279,17 @@ mod tests {
     fn a_writer_killed_between_its_writes_leaves_the_old_version() {
         let dir = testing::dir();
         let path = dir.path().join("HEAD");
-        create(&path, &dir.path().join(".head"), head(7)).unwrap();
+        create(&path, &dir.path().join(".head"), head(7));
         let file = OpenOptions::new().write(true).open(&path).unwrap();
         let slot = encode_slot(head(8));
         for written in 0..=slot.len() {
-            file.write_all_at(&slot[..written], file_offset(slot_offset(8))).unwrap();
+            let offset = u64::try_from(slot_offset(8)).unwrap();
+            file.write_all_at(&slot[..written], offset).unwrap();
             assert_eq!(read(&path).unwrap(), Some(head(7)), "after {written} bytes of the slot");
         }
-        write_generation(&file, 8).unwrap();
+        let next = NextHead::beside(&path, head(8)).unwrap();
+        assert_eq!(read(&path).unwrap(), Some(head(7)), "the slot alone says nothing");
+        next.announce().unwrap();
         assert_eq!(read(&path).unwrap(), Some(head(8)));
     }
 
@@ -299,7 +328,7 @@ mod tests {
         assert!(read(&path).is_err());
         let generation = read_generation(&path).unwrap().unwrap();
         assert_eq!(generation, 3);
-        advance(&path, head(generation + 1)).unwrap();
+        advance(&path, head(generation + 1));
         assert_eq!(read(&path).unwrap(), Some(head(4)));
     }
 
@@ -307,7 +336,7 @@ mod tests {
     fn readers_beside_a_writer_see_whole_slots_in_order() {
         let dir = testing::dir();
         let path = dir.path().join("HEAD");
-        create(&path, &dir.path().join(".head"), head(1)).unwrap();
+        create(&path, &dir.path().join(".head"), head(1));
         let last = 3000;
         std::thread::scope(|scope| {
             for _ in 0..3 {
@@ -322,10 +351,8 @@ mod tests {
                     }
                 });
             }
-            let file = OpenOptions::new().write(true).open(&path).unwrap();
             for generation in 2..=last {
-                write_slot(&file, head(generation)).unwrap();
-                write_generation(&file, generation).unwrap();
+                advance(&path, head(generation));
             }
         });
     }

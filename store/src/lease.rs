@@ -8,10 +8,10 @@ use barrow_format::{Adjustment, Asset, Provenance, Schema, Values, Verification,
 
 use crate::bars::Bars;
 use crate::error::{Error, Result};
+use crate::kept::Kept;
 use crate::nearest::nearest;
 use crate::opened::Pinned;
 use crate::options::OpenOptions;
-use crate::pins::Pins;
 use crate::reader::{Origin, Reader};
 use crate::snapshot::Snapshot;
 use crate::verify;
@@ -21,30 +21,30 @@ use crate::verify;
 /// A lease never changes version; the next [`lease`](crate::BundlePool::lease) of the same name sees what was published
 /// meanwhile. Clone it freely: a clone costs an atomic addition or two. Every slice that is handed out borrows from the
 /// lease. A column that the file holds as one array lies in the map, and nothing is copied; any other is decoded at its
-/// first touch, series by series, into memory that the process shares ([`DecodedCache`](crate::DecodedCache)) and that
+/// first touch, series by series or, where few rows are wanted, block by block, into memory that the process shares ([`DecodedCache`](crate::DecodedCache)) and that
 /// the lease and its clones keep. [`Lease::origin`] tells which.
 #[derive(Clone)]
 pub struct Lease {
     pinned: Arc<Pinned>,
     /// What this lease has decoded; `None` where everything is read in place.
-    pins: Option<Arc<Pins>>,
+    kept: Option<Arc<Kept>>,
 }
 
 impl Lease {
     #[inline]
     pub(crate) fn new(pinned: Arc<Pinned>) -> Self {
-        let pins = pinned.snapshot.pins();
-        Self { pinned, pins }
+        let kept = pinned.snapshot.kept();
+        Self { pinned, kept }
     }
 
     /// Returns a lease of the same version that keeps for itself what it decodes, so that it is let go with it.
     pub(crate) fn apart(&self) -> Self {
-        Self { pinned: Arc::clone(&self.pinned), pins: self.snapshot().pins() }
+        Self { pinned: Arc::clone(&self.pinned), kept: self.snapshot().kept() }
     }
 
     #[inline]
     pub(crate) fn reader(&self) -> Reader<'_> {
-        Reader { snapshot: &self.pinned.snapshot, pins: self.pins.as_deref() }
+        Reader { snapshot: &self.pinned.snapshot, kept: self.kept.as_deref() }
     }
 
     #[inline]

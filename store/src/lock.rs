@@ -1,13 +1,15 @@
 //! The writer's lock: at most one writer a bundle, and never a reader shut out.
 //!
 //! `LOCK` is held by an exclusive file lock, which the operating system releases when its holder dies, however that
-//! happens. While it is held, the file contains the holder's process id in decimal, for whoever is refused; otherwise
-//! it is empty. Readers do not touch it.
+//! happens. While it is held, the file contains the holder's process id in decimal, for whoever is refused. A writer that
+//! leaves nothing to be swept empties it; so a lock file that contains something says that its last holder was killed, or
+//! could not tidy up. Readers do not touch it.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::bundle_dir::{BundleDir, ensure_dir};
@@ -23,6 +25,10 @@ const PAUSE_MAX: Duration = Duration::from_millis(50);
 pub(crate) struct WriterLock {
     file: File,
     path: PathBuf,
+    /// Whether the holder before left something to be swept, as far as the lock file tells.
+    found_signed: bool,
+    /// Whether this holder does.
+    leaves_signed: AtomicBool,
 }
 
 impl WriterLock {
@@ -85,10 +91,33 @@ impl WriterLock {
             // A writer that gives up a new bundle unlinks its lock file. Whoever opened it before that has now locked a
             // file without a name, beside which another writer could lock the next file of this name: start over.
             if is_still_at(&file, path).map_err(Error::io("examine", path))? {
+                let found_signed = file.metadata().is_ok_and(|metadata| metadata.len() > 0);
                 sign(&file, path);
-                return Ok(Self { file, path: path.to_owned() });
+                let (path, leaves_signed) = (path.to_owned(), AtomicBool::new(false));
+                return Ok(Self { file, path, found_signed, leaves_signed });
             }
         }
+    }
+
+    /// Tells whether the holder before was killed or could not tidy up.
+    pub(crate) fn found_signed(&self) -> bool {
+        self.found_signed
+    }
+
+    /// Leaves the lock file as it is, so that the next writer knows that there is something to be swept.
+    pub(crate) fn leave_signed(&self) {
+        self.leaves_signed.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns the file, which has to be on the device before anything is renamed or removed: after a loss of power the
+    /// next writer goes by what it contains.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Returns its path.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Removes the lock file. The lock itself is held until `self` is dropped.
@@ -99,8 +128,10 @@ impl WriterLock {
 
 impl Drop for WriterLock {
     fn drop(&mut self) {
-        // The process id is there for people; if it cannot be erased, the next writer overwrites it.
-        let _ = disk::empty(&self.file);
+        if !self.leaves_signed.load(Ordering::Relaxed) {
+            // If it cannot be emptied, the next writer looks for what is not there, and overwrites it.
+            let _ = disk::empty(&self.file);
+        }
         // A process that another thread forks at this moment has the file open too until it runs its program: closing alone
         // would leave the lock with it.
         let _ = self.file.unlock();
@@ -110,9 +141,9 @@ impl Drop for WriterLock {
 /// Writes this process's id into the lock file it holds. On a full disk, where nothing can be written, the lock is held all
 /// the same: pruning, which makes room, must be able to take it.
 fn sign(file: &File, path: &Path) {
-    let id = format!("{}\n", std::process::id());
-    let signed = disk::empty(file).and_then(|()| disk::write_at(file, id.as_bytes(), 0));
-    if let Err(error) = signed {
+    // All ids are of one length: what a killed holder left is written over, and the file is never empty meanwhile.
+    let id = format!("{:<10}\n", std::process::id());
+    if let Err(error) = disk::write_at(file, id.as_bytes(), 0) {
         tracing::warn!(path = %path.display(), %error, "cannot write the process id");
     }
 }
@@ -134,12 +165,15 @@ pub(crate) fn is_still_at(file: &File, path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Removes a file that nobody needs; that it could not be removed is worth a line in the log and no more.
-pub(crate) fn remove_quietly(path: &Path) {
+/// Removes a file that nobody needs, and tells whether it is gone; that it is not is worth a line in the log and no more.
+pub(crate) fn remove_quietly(path: &Path) -> bool {
     match disk::remove(path) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => tracing::warn!(path = %path.display(), %error, "cannot remove"),
+        Ok(()) => true,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => true,
+        Err(error) => {
+            tracing::warn!(path = %path.display(), %error, "cannot remove");
+            false
+        }
     }
 }
 
@@ -158,7 +192,12 @@ mod tests {
         assert_eq!(refused.to_string(), format!("bundle `b` is being written by process {pid}"));
         drop(first);
         assert_eq!(std::fs::read(&path).unwrap(), b"");
-        drop(WriterLock::take(&path, "b").unwrap());
+        let second = WriterLock::take(&path, "b").unwrap();
+        assert!(!second.found_signed());
+        second.leave_signed();
+        drop(second);
+        assert!(WriterLock::take(&path, "b").unwrap().found_signed());
+        assert!(!WriterLock::take(&path, "b").unwrap().found_signed());
     }
 
     #[test]
@@ -172,9 +211,9 @@ mod tests {
                     let mut taken = 0;
                     while taken < 200 {
                         let Ok(lock) = WriterLock::take(&path, "b") else { continue };
-                        let others = inside.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                        let others = inside.fetch_add(1, Ordering::SeqCst);
                         assert_eq!(others, 0);
-                        inside.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+                        inside.fetch_sub(1, Ordering::SeqCst);
                         lock.unlink();
                         taken += 1;
                     }

@@ -1,15 +1,15 @@
 //! Publication: how a written part becomes the newest version, in one step.
 //!
-//! 1. The part is written under a temporary name in the bundle's directory, made read-only and flushed.
-//! 2. It is renamed to `parts/<digest>.barrow`, and the directory is flushed.
-//! 3. The file that its readers will lock is created, `leases/<version>`.
-//! 4. The version's record is written as the part was, to `versions/<version>`.
-//! 5. `HEAD` is advanced (see `head.rs`): this is the step at which readers see the new version.
+//! 1. The part and the version's record are written under temporary names in the bundle's directory and made read-only; the
+//!    file that the version's readers will lock is created, `leases/<version>`.
+//! 2. They are flushed, and renamed to `parts/<digest>.barrow` and `versions/<version>` (see `installation.rs`).
+//! 3. `HEAD` is advanced (see `head.rs`): this is the step at which readers see the new version.
 //!
-//! A writer that dies before step 5 has published nothing. What it leaves behind (temporary files, parts that no record
+//! A writer that dies before step 3 has published nothing. What it leaves behind (temporary files, parts that no record
 //! names, a record one generation ahead of `HEAD`) is invisible to readers and is swept by the next writer, who can tell
 //! it apart because it holds the lock (see `sweep.rs`).
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -20,7 +20,8 @@ use crate::catalog::Catalog;
 use crate::change::{Change, ChangeKind};
 use crate::disk;
 use crate::error::{Error, Result};
-use crate::head::{self, Head};
+use crate::head::{self, Head, NextHead};
+use crate::installation::{Order, Unnamed, install};
 use crate::lock::{WriterLock, remove_quietly};
 use crate::mapping::Mapping;
 use crate::options::Paging;
@@ -28,7 +29,7 @@ use crate::record::{self, PartEntry, VersionEntry};
 use crate::republish::open_part;
 use crate::returns::{self, Return};
 use crate::sink::FileSink;
-use crate::sweep::{ensure_lease, remove_unpublished, sweep};
+use crate::sweep::{ensure_lease, remove_unpublished, sweep, sweep_if_needed};
 
 /// A version in the making: the writer's lock and the file to write to.
 ///
@@ -69,10 +70,12 @@ pub struct Staging {
     pub(crate) catalog: Catalog,
     pub(crate) name: String,
     pub(crate) dir: BundleDir,
-    lock: WriterLock,
+    pub(crate) lock: WriterLock,
     sink: FileSink,
     /// The catalog's directory, if this staging created it.
     made_root: Option<PathBuf>,
+    /// The parts that a fetch has collected, read-only; they take the place of the sink.
+    pub(crate) arrived: Option<Vec<(Digest, File)>>,
     pub(crate) done: bool,
 }
 
@@ -106,11 +109,12 @@ impl Staging {
         let dir = catalog.dir(name);
         let made_root = (!catalog.root().exists()).then(|| catalog.root().to_owned());
         let lock = WriterLock::of_bundle(&dir, name, options.wait)?;
-        let prepared = sweep(&dir).and_then(|()| FileSink::create(dir.temporary("part")));
+        let prepared =
+            sweep_if_needed(&dir, &lock).and_then(|()| FileSink::create(dir.temporary("part")));
         match prepared {
             Ok(sink) => {
                 let (catalog, name) = (catalog.clone(), name.to_owned());
-                Ok(Self { catalog, name, dir, lock, sink, made_root, done: false })
+                Ok(Self { catalog, name, dir, lock, sink, made_root, arrived: None, done: false })
             }
             Err(error) => {
                 remove_unpublished(&dir, &lock);
@@ -179,19 +183,15 @@ impl Staging {
         let version = new.version;
         let published_ns = new.published_ns.max(self.latest_ns(before)?);
         let bytes = if let Some(entry) = sound {
-            returns::write(
-                &self.dir,
-                &Return { version, parent, generation, published_ns, change },
-            )?;
+            self.install_again(&Return { version, parent, generation, published_ns, change })?;
             entry.bytes()
         } else {
-            self.install(VersionEntry { parent, generation, published_ns, ..new })?
+            self.install(
+                VersionEntry { parent, generation, published_ns, ..new },
+                Some(generation),
+            )?
         };
-        let head = Head { generation, version };
-        if before.is_some() {
-            head::advance(&self.dir.head(), head)?;
-        } else {
-            head::create(&self.dir.head(), &self.dir.temporary("head"), head)?;
+        if before.is_none() {
             sync_dir(self.dir.path())?;
             sync_dir(self.catalog.root())?;
             if let Some(above) = self.made_root.as_deref().and_then(Path::parent) {
@@ -216,25 +216,7 @@ impl Staging {
         let bundle = Bundle::open(mapping).map_err(Error::corrupt(path))?;
         check("version", written.version.to_string(), bundle.version().to_string())?;
         check("digest", written.digest.to_string(), bundle.digest().to_string())?;
-        let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-        let (rows, local_rows) = (number(bundle.rows()), number(bundle.local_rows()));
-        let mut parts = vec![PartEntry { digest: bundle.digest(), bytes, rows: local_rows }];
-        let others = bundle.parts().map_err(Error::corrupt(path))?.iter();
-        parts.extend(others.map(|part| {
-            let digest = Digest::from_bytes(part.digest);
-            PartEntry { digest, bytes: part.bytes, rows: part.rows }
-        }));
-        Ok(VersionEntry {
-            version: bundle.version(),
-            parent: None,
-            generation: 0,
-            published_ns: now_ns(),
-            parts,
-            tool: bundle.provenance().map_err(Error::corrupt(path))?.tool,
-            rows,
-            assets: u64::from(bundle.asset_count()),
-            change: Some(change),
-        })
+        Ok(VersionEntry { change: Some(change), ..describe(&bundle, path)? })
     }
 
     /// Returns the page's generation, and the newest version unless its slot is damaged, which publishing repairs.
@@ -274,39 +256,105 @@ impl Staging {
         Ok(newest + 1)
     }
 
-    /// Makes part and record durable under their final names; returns the size of the parts.
+    /// Brings parts and record under their names and advances `HEAD` to a generation, where there is one: without, the version
+    /// lies beside the newest. Returns the size of the parts.
     ///
     /// Where a version is installed again because its part was lost or damaged, it keeps its place in the history.
-    pub(crate) fn install(&self, new: VersionEntry) -> Result<u64> {
-        let entry = match self.catalog.entry(&self.name, new.version) {
-            Ok(VersionEntry { parent, generation, published_ns, .. }) => {
+    pub(crate) fn install(&self, new: VersionEntry, generation: Option<u64>) -> Result<u64> {
+        let known = self.catalog.entry(&self.name, new.version).ok();
+        // A record that counts already must not name a part that a loss of power may take away.
+        let page = self.dir.head().exists();
+        let waits = known.is_none() && page && generation.is_some();
+        let order = if waits { Order::Together } else { Order::OneByOne };
+        let entry = match known {
+            Some(VersionEntry { parent, generation, published_ns, .. }) => {
                 VersionEntry { parent, generation, published_ns, ..new }
             }
-            Err(_) => new,
+            None => new,
         };
-        self.sink.seal()?;
+        let version = entry.version;
         ensure_dir(&self.dir.parts())?;
         ensure_dir(&self.dir.versions())?;
-        // The others are there: the version before refers to them, and nobody else removes anything meanwhile.
-        if let Some(head) = entry.parts.first() {
-            let path = self.dir.part(head.digest);
-            disk::rename(self.sink.path(), &path).map_err(Error::io("rename", self.sink.path()))?;
-        }
-        sync_dir(&self.dir.parts())?;
-        ensure_lease(&self.dir, entry.version)?;
-        let path = self.dir.record(entry.version);
-        record::write(&path, &self.dir.temporary("record"), &entry)?;
-        sync_dir(&self.dir.versions())?;
-        sync_dir(self.dir.path())?;
+        ensure_lease(&self.dir, version)?;
+        let (temporary, record) = (self.dir.temporary("record"), self.dir.record(version));
+        let file = record::prepare(&temporary, &entry)?;
+        let parts = self.new_parts(&entry)?;
+        let unnamed = parts.iter().map(|(file, temporary, path)| Unnamed { file, temporary, path });
+        let record = Unnamed { file: &file, temporary: &temporary, path: &record };
+        let files: Vec<_> = unnamed.chain([record]).collect();
+        let head = generation.map(|generation| self.next_head(Head { generation, version }));
+        install(&self.dir, &self.lock, &files, (head.transpose()?, order))?;
         Ok(entry.bytes())
     }
+
+    /// Returns the files that a version brings with it: read-only, where they lie, and where they belong. The other parts
+    /// are there: the version before refers to them, and nobody else removes anything meanwhile.
+    fn new_parts(&self, entry: &VersionEntry) -> Result<Vec<(&File, PathBuf, PathBuf)>> {
+        if let Some(arrived) = &self.arrived {
+            let parts = arrived.iter();
+            let paths = |part| (self.dir.arriving_part(part), self.dir.part(part));
+            return Ok(parts
+                .map(|(part, file)| {
+                    let (temporary, path) = paths(*part);
+                    (file, temporary, path)
+                })
+                .collect());
+        }
+        self.sink.protect()?;
+        let path = |head: &PartEntry| self.dir.part(head.digest);
+        let head = entry.parts.first().map(path);
+        let sink = |path| (self.sink.file(), self.sink.path().to_owned(), path);
+        Ok(head.map(sink).into_iter().collect())
+    }
+
+    /// Writes down that an older version becomes the newest again, and advances `HEAD`.
+    fn install_again(&self, back: &Return) -> Result<()> {
+        let Return { version, generation, .. } = *back;
+        let (temporary, path) =
+            (self.dir.temporary("return"), returns::path(&self.dir, generation));
+        let file = returns::prepare(&self.dir, &temporary, back)?;
+        let record = Unnamed { file: &file, temporary: &temporary, path: &path };
+        let head = self.next_head(Head { generation, version })?;
+        install(&self.dir, &self.lock, &[record], (Some(head), Order::Together))
+    }
+
+    fn next_head(&self, head: Head) -> Result<NextHead> {
+        let path = self.dir.head();
+        if path.exists() {
+            return NextHead::beside(&path, head);
+        }
+        NextHead::first(&path, &self.dir.temporary("head"), head)
+    }
+}
+
+/// Returns what a version's record says of the file at its head, as if it were published first and just now.
+pub(crate) fn describe(head: &Bundle<Mapping>, path: &Path) -> Result<VersionEntry> {
+    let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    let (bytes, rows) = (number(head.as_bytes().len()), number(head.local_rows()));
+    let mut parts = vec![PartEntry { digest: head.digest(), bytes, rows }];
+    let others = head.parts().map_err(Error::corrupt(path))?.iter();
+    parts.extend(others.map(|part| {
+        let digest = Digest::from_bytes(part.digest);
+        PartEntry { digest, bytes: part.bytes, rows: part.rows }
+    }));
+    Ok(VersionEntry {
+        version: head.version(),
+        parent: None,
+        generation: 0,
+        published_ns: now_ns(),
+        parts,
+        tool: head.provenance().map_err(Error::corrupt(path))?.tool,
+        rows: number(head.rows()),
+        assets: u64::from(head.asset_count()),
+        change: None,
+    })
 }
 
 impl Drop for Staging {
     fn drop(&mut self) {
         remove_quietly(self.sink.path());
         if !self.done
-            && let Err(error) = sweep(&self.dir)
+            && let Err(error) = sweep(&self.dir, &self.lock)
         {
             tracing::warn!(bundle = self.name, %error, "cannot sweep");
         }

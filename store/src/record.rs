@@ -14,7 +14,8 @@
 //! }
 //! ```
 //!
-//! `generation` is the one that first made the version the newest. The first of `parts` is the file that is opened; the
+//! `generation` is the one that first made the version the newest; 0 where none has, since the version was fetched beside the
+//! newest. The first of `parts` is the file that is opened; the
 //! others are those that it refers to, with the rows that lie in each. Each names the file `parts/<digest>.barrow`.
 //! `change` tells what that publication changed. Unknown members are ignored; another `format` is an error.
 
@@ -31,6 +32,8 @@ use crate::error::{Error, Result};
 
 /// The format tag that this build writes, and the only one it reads.
 const FORMAT: &str = "barrow-version/1";
+/// Room for the record of a version of a dozen parts.
+const RECORD_BYTES: usize = 4 << 10;
 /// Longest record that is read: room for 100,000 parts.
 const RECORD_BYTES_MAX: u64 = 16 << 20;
 
@@ -41,7 +44,8 @@ pub struct VersionEntry {
     pub version: Version,
     /// The version that was the newest before this one was first published; `None` for the first.
     pub parent: Option<Version>,
-    /// The generation that first made it the newest, counted from 1.
+    /// The generation that first made it the newest, counted from 1; 0 of a version that was fetched beside the newest and
+    /// never was it here.
     pub generation: u64,
     /// When that was, in nanoseconds since 1970-01-01 00:00 UTC, by the clock of the publishing machine.
     pub published_ns: i64,
@@ -100,7 +104,7 @@ struct PartRecord {
 /// Reads the record at `path`, which is to be that of `version`.
 pub(crate) fn read(path: &Path, version: Version) -> Result<VersionEntry> {
     let file = File::open(path).map_err(Error::io("open", path))?;
-    let mut text = String::new();
+    let mut text = String::with_capacity(RECORD_BYTES);
     file.take(RECORD_BYTES_MAX).read_to_string(&mut text).map_err(Error::io("read", path))?;
     let refused = |problem| Error::VersionRecord { path: path.to_owned(), problem };
     let entry = parse(&text).map_err(refused)?;
@@ -115,18 +119,21 @@ pub(crate) fn read(path: &Path, version: Version) -> Result<VersionEntry> {
     Ok(entry)
 }
 
-/// Writes a record under a temporary name, flushes it and renames it into place, read-only.
-pub(crate) fn write(path: &Path, temporary: &Path, entry: &VersionEntry) -> Result<()> {
-    let file = disk::create(temporary).map_err(Error::io("create", temporary))?;
+/// Writes a record under a temporary name, read-only; it is to be flushed and renamed.
+pub(crate) fn prepare(temporary: &Path, entry: &VersionEntry) -> Result<File> {
     let mut text = render(entry);
     text.push('\n');
-    disk::write_at(&file, text.as_bytes(), 0).map_err(Error::io("write", temporary))?;
-    disk::make_read_only(&file).map_err(Error::io("protect", temporary))?;
-    disk::flush(&file).map_err(Error::io("flush", temporary))?;
+    disk::write_document(temporary, &text)
+}
+
+/// Writes a record at once.
+#[cfg(test)]
+pub(crate) fn write(path: &Path, temporary: &Path, entry: &VersionEntry) -> Result<()> {
+    prepare(temporary, entry)?;
     disk::rename(temporary, path).map_err(Error::io("rename", temporary))
 }
 
-fn parse(text: &str) -> Result<VersionEntry, String> {
+pub(crate) fn parse(text: &str) -> Result<VersionEntry, String> {
     let record: Record = serde_json::from_str(text).map_err(|error| error.to_string())?;
     if record.format != FORMAT {
         return Err(format!("its format is `{}`, this build reads `{FORMAT}`", record.format));
@@ -152,7 +159,7 @@ fn parse(text: &str) -> Result<VersionEntry, String> {
     })
 }
 
-fn render(entry: &VersionEntry) -> String {
+pub(crate) fn render(entry: &VersionEntry) -> String {
     let part = |part: &PartEntry| PartRecord {
         digest: part.digest.to_string(),
         bytes: part.bytes,

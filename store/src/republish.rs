@@ -5,7 +5,7 @@ use barrow_format::{Bundle, Version, Written};
 use crate::bundle_dir::BundleDir;
 use crate::change::{Change, ChangeKind};
 use crate::error::{Error, Result};
-use crate::head::{self, Head};
+use crate::head::Head;
 use crate::mapping::Mapping;
 use crate::options::Paging;
 use crate::publish::{Published, Staging, now_ns};
@@ -55,13 +55,15 @@ impl Staging {
             let bundle = self.name.clone();
             return Err(Error::Staging { bundle, what: "version", expected, found });
         }
+        if new.parts == old.parts {
+            return self.unchanged();
+        }
         let generation = self.next_generation(self.before()?)?;
         let (version, parent) = (new.version, old.parent);
-        let bytes = self.install(new)?;
-        head::advance(&self.dir.head(), Head { generation, version })?;
+        let bytes = self.install(new, Some(generation))?;
         self.done = true;
         // The files of before are no version's any more; who has them mapped keeps them.
-        sweep(&self.dir)?;
+        sweep(&self.dir, &self.lock)?;
         Ok(Published { version, parent, generation, bytes, unchanged: false, change })
     }
 }

@@ -13,13 +13,14 @@
 //! and the next writer sweeps it.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use barrow_format::Version;
 use serde::{Deserialize, Serialize};
 
-use crate::bundle_dir::{BundleDir, ensure_dir, file_names, sync_dir};
+use crate::bundle_dir::{BundleDir, ensure_dir, file_names};
 use crate::change::Change;
 use crate::disk;
 use crate::error::{Error, Result};
@@ -49,12 +50,10 @@ struct Record {
     change: Change,
 }
 
-/// Writes down a return, durably. The caller holds the writer's lock and advances `HEAD` next.
-pub(crate) fn write(dir: &BundleDir, entry: &Return) -> Result<()> {
-    let folder = folder(dir);
-    if !ensure_dir(&folder)? {
-        sync_dir(dir.path())?;
-    }
+/// Writes down a return under a temporary name; it is to be flushed and renamed to what [`path`] says. The caller holds the
+/// writer's lock and advances `HEAD` next.
+pub(crate) fn prepare(dir: &BundleDir, temporary: &Path, entry: &Return) -> Result<File> {
+    ensure_dir(&folder(dir))?;
     let record = Record {
         format: FORMAT.to_owned(),
         version: entry.version.to_string(),
@@ -65,14 +64,12 @@ pub(crate) fn write(dir: &BundleDir, entry: &Return) -> Result<()> {
     };
     let mut text = serde_json::to_string_pretty(&record).unwrap_or_default();
     text.push('\n');
-    let temporary = dir.temporary("return");
-    let file = disk::create(&temporary).map_err(Error::io("create", &temporary))?;
-    disk::write_at(&file, text.as_bytes(), 0).map_err(Error::io("write", &temporary))?;
-    disk::make_read_only(&file).map_err(Error::io("protect", &temporary))?;
-    disk::flush(&file).map_err(Error::io("flush", &temporary))?;
-    let path = folder.join(format!("{:020}", entry.generation));
-    disk::rename(&temporary, &path).map_err(Error::io("rename", &temporary))?;
-    sync_dir(&folder)
+    disk::write_document(temporary, &text)
+}
+
+/// Returns where the return of a generation lies.
+pub(crate) fn path(dir: &BundleDir, generation: u64) -> PathBuf {
+    folder(dir).join(format!("{generation:020}"))
 }
 
 /// Returns the returns up to a generation, ascending; with `None`, all of them.
@@ -91,31 +88,33 @@ pub(crate) fn read(dir: &BundleDir, horizon: Option<u64>) -> Result<Vec<Return>>
 
 /// Returns the return of one generation, if that is what it was.
 pub(crate) fn at(dir: &BundleDir, generation: u64) -> Result<Option<Return>> {
-    let path = folder(dir).join(format!("{generation:020}"));
+    let path = path(dir, generation);
     if path.exists() { read_one(&path, generation).map(Some) } else { Ok(None) }
 }
 
 /// Removes returns that `HEAD` has not reached, which killed writers left: the generation that comes next may be no return.
-pub(crate) fn sweep(dir: &BundleDir, generation: u64) {
+/// Tells whether all are gone.
+pub(crate) fn sweep(dir: &BundleDir, generation: u64) -> bool {
     let folder = folder(dir);
-    for name in file_names(&folder).unwrap_or_default() {
-        if name.parse::<u64>().is_ok_and(|number| name.len() == 20 && number > generation) {
-            remove_quietly(&folder.join(name));
-        }
-    }
+    let ahead = |name: &&String| {
+        name.parse::<u64>().is_ok_and(|number| name.len() == 20 && number > generation)
+    };
+    let names = file_names(&folder).unwrap_or_default();
+    let left = names.iter().filter(ahead).filter(|name| !remove_quietly(&folder.join(name)));
+    left.count() == 0
 }
 
 /// Removes the returns of versions that are gone.
 pub(crate) fn forget(dir: &BundleDir, gone: &BTreeSet<Version>) -> Result<()> {
     for entry in read(dir, None)?.iter().filter(|entry| gone.contains(&entry.version)) {
-        let path = folder(dir).join(format!("{:020}", entry.generation));
+        let path = path(dir, entry.generation);
         disk::remove(&path).map_err(Error::io("remove", &path))?;
     }
     Ok(())
 }
 
 fn read_one(path: &Path, generation: u64) -> Result<Return> {
-    let file = std::fs::File::open(path).map_err(Error::io("open", path))?;
+    let file = File::open(path).map_err(Error::io("open", path))?;
     let mut text = String::new();
     file.take(BYTES_MAX).read_to_string(&mut text).map_err(Error::io("read", path))?;
     parse(&text, generation)
@@ -152,6 +151,12 @@ mod tests {
     use crate::change::ChangeKind;
     use crate::testing;
 
+    fn write(dir: &BundleDir, entry: &Return) {
+        let temporary = dir.temporary("return");
+        prepare(dir, &temporary, entry).unwrap();
+        disk::rename(&temporary, &path(dir, entry.generation)).unwrap();
+    }
+
     #[test]
     fn returns_are_read_in_order_and_not_before_their_time() {
         let root = testing::dir();
@@ -165,10 +170,10 @@ mod tests {
             change: Change { rows_changed: 3, ..Change::of(ChangeKind::Restore) },
         };
         for generation in [10, 2, 11] {
-            write(&dir, &entry(generation)).unwrap();
+            write(&dir, &entry(generation));
         }
         assert_eq!(read(&dir, Some(10)).unwrap(), [entry(2), entry(10)]);
-        write(&dir, &entry(11)).unwrap();
+        write(&dir, &entry(11));
         assert_eq!(read(&dir, None).unwrap(), [entry(2), entry(10), entry(11)]);
         std::fs::write(folder(&dir).join("no number"), "").unwrap();
         assert_eq!(read(&dir, None).unwrap().len(), 3);

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use barrow_format::{AdjustmentKind, Bundle, Column, Frequency, Provenance, Schema, Stamp, Values};
+use barrow_format::{
+    AdjustmentKind, Bundle, Column, Frequency, Provenance, Schema, Stamp, Values, ValuesBuf,
+};
 
 use crate::batch::{AssetBars, Batch, Weaving};
 use crate::catalog::Catalog;
 use crate::change::{Change, ChangeKind};
-use crate::column_buffer::{ColumnBuffer, has_missing};
 use crate::draft::Draft;
 use crate::error::{Error, Result};
 use crate::mapping::Mapping;
@@ -102,7 +103,7 @@ pub struct Revision {
     /// The columns of the version to come: those of the version before, then the new ones.
     pub(crate) columns: Vec<Column>,
     /// The values of all batches, by column.
-    pub(crate) fresh: Vec<ColumnBuffer>,
+    pub(crate) fresh: Vec<ValuesBuf>,
     /// By symbol.
     pub(crate) batches: BTreeMap<String, Batch>,
     pub(crate) adjustments: Vec<GivenAdjustment>,
@@ -121,7 +122,7 @@ enum Mode {
 impl Revision {
     pub(crate) fn over(staging: Staging, base: Base) -> Self {
         let columns = base.head.schema().columns().to_vec();
-        let fresh = columns.iter().map(|column| ColumnBuffer::new(column.physical)).collect();
+        let fresh = columns.iter().map(|column| ValuesBuf::new(column.physical)).collect();
         let (batches, provenance) = (BTreeMap::new(), Provenance::default());
         let adjustments = Vec::new();
         Self { base, columns, fresh, batches, adjustments, provenance, corrects: false, staging }
@@ -175,14 +176,14 @@ impl Revision {
             let column = column.name.clone();
             return Err(self.problem(Problem::ColumnType { column, expected, found }));
         }
-        if !has_missing(column.physical) {
+        if !column.physical.has_missing() {
             let (column, physical) = (column.name.clone(), column.physical);
             return Err(self.problem(Problem::NoMissing { column, physical }));
         }
         let mut columns = self.columns.clone();
         columns.push(column.clone());
         self.merged_schema(columns)?;
-        let mut buffer = ColumnBuffer::new(column.physical);
+        let mut buffer = ValuesBuf::new(column.physical);
         buffer.extend_missing(self.fresh.first().map_or(0, |times| times.values().len()));
         self.columns.push(column.clone());
         self.fresh.push(buffer);
@@ -208,6 +209,31 @@ impl Revision {
     /// As [`Revision::append`].
     pub fn correct(&mut self, bars: &AssetBars<'_>) -> Result<()> {
         self.bring_in(bars, Mode::Correct)
+    }
+
+    /// Takes bars of an asset away: those at these times, ascending; where it has none, nothing goes. An asset goes with the
+    /// last of its bars, and its adjustments with it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Revision`] when there is no such asset, when it was given already, or when the times do not ascend;
+    /// [`Error::Corrupt`], [`Error::Io`] or [`Error::Mismatch`] when its times cannot be read.
+    pub fn remove(&mut self, symbol: &str, times: &[i64]) -> Result<()> {
+        let owned = || symbol.to_owned();
+        if self.batches.contains_key(symbol) {
+            return Err(self.problem(Problem::Twice { symbol: owned() }));
+        }
+        if let Some(row) = times.windows(2).position(|pair| pair[0] >= pair[1]) {
+            return Err(self.problem(Problem::Order { symbol: owned(), row: row + 1 }));
+        }
+        let asset = self.base.head.asset(symbol).map_err(Error::corrupt(&self.base.path))?;
+        let Some(asset) = asset else {
+            return Err(self.problem(Problem::NoAsset { symbol: owned() }));
+        };
+        let batch = Batch::removing(self.files(), asset, times)?;
+        self.batches.insert(owned(), batch);
+        self.corrects = true;
+        Ok(())
     }
 
     /// Brings in an adjustment; one of the same asset, time and kind must not be there with another value.
@@ -242,8 +268,8 @@ impl Revision {
         let kind = if self.corrects { ChangeKind::Correct } else { ChangeKind::Append };
         let draft = Draft::of(&self, Change::of(kind))?;
         let Some(draft) = draft else { return self.staging.unchanged() };
-        let written = draft.write(&self, self.staging.sink())?;
         let change = draft.change;
+        let written = draft.write(&self, self.staging.sink())?;
         self.staging.publish_change(written, change)
     }
 

@@ -66,14 +66,23 @@ impl FileSink {
     ///
     /// [`Error::Io`] when the operating system refuses either.
     pub fn seal(&self) -> Result<()> {
+        self.protect()?;
+        disk::flush(&self.file).map_err(Error::io("flush", &self.path))
+    }
+
+    /// Makes the file read-only for everyone; it is to be flushed.
+    pub(crate) fn protect(&self) -> Result<()> {
         if let Some(Flusher { wake, thread }) = self.flusher.lock().take() {
             drop(wake);
             // The operating system reports a failed write to one flush only, and that may have been an early one.
             let outcome = thread.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()));
             outcome.map_err(Error::io("flush", &self.path))?;
         }
-        disk::make_read_only(&self.file).map_err(Error::io("protect", &self.path))?;
-        disk::flush(&self.file).map_err(Error::io("flush", &self.path))
+        disk::make_read_only(&self.file).map_err(Error::io("protect", &self.path))
+    }
+
+    pub(crate) fn file(&self) -> &File {
+        &self.file
     }
 
     /// Has the device begin to store what has been written. That it could not be begun early is no error.

@@ -15,6 +15,7 @@ use crate::bundle_dir::stem;
 use crate::catalog::Located;
 use crate::checks::Checks;
 use crate::error::{ChangedSeries, Error, Result};
+use crate::kept::Kept;
 use crate::layout::Layout;
 use crate::life::Life;
 use crate::mapping::Mapping;
@@ -23,7 +24,6 @@ use crate::mounts::Mounts;
 use crate::network;
 use crate::opened::FileStamp;
 use crate::options::{OpenMode, OpenOptions, VerifyReads};
-use crate::pins::Pins;
 use crate::segments::{Files, Parts};
 use crate::version_lock::VersionLock;
 
@@ -47,7 +47,7 @@ pub(crate) struct Snapshot {
     pub(crate) checks: Option<Checks>,
     /// How each column is read.
     pub(crate) layouts: Box<[Layout]>,
-    /// Whether some column is not read in place, so that leases need pins.
+    /// Whether some column is not read in place, so that leases keep memory.
     decodes: bool,
     /// Where the columns of [`STANDARD`] begin in the file, if they exist, hold f64 and are read in place and
     /// unchecked.
@@ -251,12 +251,12 @@ impl Snapshot {
         columns.get(index).map(|column| column.physical).ok_or_else(missing)
     }
 
-    /// Returns pins for a lease, if some column needs them.
+    /// Returns what a lease keeps decoded series in, if some column needs that.
     #[inline]
-    pub(crate) fn pins(&self) -> Option<Arc<Pins>> {
+    pub(crate) fn kept(&self) -> Option<Arc<Kept>> {
         self.decodes.then(|| {
             let assets = usize::try_from(self.bundle.asset_count()).unwrap_or(usize::MAX);
-            Arc::new(Pins::new(self.layouts.len(), assets))
+            Arc::new(Kept::new(self.layouts.len(), assets))
         })
     }
 

@@ -20,6 +20,7 @@ mod mounts;
 mod open_constant;
 mod parity;
 mod pool;
+mod python;
 mod query;
 mod roundtrip;
 mod segments;

@@ -3,6 +3,8 @@
 //! Libraries say what went wrong; only this module and the commands know the command line, so only
 //! they say what to type next.
 
+mod engine;
+
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
@@ -10,7 +12,7 @@ use std::io;
 use barrow_engine::Error as EngineError;
 use barrow_format::Error as FormatError;
 use barrow_store::query::{Part, Problem};
-use barrow_store::{Error as StoreError, MountError, RevisionProblem, nearest};
+use barrow_store::{Error as StoreError, MountError, RemoteError, RevisionProblem, nearest};
 use clap::error::ErrorKind;
 
 use crate::ingest::IngestError;
@@ -127,6 +129,10 @@ fn status(error: &anyhow::Error) -> ExitStatus {
             | StoreError::NoMatch { .. }
             | StoreError::UnknownVersion { .. },
         ) => true,
+        Some(StoreError::Remote(error)) => matches!(
+            **error,
+            RemoteError::UnknownBundle { .. } | RemoteError::UnknownVersion { .. }
+        ),
         // A bundle file that is not there.
         Some(StoreError::Io { source, .. }) => source.kind() == io::ErrorKind::NotFound,
         _ => false,
@@ -146,7 +152,7 @@ fn hint(error: &(dyn StdError + 'static), invocation: &Invocation) -> Option<Str
         return io_hint(error);
     }
     if let Some(error) = error.downcast_ref::<EngineError>() {
-        return engine_hint(error);
+        return engine::hint(error);
     }
     error.downcast_ref::<IngestError>()?.hint().map(str::to_owned)
 }
@@ -202,6 +208,7 @@ fn found_hint(error: &StoreError) -> Option<String> {
             "take the file from a copy, or ingest its sources again; `barrow verify` lists all damage"
                 .to_owned()
         }
+        StoreError::Remote(problem) => return Some(remote_hint(problem)),
         StoreError::NotMapped { .. } => {
             "`--mount` maps a decoded copy; or do without `zero_copy`".to_owned()
         }
@@ -233,6 +240,29 @@ fn found_hint(error: &StoreError) -> Option<String> {
         }
         _ => return None,
     })
+}
+
+/// What to do about what a remote has, or has not.
+fn remote_hint(problem: &RemoteError) -> String {
+    match problem {
+        RemoteError::UnknownBundle { name, remote } => {
+            format!("`barrow push {name} {remote}` publishes it, where the bundle is")
+        }
+        RemoteError::UnknownVersion { name, remote, .. } => format!(
+            "`barrow fetch {name} {remote}` brings its newest version; `barrow push {name}@VERSION` \
+             publishes an older one, where it is"
+        ),
+        RemoteError::Moment { .. } => {
+            "`barrow history NAME`, where the bundle is published, lists versions and moments"
+                .to_owned()
+        }
+        RemoteError::Io { .. } => {
+            "run the command again when the place can be reached: what was moved is not moved again"
+                .to_owned()
+        }
+        _ => "`barrow push NAME REMOTE --check`, where the version is sound, sends again what is damaged"
+            .to_owned(),
+    }
 }
 
 /// What to do about the operating system's refusals that somebody can do something about.
@@ -293,6 +323,9 @@ fn revision_hint(bundle: &str, problem: &RevisionProblem) -> Option<String> {
         RevisionProblem::AdjustmentDiffers { .. } => {
             "`--correct` in the place of `--append` replaces splits and dividends".to_owned()
         }
+        RevisionProblem::NoAsset { .. } => {
+            format!("`barrow inspect {bundle}` lists the symbols; case counts")
+        }
         RevisionProblem::Meaning { what, .. } => format!(
             "`barrow inspect {bundle}` shows the {what}; the flag that names another must go, or \
              the sources belong into a bundle of their own"
@@ -300,55 +333,6 @@ fn revision_hint(bundle: &str, problem: &RevisionProblem) -> Option<String> {
         RevisionProblem::ColumnType { .. } | RevisionProblem::NoMissing { .. } => format!(
             "`barrow inspect {bundle}` lists the columns; leave one of the source out with `--drop \
              COLUMN`, or name it with `--map`"
-        ),
-        _ => return None,
-    })
-}
-
-fn engine_hint(error: &EngineError) -> Option<String> {
-    Some(match error {
-        EngineError::UnknownStrategy { nearest: Some(nearest), .. } => {
-            format!("`--strategy {nearest}`; `barrow backtest --help` describes them all")
-        }
-        EngineError::UnknownStrategy { .. }
-        | EngineError::UnknownParam { .. }
-        | EngineError::BadParam { .. }
-        | EngineError::Constraint { .. } => {
-            "`barrow backtest --help` describes the strategies and their parameters".to_owned()
-        }
-        EngineError::BadSpace { .. } => {
-            "write `--param fast=10`, or for a sweep `fast=2..20:2` or `fast=5,10,20`".to_owned()
-        }
-        EngineError::NoGrid { param } => format!(
-            "list values, as in `{param}=0.1..0.5:0.1`, or search the range: `--search tpe --trials 100`"
-        ),
-        EngineError::UnknownSearch { nearest: Some(nearest), .. } => {
-            format!("`--search {nearest}`")
-        }
-        EngineError::UnknownSearch { .. } => {
-            "`--search tpe --trials 100` is a good beginning; docs/search.md says when which pays"
-                .to_owned()
-        }
-        EngineError::BadSearch { search, name, .. } => match name.as_str() {
-            "trials" => format!("`--search {search} --trials 200`"),
-            "objectives" => "name one `--objective`, or take `--search genetic`".to_owned(),
-            "space" | "rungs" => {
-                "`--search tpe --trials 100` takes any space, and runs in full".to_owned()
-            }
-            "budgets" => format!("`--search {search}:min=1/27,eta=3`"),
-            _ => {
-                format!("settings follow the name, as in `--search {search}:NAME=VALUE,NAME=VALUE`")
-            }
-        },
-        EngineError::EmptyPeriod { bundle, .. } => {
-            format!("`barrow inspect {bundle}` shows first and last bar of each asset")
-        }
-        EngineError::MissingColumn { bundle, .. } => {
-            format!("`barrow inspect {bundle}` lists the columns")
-        }
-        EngineError::BadPrice { symbol, .. } => format!(
-            "`barrow query NAME --assets {symbol} --filter 'missing(close)'` shows the bars; leave the \
-             asset out with `--assets`"
         ),
         _ => return None,
     })

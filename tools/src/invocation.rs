@@ -33,6 +33,6 @@ impl Invocation {
 
 /// The catalog directory for users who name none: `barrow` in the platform's data directory
 /// (`~/.local/share/barrow` on Linux), or in the working directory where the platform has none.
-pub(crate) fn default_root() -> PathBuf {
+pub fn default_root() -> PathBuf {
     dirs::data_dir().unwrap_or_default().join("barrow")
 }

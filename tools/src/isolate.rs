@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use barrow_engine::search::Ask;
-use barrow_engine::{Crew, Ended, Error, Terms, wire};
+use barrow_engine::{Backtest, Crew, Crews, Ended, Error, Portal, Scope, Terms, wire};
 use serde::{Deserialize, Serialize};
 
 /// The hidden command that a worker process runs.
@@ -46,37 +46,54 @@ pub(crate) struct Orders {
     pub(crate) memory_max: Option<u64>,
 }
 
+/// Makes processes for stretches of history.
+#[derive(Debug)]
+pub(crate) struct ProcessCrews<'a> {
+    /// This program.
+    pub(crate) program: PathBuf,
+    /// Whose scope is that of each crew.
+    pub(crate) orders: Orders,
+    pub(crate) hands: usize,
+    pub(crate) terms: Terms,
+    pub(crate) cancel: &'a AtomicBool,
+}
+
+impl<'a> ProcessCrews<'a> {
+    /// Workers over a scope; each is started with its first trial.
+    pub(crate) fn over_scope(&self, scope: &Scope) -> Processes<'a> {
+        let Scope { from, to, assets } = scope.clone();
+        Processes {
+            program: self.program.clone(),
+            orders: Orders { from, to, assets, ..self.orders.clone() },
+            terms: self.terms,
+            cancel: self.cancel,
+            workers: (0..self.hands.max(1)).map(|_| Mutex::new(None)).collect(),
+        }
+    }
+}
+
+impl Crews for ProcessCrews<'_> {
+    fn hands(&self) -> usize {
+        self.hands.max(1)
+    }
+
+    fn over<'s>(&'s self, backtest: &'s Backtest, _: &'s Portal<'_>) -> Box<dyn Crew + 's> {
+        Box::new(self.over_scope(&backtest.scope))
+    }
+}
+
 /// Processes that run trials, and how long one may take.
 #[derive(Debug)]
 pub(crate) struct Processes<'a> {
     program: PathBuf,
-    orders: Vec<u8>,
+    orders: Orders,
     terms: Terms,
     cancel: &'a AtomicBool,
     /// One for each hand; `None` until it is needed.
     workers: Vec<Mutex<Option<Worker>>>,
 }
 
-impl<'a> Processes<'a> {
-    /// Prepares `hands` workers; each is started with its first trial.
-    ///
-    /// # Errors
-    /// When this program does not know where it is.
-    pub(crate) fn new(
-        orders: &Orders,
-        hands: usize,
-        terms: Terms,
-        cancel: &'a AtomicBool,
-    ) -> anyhow::Result<Self> {
-        Ok(Self {
-            program: std::env::current_exe()?,
-            orders: serde_json::to_vec(orders)?,
-            terms,
-            cancel,
-            workers: (0..hands.max(1)).map(|_| Mutex::new(None)).collect(),
-        })
-    }
-
+impl Processes<'_> {
     /// Runs one trial on a worker's process, which is started when there is none.
     fn trial(&self, slot: &mut Option<Worker>, ask: &Ask) -> Result<Ended, io::Error> {
         let worker = match slot {
@@ -162,7 +179,7 @@ struct Worker {
 
 impl Worker {
     /// Starts a process and waits until it has mapped the bundle.
-    fn start(program: &PathBuf, orders: &[u8]) -> Result<Worker, io::Error> {
+    fn start(program: &PathBuf, orders: &Orders) -> Result<Worker, io::Error> {
         let mut command = Command::new(program);
         command.arg(COMMAND).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn()?;
@@ -177,7 +194,7 @@ impl Worker {
                 }
             }
         });
-        wire::write_frame(&mut input, orders)?;
+        wire::write_frame(&mut input, &serde_json::to_vec(orders)?)?;
         let mut worker = Worker { child, input, output };
         let ready = worker.output.recv();
         if ready.is_ok_and(|frame| frame.is_empty()) {

@@ -32,4 +32,5 @@ mod table;
 mod testing;
 
 pub use crate::cli::run;
+pub use crate::invocation::default_root;
 pub use crate::status::ExitStatus;

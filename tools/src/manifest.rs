@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use barrow_format::{
     AdjustmentKind, Column, Frequency, LogicalType, PhysicalType, Schema, SchemaError, Stamp,
 };
-use barrow_store::query::{Batch, Data, Plan};
+use barrow_store::ValuesBuf;
+use barrow_store::query::{Batch, Plan};
 use serde::{Deserialize, Serialize};
 
 /// The key of a file's metadata under which the manifest stands, as JSON.
@@ -306,10 +307,10 @@ impl OddNans {
     }
 }
 
-fn odd_nan(data: &Data, row: usize) -> Option<u64> {
+fn odd_nan(data: &ValuesBuf, row: usize) -> Option<u64> {
     let (is_nan, bits, usual) = match data {
-        Data::F64(values) => (values[row].is_nan(), values[row].to_bits(), f64::NAN.to_bits()),
-        Data::F32(values) => {
+        ValuesBuf::F64(values) => (values[row].is_nan(), values[row].to_bits(), f64::NAN.to_bits()),
+        ValuesBuf::F32(values) => {
             (values[row].is_nan(), values[row].to_bits().into(), f32::NAN.to_bits().into())
         }
         _ => return None,
@@ -329,7 +330,7 @@ mod tests {
             rows: values.len(),
             runs: runs.to_vec(),
             time: vec![0; values.len()],
-            columns: vec![Data::F64(values.to_vec())],
+            columns: vec![ValuesBuf::F64(values.to_vec())],
         };
         let mut nans = OddNans::default();
         nans.note(&batch(&[(0, 1), (1, 2)], &[odd, 1.0, odd]), &["A", "B"], &[&column]);

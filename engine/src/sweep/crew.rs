@@ -229,6 +229,50 @@ impl Crew for Threads<'_, '_> {
     }
 }
 
+/// Makes crews for stretches of history.
+pub trait Crews: Sync {
+    /// Returns how many trials a crew runs at once.
+    fn hands(&self) -> usize;
+
+    /// Returns a crew that runs trials over a portal, whose scope is that of `backtest`.
+    fn over<'s>(&'s self, backtest: &'s Backtest, portal: &'s Portal<'_>) -> Box<dyn Crew + 's>;
+}
+
+/// Crews of threads of this process: see [`Threads::new`].
+pub(crate) struct ThreadCrews<'a> {
+    pub(crate) factory: &'a Factory<'a>,
+    pub(crate) workers: &'a Workers,
+    pub(crate) terms: Terms,
+    pub(crate) cancel: Option<&'a AtomicBool>,
+}
+
+impl Crews for ThreadCrews<'_> {
+    fn hands(&self) -> usize {
+        self.workers.threads()
+    }
+
+    fn over<'s>(&'s self, backtest: &'s Backtest, portal: &'s Portal<'_>) -> Box<dyn Crew + 's> {
+        let (factory, workers) = (self.factory, self.workers);
+        Box::new(Threads::new(backtest, portal, factory, workers, self.terms, self.cancel))
+    }
+}
+
+/// Runs whole trials of points and returns them in their order; `None` for those that did not end well.
+pub(crate) fn evaluate(crew: &dyn Crew, points: &[Params]) -> Result<Vec<Option<Trial>>, Error> {
+    let asks: Vec<Ask> = (0..).zip(points).map(|(id, point)| Ask::whole(id, point)).collect();
+    let trials = Mutex::new(vec![None; points.len()]);
+    crew.run(&asks, &|ends| {
+        let mut trials = trials.lock().unwrap_or_else(PoisonError::into_inner);
+        for (id, end) in ends {
+            let place = usize::try_from(id).ok().and_then(|at| trials.get_mut(at));
+            if let (Some(place), Ended::Done(trial)) = (place, end) {
+                *place = Some(trial);
+            }
+        }
+    })?;
+    Ok(trials.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
 impl std::fmt::Debug for Threads<'_, '_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Threads").field("workers", self.workers).finish_non_exhaustive()

@@ -15,11 +15,11 @@ mod verdict;
 
 pub(crate) use batch::End;
 use batch::{Batch, block_len};
+pub use crew::{Crew, Crews, Ended, Part, Terms, Threads};
+pub(crate) use crew::{ThreadCrews, evaluate};
+pub use hunt::Hunt;
 pub(crate) use patchwork::Patchwork;
 pub(crate) use piece::{Piece, stitch};
-
-pub use crew::{Crew, Ended, Part, Terms, Threads};
-pub use hunt::Hunt;
 pub use report::{CacheUse, Failure, Partial, SearchSummary, SweepReport, Trial};
 pub use verdict::Verdict;
 

@@ -7,8 +7,8 @@ pub use report::{FoldReport, WalkForwardReport};
 use stitch::Stitch;
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use barrow_store::{Lease, SeriesCache};
@@ -19,8 +19,8 @@ use crate::metrics::Metrics;
 use crate::objective::{Direction, Objective};
 use crate::params::Params;
 use crate::portal::{Portal, Scope};
-use crate::search::{Ask, Limit, SearchPlan, Space};
-use crate::sweep::{Crew, Ended, Factory, Hunt, Progress, Terms, Threads, Trial};
+use crate::search::{Limit, SearchPlan, Space};
+use crate::sweep::{Crews, Factory, Hunt, Progress, Terms, ThreadCrews, Trial, evaluate};
 use crate::validation::{Fold, FoldScore, Stability, Windows, spearman};
 use crate::workers::Workers;
 
@@ -46,8 +46,6 @@ pub struct WalkForward<'a> {
     pub round: Option<usize>,
     /// What holds for each trial.
     pub terms: Terms,
-    /// Who runs the trials; `None` is threads of this process.
-    pub crews: Option<&'a Crews<'a>>,
     /// Is called as trials of the searches end, with the sums over all folds; one call at a time.
     pub progress: Option<&'a (dyn Fn(Progress) + Sync)>,
     /// Once true, no further trial is started; the report has the folds that ended.
@@ -64,9 +62,6 @@ impl std::fmt::Debug for WalkForward<'_> {
     }
 }
 
-/// Makes who runs trials with these settings, whose scope is one stretch of a fold.
-pub type Crews<'a> = dyn Fn(&Backtest) -> Result<Box<dyn Crew + 'a>, Error> + Sync + 'a;
-
 impl WalkForward<'_> {
     /// Runs all folds.
     ///
@@ -80,6 +75,23 @@ impl WalkForward<'_> {
         space: &Arc<Space>,
         cache: &SeriesCache,
         workers: &Workers,
+    ) -> Result<WalkForwardReport, Error> {
+        let crews = ThreadCrews { factory, workers, terms: self.terms, cancel: self.cancel };
+        self.run_with(lease, factory, space, cache, &crews)
+    }
+
+    /// Runs all folds, trials by crews of any kind, which keep the terms. The choices are run in
+    /// full by this thread, with `factory`'s strategies.
+    ///
+    /// # Errors
+    /// As [`WalkForward::run`], and what a crew fails with.
+    pub fn run_with(
+        &self,
+        lease: &Lease,
+        factory: &Factory<'_>,
+        space: &Arc<Space>,
+        cache: &SeriesCache,
+        crews: &dyn Crews,
     ) -> Result<WalkForwardReport, Error> {
         let started = Instant::now();
         let whole = Portal::new(lease, cache, &self.backtest.scope)?;
@@ -101,13 +113,13 @@ impl WalkForward<'_> {
             stability: None,
             trials: 0,
             time_style: whole.time_style(),
-            workers: workers.threads(),
+            workers: crews.hands(),
             elapsed_seconds: 0.0,
         };
         let mut stitch = Stitch { level: self.backtest.cash, ..Stitch::default() };
         let mut scores = Vec::new();
         for fold in folds {
-            let stage = Stage { lease, factory, space, cache, workers, whole: &whole };
+            let stage = Stage { lease, factory, space, cache, crews, whole: &whole };
             let Some(ended) = self.fold(&stage, fold, &mut report, &mut stitch)? else { break };
             scores.push(self.score(&ended, space));
             report.trials += ended.trials;
@@ -137,6 +149,7 @@ impl WalkForward<'_> {
                 progress(inner.in_one_of(folds_len, before));
             }
         };
+        let crew = stage.crews.over(&backtest, &train);
         let hunt = Hunt {
             backtest: &backtest,
             objectives: vec![self.objective],
@@ -146,15 +159,16 @@ impl WalkForward<'_> {
             progress: Some(&progress),
             cancel: self.cancel,
         };
-        let found = self.with_crew(stage, &backtest, &train, &|crew| {
-            hunt.run(&train, stage.factory, stage.space, crew, None)
-        })?;
+        let found = hunt.run(&train, stage.factory, stage.space, crew.as_ref(), None)?;
         if found.not_run > 0 || hunt.is_cancelled() {
             return Ok(None);
         }
         report.strategy.clone_from(&found.strategy);
         let points: Vec<Params> = found.trials.iter().map(|trial| found.params(trial)).collect();
-        let on = |ticks: &Range<usize>| self.evaluate(stage, ticks, &points);
+        let on = |ticks: &Range<usize>| -> Result<Vec<Option<Trial>>, Error> {
+            let (backtest, portal) = self.on(stage, ticks)?;
+            evaluate(stage.crews.over(&backtest, &portal).as_ref(), &points)
+        };
         let on_train: Vec<Option<Trial>> = found.trials.iter().copied().map(Some).collect();
         let on_validate = if fold.validate.is_empty() { None } else { Some(on(&fold.validate)?) };
         let on_test = on(&fold.test)?;
@@ -183,45 +197,6 @@ impl WalkForward<'_> {
             failed: found.failed.len() as u64,
             fold,
         }))
-    }
-
-    /// Runs all points on a stretch; `None` for those that did not end well.
-    fn evaluate(
-        &self,
-        stage: &Stage<'_, '_>,
-        ticks: &Range<usize>,
-        points: &[Params],
-    ) -> Result<Vec<Option<Trial>>, Error> {
-        let (backtest, portal) = self.on(stage, ticks)?;
-        let asks: Vec<Ask> = (0..).zip(points).map(|(id, point)| Ask::whole(id, point)).collect();
-        let trials = Mutex::new(vec![None; points.len()]);
-        self.with_crew(stage, &backtest, &portal, &|crew| {
-            crew.run(&asks, &|ends| {
-                let mut trials = trials.lock().unwrap_or_else(PoisonError::into_inner);
-                for (id, end) in ends {
-                    let place = usize::try_from(id).ok().and_then(|at| trials.get_mut(at));
-                    if let (Some(place), Ended::Done(trial)) = (place, end) {
-                        *place = Some(trial);
-                    }
-                }
-            })
-        })?;
-        Ok(trials.into_inner().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Has a crew do something on a stretch.
-    fn with_crew<T>(
-        &self,
-        stage: &Stage<'_, '_>,
-        backtest: &Backtest,
-        portal: &Portal<'_>,
-        work: &dyn Fn(&dyn Crew) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        if let Some(crews) = self.crews {
-            return work(crews(backtest)?.as_ref());
-        }
-        let (factory, workers) = (stage.factory, stage.workers);
-        work(&Threads::new(backtest, portal, factory, workers, self.terms, self.cancel))
     }
 
     /// The settings and the portal of a stretch.
@@ -316,6 +291,6 @@ struct Stage<'l, 'a> {
     factory: &'a Factory<'a>,
     space: &'a Arc<Space>,
     cache: &'l SeriesCache,
-    workers: &'a Workers,
+    crews: &'a dyn Crews,
     whole: &'a Portal<'l>,
 }

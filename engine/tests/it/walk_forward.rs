@@ -33,7 +33,6 @@ fn walk(windows: Windows) -> WalkForward<'static> {
         windows,
         round: None,
         terms: Terms::default(),
-        crews: None,
         progress: None,
         cancel: None,
     }

@@ -9,7 +9,7 @@ use arrow_array::{
     UInt32Array,
 };
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
-use barrow_format::{Column, LogicalType, PhysicalType, Values};
+use barrow_format::{Column, LogicalType, PhysicalType, ValuesBuf};
 
 /// Rows of a batch at most.
 pub const BATCH_ROWS: usize = 1 << 16;
@@ -34,113 +34,6 @@ pub enum Times {
     Instants,
 }
 
-/// Values of one column, of any type.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Data {
-    /// f64; missing is NaN.
-    F64(Vec<f64>),
-    /// f32; missing is NaN.
-    F32(Vec<f32>),
-    /// i64.
-    I64(Vec<i64>),
-    /// i32.
-    I32(Vec<i32>),
-    /// u32.
-    U32(Vec<u32>),
-    /// u8.
-    U8(Vec<u8>),
-}
-
-/// Calls `$body` with the vector of whichever variant `$data` is.
-macro_rules! each {
-    ($data:expr, $values:ident => $body:expr) => {
-        match $data {
-            Data::F64($values) => $body,
-            Data::F32($values) => $body,
-            Data::I64($values) => $body,
-            Data::I32($values) => $body,
-            Data::U32($values) => $body,
-            Data::U8($values) => $body,
-        }
-    };
-}
-
-impl Data {
-    /// No values of a type.
-    pub fn empty(physical: PhysicalType) -> Self {
-        match physical {
-            PhysicalType::F64 => Self::F64(Vec::new()),
-            PhysicalType::F32 => Self::F32(Vec::new()),
-            PhysicalType::I64 => Self::I64(Vec::new()),
-            PhysicalType::I32 => Self::I32(Vec::new()),
-            PhysicalType::U32 => Self::U32(Vec::new()),
-            PhysicalType::U8 => Self::U8(Vec::new()),
-        }
-    }
-
-    /// Returns the values, borrowed.
-    pub fn values(&self) -> Values<'_> {
-        each!(self, values => Values::from(values.as_slice()))
-    }
-
-    /// Adds values, which are of this type: those that `holds` keeps, or all.
-    pub(super) fn take(&mut self, values: Values<'_>, holds: Option<&[bool]>) {
-        fn take<T: Copy>(into: &mut Vec<T>, from: &[T], holds: Option<&[bool]>) {
-            match holds {
-                None => into.extend_from_slice(from),
-                Some(holds) => {
-                    let kept = from.iter().zip(holds).filter(|(_, holds)| **holds);
-                    into.extend(kept.map(|(value, _)| *value));
-                }
-            }
-        }
-        match (self, values) {
-            (Self::F64(into), Values::F64(from)) => take(into, from, holds),
-            (Self::F32(into), Values::F32(from)) => take(into, from, holds),
-            (Self::I64(into), Values::I64(from)) => take(into, from, holds),
-            (Self::I32(into), Values::I32(from)) => take(into, from, holds),
-            (Self::U32(into), Values::U32(from)) => take(into, from, holds),
-            (Self::U8(into), Values::U8(from)) => take(into, from, holds),
-            // A column has one type in all of its bundle.
-            _ => debug_assert!(false, "the values of a column have its type"),
-        }
-    }
-
-    fn append(&mut self, other: &Self) {
-        self.take(other.values(), None);
-    }
-
-    fn truncate(&mut self, rows: usize) {
-        each!(self, values => values.truncate(rows));
-    }
-
-    fn split_off(&mut self, at: usize) -> Self {
-        match self {
-            Self::F64(values) => Self::F64(values.split_off(at)),
-            Self::F32(values) => Self::F32(values.split_off(at)),
-            Self::I64(values) => Self::I64(values.split_off(at)),
-            Self::I32(values) => Self::I32(values.split_off(at)),
-            Self::U32(values) => Self::U32(values.split_off(at)),
-            Self::U8(values) => Self::U8(values.split_off(at)),
-        }
-    }
-
-    /// The values at `places`, in their order.
-    pub(super) fn gather(&self, places: &[usize]) -> Self {
-        fn gather<T: Copy>(from: &[T], places: &[usize]) -> Vec<T> {
-            places.iter().map(|place| from[*place]).collect()
-        }
-        match self {
-            Self::F64(values) => Self::F64(gather(values, places)),
-            Self::F32(values) => Self::F32(gather(values, places)),
-            Self::I64(values) => Self::I64(gather(values, places)),
-            Self::I32(values) => Self::I32(gather(values, places)),
-            Self::U32(values) => Self::U32(gather(values, places)),
-            Self::U8(values) => Self::U8(gather(values, places)),
-        }
-    }
-}
-
 /// Some rows of an answer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
@@ -151,12 +44,12 @@ pub struct Batch {
     /// Nanoseconds since the epoch, one a row. Empty without times.
     pub time: Vec<i64>,
     /// One for each column of the header.
-    pub columns: Vec<Data>,
+    pub columns: Vec<ValuesBuf>,
 }
 
 impl Batch {
     pub(super) fn new(header: &Header) -> Self {
-        let columns = header.columns.iter().map(|column| Data::empty(column.physical)).collect();
+        let columns = header.columns.iter().map(|column| ValuesBuf::new(column.physical)).collect();
         Self { columns, ..Self::default() }
     }
 
@@ -183,7 +76,7 @@ impl Batch {
         self.rows = rows;
         self.time.extend_from_slice(&other.time);
         for (data, other) in self.columns.iter_mut().zip(&other.columns) {
-            data.append(other);
+            data.extend(other.values());
         }
     }
 
@@ -291,14 +184,14 @@ impl Header {
     }
 }
 
-fn array(data: &Data, logical: LogicalType) -> Result<ArrayRef, ArrowError> {
+fn array(data: &ValuesBuf, logical: LogicalType) -> Result<ArrayRef, ArrowError> {
     Ok(match (data, logical) {
-        (Data::F64(values), _) => Arc::new(Float64Array::from(values.clone())),
-        (Data::F32(values), _) => Arc::new(Float32Array::from(values.clone())),
-        (Data::I64(values), LogicalType::Timestamp) => {
+        (ValuesBuf::F64(values), _) => Arc::new(Float64Array::from(values.clone())),
+        (ValuesBuf::F32(values), _) => Arc::new(Float32Array::from(values.clone())),
+        (ValuesBuf::I64(values), LogicalType::Timestamp) => {
             Arc::new(TimestampNanosecondArray::from(values.clone()).with_timezone("UTC"))
         }
-        (Data::I64(values), LogicalType::Decimal { .. }) => {
+        (ValuesBuf::I64(values), LogicalType::Decimal { .. }) => {
             let DataType::Decimal64(precision, scale) =
                 crate::arrow::data_type(PhysicalType::I64, logical)
             else {
@@ -307,9 +200,9 @@ fn array(data: &Data, logical: LogicalType) -> Result<ArrayRef, ArrowError> {
             let decimals = Decimal64Array::from(values.clone());
             Arc::new(decimals.with_precision_and_scale(precision, scale)?)
         }
-        (Data::I64(values), _) => Arc::new(Int64Array::from(values.clone())),
-        (Data::I32(values), _) => Arc::new(Int32Array::from(values.clone())),
-        (Data::U32(values), _) => Arc::new(UInt32Array::from(values.clone())),
-        (Data::U8(values), _) => Arc::new(UInt8Array::from(values.clone())),
+        (ValuesBuf::I64(values), _) => Arc::new(Int64Array::from(values.clone())),
+        (ValuesBuf::I32(values), _) => Arc::new(Int32Array::from(values.clone())),
+        (ValuesBuf::U32(values), _) => Arc::new(UInt32Array::from(values.clone())),
+        (ValuesBuf::U8(values), _) => Arc::new(UInt8Array::from(values.clone())),
     })
 }

@@ -2,9 +2,11 @@
 
 use std::ops::{ControlFlow, Range};
 
-use super::batch::{Batch, Data};
+use barrow_format::ValuesBuf;
+
+use super::batch::Batch;
 use super::expression::Item;
-use super::frame::Frame;
+use super::frame::{self, Frame};
 use super::plan::{Planned, Unit};
 use super::scan::{Direction, Holds};
 use crate::error::Result;
@@ -13,8 +15,8 @@ impl Planned {
     /// The rows of some units that meet the filter.
     pub(super) fn rows(&self, units: &[Unit]) -> Result<Batch> {
         let mut batch = Batch::new(&self.header);
+        let sources = self.sources();
         for unit in units {
-            let sources = self.sources();
             let (frame, rows) = self.open(&sources, unit)?;
             self.scan(unit.place, &frame, rows, Direction::OldestFirst, &mut |block, holds| {
                 self.add(unit.place, &frame, block, holds, &mut batch);
@@ -34,9 +36,9 @@ impl Planned {
         batch: &mut Batch,
     ) {
         let before = batch.time.len();
-        let time = &frame.time[block.clone()];
+        let time = frame.times(block.clone());
         match holds {
-            None => batch.time.extend_from_slice(time),
+            None => batch.time.extend_from_slice(&time),
             Some(holds) => {
                 let kept = time.iter().zip(holds).filter(|(_, holds)| **holds);
                 batch.time.extend(kept.map(|(time, _)| *time));
@@ -52,17 +54,17 @@ impl Planned {
 
 impl Item {
     /// Adds the column's values of the rows that are kept.
-    fn take(&self, frame: &Frame<'_>, rows: Range<usize>, holds: Holds<'_>, into: &mut Data) {
+    fn take(&self, frame: &Frame<'_>, rows: Range<usize>, holds: Holds<'_>, into: &mut ValuesBuf) {
         match self {
             Self::Stored { place, .. } => frame.take(*place, rows, holds, into),
             Self::Number { number, .. } => {
                 let len = rows.len();
                 let values = number.eval(frame, rows).into_each(len);
-                into.take((&*values).into(), holds);
+                frame::take((&*values).into(), holds, into);
             }
             Self::Truth { truth, .. } => {
                 let values: Vec<u8> = truth.eval(frame, rows).into_iter().map(u8::from).collect();
-                into.take(values.as_slice().into(), holds);
+                frame::take(values.as_slice().into(), holds, into);
             }
         }
     }

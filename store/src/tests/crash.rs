@@ -4,14 +4,16 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
-use barrow_format::Version;
+use barrow_format::{Digest, Version};
 
 use crate::catalog::Catalog;
 use crate::error::Error;
 use crate::head::{self, Head};
 use crate::pool::BundlePool;
 use crate::problems::HeadProblem;
+use crate::prune::{PruneMode, PrunePolicy};
 use crate::record;
 use crate::testing::{self, Listing, publish_small, tree};
 
@@ -92,6 +94,25 @@ fn the_next_writer_sweeps_what_a_killed_one_left() {
     // The same publication, tried again, succeeds.
     let again = publish_small(&catalog, "b", 2);
     assert_eq!((again.version, again.generation, again.parent), (new, 2, Some(old)));
+}
+
+#[test]
+fn where_the_last_writer_came_to_its_end_nothing_is_looked_for_until_versions_are_pruned() {
+    let dir = testing::dir();
+    let catalog = Catalog::at(dir.path());
+    publish_small(&catalog, "b", 1);
+    let stray = catalog.dir("b").part(Digest::from_bytes([7; 32]));
+    for (lock, looks) in [("", false), ("99\n", true), ("", false)] {
+        fs::write(&stray, "no version's").unwrap();
+        fs::write(dir.path().join("b/LOCK"), lock).unwrap();
+        let staging = catalog.stage("b").unwrap();
+        assert_eq!(!stray.exists(), looks, "{lock:?}");
+        let written = testing::write(staging.sink(), &[Listing::new("A", 0..3)], 1, "test");
+        assert!(staging.publish(written).unwrap().unchanged);
+    }
+    let (published_before_ns, mode, wait) = (None, PruneMode::Remove, Duration::ZERO);
+    catalog.prune("b", &PrunePolicy { keep: 1, published_before_ns, mode, wait }).unwrap();
+    assert!(!stray.exists());
 }
 
 #[test]

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::catalog::Catalog;
 use crate::error::{Error, Result};
-use crate::head::{self, Head};
+use crate::head::{self, Head, NextHead};
 use crate::lease::Lease;
 use crate::opened::Opened;
 use crate::opening::open_newest;
@@ -46,7 +46,7 @@ impl Shelf {
         let path = self.catalog.dir(&name(bundle)).head();
         let generation = head::read_generation(&path).unwrap().unwrap() + 1;
         let version = self.versions[bundle][version];
-        head::advance(&path, Head { generation, version }).unwrap();
+        NextHead::beside(&path, Head { generation, version }).unwrap().announce().unwrap();
         version
     }
 }

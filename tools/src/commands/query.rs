@@ -7,7 +7,6 @@ use std::io::Write;
 use barrow_store::query::{Plan, Query};
 
 pub(crate) use self::args::QueryArgs;
-use crate::hint::Complaint;
 use crate::interrupt;
 use crate::invocation::Invocation;
 use crate::numbers::count_len;
@@ -25,7 +24,7 @@ pub(crate) fn run(args: &QueryArgs, invocation: &Invocation) -> anyhow::Result<E
     if args.explain {
         return explain(&query.plan(&lease)?, invocation);
     }
-    let format = format(args, invocation)?;
+    let format = Format::choose(args.format, args.out.as_deref(), invocation.printer)?;
     let is_cut = format == Format::Table && query.limit.is_none();
     let limit = query.limit.or(is_cut.then_some(TABLE_ROWS));
     let plan = Query { limit, ..query.clone() }.plan(&lease)?;
@@ -50,18 +49,6 @@ pub(crate) fn run(args: &QueryArgs, invocation: &Invocation) -> anyhow::Result<E
         }
     }
     Ok(ExitStatus::Done)
-}
-
-fn format(args: &QueryArgs, invocation: &Invocation) -> anyhow::Result<Format> {
-    let named = args.out.as_ref().and_then(|path| Format::of(path));
-    let json = invocation.printer.json.then_some(Format::Json);
-    let format = args.format.or(json).or(named).unwrap_or(Format::Table);
-    if args.out.is_none() && format.is_binary() && invocation.printer.stdout_is_terminal() {
-        return Err(Complaint::new("a terminal cannot show this format")
-            .hint("write it to a file with `--out FILE`")
-            .into());
-    }
-    Ok(format)
 }
 
 fn write(
@@ -98,6 +85,7 @@ fn explain(plan: &Plan, invocation: &Invocation) -> anyhow::Result<ExitStatus> {
             "series": { "read": explanation.series_read, "skipped": explanation.series_skipped },
             "blocks": {
                 "read": blocks.read,
+                "decoded": blocks.decoded,
                 "outside_range": blocks.outside_range,
                 "excluded_by_series": blocks.excluded_by_series,
                 "excluded_by_block": blocks.excluded_by_block,

@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use barrow_engine::search::{Goals, Limit, Method, SearchPlan};
 use barrow_engine::{
-    Backtest, Crew, Hunt, Objective, Params, Part, Portal, Progress, Scope, Space, Study,
-    SweepReport, Terms, Threads, Workers, strategies,
+    Backtest, Crew, Hunt, Objective, Params, Part, Portal, Progress, Space, Study, SweepReport,
+    Terms, Threads, Workers, strategies,
 };
 use barrow_store::{Journal, Lease, SeriesCache};
 use clap::ValueEnum;
@@ -18,7 +18,7 @@ use indicatif::ProgressBar;
 use super::backtest::SettingArgs;
 use crate::hint::Complaint;
 use crate::interrupt;
-use crate::isolate::{Orders, Processes};
+use crate::isolate::{Orders, ProcessCrews};
 use crate::metrics::text;
 
 /// What is searched and how.
@@ -188,7 +188,8 @@ impl SearchArgs {
         let threads = Threads::new(backtest, &portal, &factory, &workers, terms, cancel);
         let isolated = Isolated { search: self, setting, root, bundle, lease, strategy, terms };
         let hands = workers.threads();
-        let processes = self.isolate.then(|| isolated.crew(&backtest.scope, hands)).transpose()?;
+        let processes = self.isolate.then(|| isolated.crews(hands)).transpose()?;
+        let processes = processes.map(|crews| crews.over_scope(&backtest.scope));
         let crew: &dyn Crew = match &processes {
             Some(processes) => processes,
             None => &threads,
@@ -220,11 +221,11 @@ pub(crate) struct Isolated<'a> {
 }
 
 impl Isolated<'_> {
-    /// Processes that run trials over a scope.
+    /// Processes that run trials over any scope.
     ///
     /// # Errors
     /// When the bundle's file or this program cannot be found.
-    pub(crate) fn crew(&self, scope: &Scope, hands: usize) -> anyhow::Result<Processes<'static>> {
+    pub(crate) fn crews(&self, hands: usize) -> anyhow::Result<ProcessCrews<'static>> {
         let (setting, lease) = (self.setting, self.lease);
         let is_file = self.bundle.contains('/') || self.bundle.ends_with(".barrow");
         let bundle = if is_file {
@@ -243,12 +244,13 @@ impl Isolated<'_> {
             seed: setting.seed,
             search_seed: self.terms.seed,
             first_bars: self.terms.part == Part::First,
-            from: scope.from,
-            to: scope.to,
-            assets: scope.assets.clone(),
+            from: None,
+            to: None,
+            assets: None,
             memory_max: self.search.memory_limit.map(|mebibytes| mebibytes.saturating_mul(1 << 20)),
         };
-        Processes::new(&orders, hands, self.terms, interrupt::flag())
+        let (terms, cancel) = (self.terms, interrupt::flag());
+        Ok(ProcessCrews { program: std::env::current_exe()?, orders, hands, terms, cancel })
     }
 }
 

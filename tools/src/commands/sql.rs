@@ -53,7 +53,7 @@ pub(crate) fn run(args: &SqlArgs, invocation: &Invocation) -> anyhow::Result<Exi
         write!(printer.stdout(), "{plan}")?;
         return Ok(ExitStatus::Done);
     }
-    let format = format(args, invocation)?;
+    let format = Format::choose(args.format, args.out.as_deref(), printer)?;
     let answer = database.query(&args.query).map_err(|error| worded(error, invocation))?;
     let is_cut = format == Format::Table && args.limit.is_none();
     let limit = args.limit.or(is_cut.then_some(TABLE_ROWS));
@@ -74,18 +74,6 @@ pub(crate) fn run(args: &SqlArgs, invocation: &Invocation) -> anyhow::Result<Exi
         printer.say(printer.err(said, Tone::Faint));
     }
     Ok(ExitStatus::Done)
-}
-
-fn format(args: &SqlArgs, invocation: &Invocation) -> anyhow::Result<Format> {
-    let named = args.out.as_ref().and_then(|path| Format::of(path));
-    let json = invocation.printer.json.then_some(Format::Json);
-    let format = args.format.or(json).or(named).unwrap_or(Format::Table);
-    if args.out.is_none() && format.is_binary() && invocation.printer.stdout_is_terminal() {
-        return Err(Complaint::new("a terminal cannot show this format")
-            .hint("write it to a file with `--out FILE`")
-            .into());
-    }
-    Ok(format)
 }
 
 fn write(

@@ -11,7 +11,8 @@ use arrow_array::{
 use arrow_ipc::writer::FileWriter;
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use barrow_format::{Column, LogicalType, PhysicalType};
-use barrow_store::query::{Batch, Data};
+use barrow_store::ValuesBuf;
+use barrow_store::query::Batch;
 
 use super::{Output, Shape};
 use crate::manifest;
@@ -100,11 +101,11 @@ pub(crate) fn data_type(column: &Column) -> DataType {
     }
 }
 
-fn array(data: &Data, logical: LogicalType) -> anyhow::Result<ArrayRef> {
+fn array(data: &ValuesBuf, logical: LogicalType) -> anyhow::Result<ArrayRef> {
     Ok(match data {
-        Data::F64(values) => Arc::new(Float64Array::from(values.clone())),
-        Data::F32(values) => Arc::new(Float32Array::from(values.clone())),
-        Data::I64(values) => match logical {
+        ValuesBuf::F64(values) => Arc::new(Float64Array::from(values.clone())),
+        ValuesBuf::F32(values) => Arc::new(Float32Array::from(values.clone())),
+        ValuesBuf::I64(values) => match logical {
             LogicalType::Timestamp => {
                 Arc::new(TimestampNanosecondArray::from(values.clone()).with_timezone("UTC"))
             }
@@ -115,8 +116,8 @@ fn array(data: &Data, logical: LogicalType) -> anyhow::Result<ArrayRef> {
             }
             _ => Arc::new(Int64Array::from(values.clone())),
         },
-        Data::I32(values) => Arc::new(Int32Array::from(values.clone())),
-        Data::U32(values) => Arc::new(UInt32Array::from(values.clone())),
-        Data::U8(values) => Arc::new(UInt8Array::from(values.clone())),
+        ValuesBuf::I32(values) => Arc::new(Int32Array::from(values.clone())),
+        ValuesBuf::U32(values) => Arc::new(UInt32Array::from(values.clone())),
+        ValuesBuf::U8(values) => Arc::new(UInt8Array::from(values.clone())),
     })
 }

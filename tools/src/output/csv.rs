@@ -3,7 +3,8 @@
 use std::io::{self, BufWriter, Write};
 
 use barrow_format::LogicalType;
-use barrow_store::query::{Batch, Data};
+use barrow_store::ValuesBuf;
+use barrow_store::query::Batch;
 
 use super::text::write_value;
 use super::{Output, Shape};
@@ -51,7 +52,7 @@ impl<W: Write> Output for CsvOutput<'_, W> {
             for (data, column) in batch.columns.iter().zip(&self.shape.columns) {
                 self.out.write_all(comma)?;
                 comma = b",";
-                if let (Data::I64(times), LogicalType::Timestamp) = (data, column.logical) {
+                if let (ValuesBuf::I64(times), LogicalType::Timestamp) = (data, column.logical) {
                     write!(self.out, "{}", shown(times[row], false))?;
                     continue;
                 }

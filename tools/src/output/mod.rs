@@ -18,6 +18,7 @@ use barrow_store::query::{Batch, Plan, Times};
 pub(crate) use self::arrow::data_type as arrow_type;
 pub(crate) use self::file::{WholeFile, write_text};
 pub(crate) use self::trials::{TrialFormat, write_trials};
+use crate::hint::Complaint;
 use crate::printer::Printer;
 
 /// How rows are written.
@@ -49,9 +50,22 @@ impl Format {
         }
     }
 
-    /// Whether a terminal cannot show it.
-    pub(crate) fn is_binary(self) -> bool {
-        matches!(self, Self::Parquet | Self::Arrow)
+    /// The format of an answer: the one that was asked for, else that of the file's name, else a table. What a terminal
+    /// cannot show is refused where it would go to one.
+    pub(crate) fn choose(
+        asked: Option<Self>,
+        out: Option<&Path>,
+        printer: Printer,
+    ) -> anyhow::Result<Self> {
+        let json = printer.json.then_some(Self::Json);
+        let format = asked.or(json).or(out.and_then(Self::of)).unwrap_or(Self::Table);
+        let is_binary = matches!(format, Self::Parquet | Self::Arrow);
+        if out.is_none() && is_binary && printer.stdout_is_terminal() {
+            return Err(Complaint::new("a terminal cannot show this format")
+                .hint("write it to a file with `--out FILE`")
+                .into());
+        }
+        Ok(format)
     }
 }
 

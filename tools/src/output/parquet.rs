@@ -4,7 +4,8 @@ use std::io::{BufWriter, Write};
 use std::sync::Arc;
 
 use barrow_format::{Column, LogicalType as Meaning, PhysicalType};
-use barrow_store::query::{Batch, Data};
+use barrow_store::ValuesBuf;
+use barrow_store::query::Batch;
 use parquet::basic::{Compression, LogicalType, Repetition, TimeUnit, Type as Physical, ZstdLevel};
 use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, FloatType, Int32Type, Int64Type};
 use parquet::file::metadata::KeyValue;
@@ -70,16 +71,16 @@ impl<W: Write + Send> Output for ParquetOutput<W> {
         }
         for data in &batch.columns {
             match data {
-                Data::F64(values) => write_column::<DoubleType, _>(&mut group, values, None)?,
-                Data::F32(values) => write_column::<FloatType, _>(&mut group, values, None)?,
-                Data::I64(values) => write_column::<Int64Type, _>(&mut group, values, None)?,
-                Data::I32(values) => write_column::<Int32Type, _>(&mut group, values, None)?,
-                Data::U32(values) => {
+                ValuesBuf::F64(values) => write_column::<DoubleType, _>(&mut group, values, None)?,
+                ValuesBuf::F32(values) => write_column::<FloatType, _>(&mut group, values, None)?,
+                ValuesBuf::I64(values) => write_column::<Int64Type, _>(&mut group, values, None)?,
+                ValuesBuf::I32(values) => write_column::<Int32Type, _>(&mut group, values, None)?,
+                ValuesBuf::U32(values) => {
                     // Parquet keeps unsigned numbers in the bits of signed ones.
                     let bits: Vec<i32> = values.iter().map(|value| value.cast_signed()).collect();
                     write_column::<Int32Type, _>(&mut group, &bits, None)?;
                 }
-                Data::U8(values) => {
+                ValuesBuf::U8(values) => {
                     let wide: Vec<i32> = values.iter().map(|value| i32::from(*value)).collect();
                     write_column::<Int32Type, _>(&mut group, &wide, None)?;
                 }

@@ -3,7 +3,8 @@
 use std::io::{BufWriter, Write};
 
 use barrow_format::LogicalType;
-use barrow_store::query::{Batch, Data};
+use barrow_store::ValuesBuf;
+use barrow_store::query::Batch;
 
 use super::text::write_value;
 use super::{Output, Shape};
@@ -55,12 +56,12 @@ impl<W: Write> Output for TableOutput<'_, W> {
 }
 
 fn cell(
-    data: &Data,
+    data: &ValuesBuf,
     row: usize,
     logical: LogicalType,
     places: Option<usize>,
 ) -> anyhow::Result<String> {
-    if let (Data::F64(values), Some(places)) = (data, places) {
+    if let (ValuesBuf::F64(values), Some(places)) = (data, places) {
         return Ok(crate::numbers::fixed(values[row], places));
     }
     let mut text = Vec::new();
@@ -71,8 +72,8 @@ fn cell(
 }
 
 /// The digits behind the point that the values of a column need, if few suffice.
-fn places(data: &Data) -> Option<usize> {
-    let Data::F64(values) = data else { return None };
+fn places(data: &ValuesBuf) -> Option<usize> {
+    let ValuesBuf::F64(values) = data else { return None };
     let needed = values
         .iter()
         .filter(|value| value.is_finite())

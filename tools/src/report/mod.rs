@@ -15,6 +15,7 @@ mod from_sweep;
 mod from_walk;
 mod heat;
 mod html;
+mod in_full;
 mod page;
 mod run_section;
 mod scale;
@@ -26,6 +27,8 @@ mod trades;
 use std::fmt;
 
 pub use drawing::{Dot, Drawing, Stroke};
+pub use in_full::Rerun;
+pub use trades::{Trade, round_trips};
 
 /// A timestamp (nanoseconds since the epoch, UTC) and a value.
 pub type Point = (i64, f64);

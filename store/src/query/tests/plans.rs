@@ -3,10 +3,11 @@
 use crate::error::Error;
 use crate::lease::Lease;
 use crate::query::{
-    Answer, AssetChoice, Blocks, Data, Explanation, Keys, Per, Period, Plan, Query, Skipping,
+    Answer, AssetChoice, Blocks, Explanation, Keys, Per, Period, Plan, Query, Skipping,
 };
 use crate::testing::{DAY, Listing, value};
 use crate::tests::bars::lease;
+use barrow_format::ValuesBuf;
 
 /// Three assets: one of 10,000 days, which has three zones, one of ten days, one without any.
 fn bundle() -> Lease {
@@ -40,6 +41,7 @@ fn blocks_are_counted_by_reason() {
     assert_eq!(found.columns, ["open", "close"]);
     let expected = Blocks {
         read: 2 + 1 + 1,
+        decoded: 0,
         outside_range: 0,
         excluded_by_series: 0,
         excluded_by_block: 2,
@@ -76,7 +78,8 @@ fn columns_keep_their_types_and_limits_cut() {
     let limit = Some(9_999);
     let batch = plan(&Query { columns, limit, ..Query::default() }).collect().unwrap();
     assert_eq!((batch.rows, batch.runs), (9_999, vec![(0, 9_999)]));
-    let [Data::I64(fees), Data::F32(narrow), Data::F64(closes)] = &batch.columns[..] else {
+    let [ValuesBuf::I64(fees), ValuesBuf::F32(narrow), ValuesBuf::F64(closes)] = &batch.columns[..]
+    else {
         panic!("the types of the schema");
     };
     assert_eq!((fees[17], narrow[17], closes[17]), (17, 17.0, close(17)));
@@ -134,7 +137,7 @@ fn a_stream_that_is_left_early_ends_its_threads() {
     let by = Keys::AssetAndPeriod(Period::Month);
     let answer = Answer::Groups { by, aggregates: "count(*)".to_owned() };
     let batch = plan(&Query { answer, ..Query::default() }).collect().unwrap();
-    let Data::I64(counts) = &batch.columns[0] else { panic!("counts are i64") };
+    let ValuesBuf::I64(counts) = &batch.columns[0] else { panic!("counts are i64") };
     // From 1970-01 on, a month after another; 10,000 days end within 1997-05.
     assert_eq!((&counts[..3], counts.len()), (&[31, 28, 31][..], 27 * 12 + 5 + 1));
     assert_eq!(counts.iter().sum::<i64>(), 10_010);

@@ -7,12 +7,12 @@ use arrow_array::types::{
 };
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::ArrowError;
-use barrow_format::{LogicalType, PhysicalType, Schema};
+use barrow_format::{LogicalType, PhysicalType, Schema, ValuesBuf};
 
 use super::super::arrow::{damaged, open, texts};
 use super::super::error::IngestError;
 use super::super::source::Source;
-use super::rows::{Buffer, Piece, Wanted};
+use super::rows::{Piece, Wanted};
 use crate::manifest;
 use crate::output::arrow_type;
 
@@ -67,7 +67,7 @@ fn buffer(
     array: &ArrayRef,
     physical: PhysicalType,
     logical: LogicalType,
-) -> Result<Buffer, ArrowError> {
+) -> Result<ValuesBuf, ArrowError> {
     let wrong = || ArrowError::CastError("a column is of another type or has nulls".to_owned());
     if array.null_count() > 0 {
         return Err(wrong());
@@ -76,29 +76,29 @@ fn buffer(
     let buffer = match (physical, logical) {
         (PhysicalType::F64, _) => array
             .as_primitive_opt::<Float64Type>()
-            .map(|array| Buffer::F64(array.values().to_vec())),
+            .map(|array| ValuesBuf::F64(array.values().to_vec())),
         (PhysicalType::F32, _) => array
             .as_primitive_opt::<Float32Type>()
-            .map(|array| Buffer::F32(array.values().to_vec())),
+            .map(|array| ValuesBuf::F32(array.values().to_vec())),
         (PhysicalType::I64, LogicalType::Timestamp) => array
             .as_primitive_opt::<TimestampNanosecondType>()
-            .map(|array| Buffer::I64(array.values().to_vec())),
+            .map(|array| ValuesBuf::I64(array.values().to_vec())),
         (PhysicalType::I64, LogicalType::Decimal { .. }) => {
             let array = array.as_primitive_opt::<Decimal128Type>().ok_or_else(wrong)?;
-            Some(Buffer::I64(array.values().iter().map(whole).collect::<Result<_, _>>()?))
+            Some(ValuesBuf::I64(array.values().iter().map(whole).collect::<Result<_, _>>()?))
         }
-        (PhysicalType::I64, _) => {
-            array.as_primitive_opt::<Int64Type>().map(|array| Buffer::I64(array.values().to_vec()))
-        }
-        (PhysicalType::I32, _) => {
-            array.as_primitive_opt::<Int32Type>().map(|array| Buffer::I32(array.values().to_vec()))
-        }
-        (PhysicalType::U32, _) => {
-            array.as_primitive_opt::<UInt32Type>().map(|array| Buffer::U32(array.values().to_vec()))
-        }
-        (PhysicalType::U8, _) => {
-            array.as_primitive_opt::<UInt8Type>().map(|array| Buffer::U8(array.values().to_vec()))
-        }
+        (PhysicalType::I64, _) => array
+            .as_primitive_opt::<Int64Type>()
+            .map(|array| ValuesBuf::I64(array.values().to_vec())),
+        (PhysicalType::I32, _) => array
+            .as_primitive_opt::<Int32Type>()
+            .map(|array| ValuesBuf::I32(array.values().to_vec())),
+        (PhysicalType::U32, _) => array
+            .as_primitive_opt::<UInt32Type>()
+            .map(|array| ValuesBuf::U32(array.values().to_vec())),
+        (PhysicalType::U8, _) => array
+            .as_primitive_opt::<UInt8Type>()
+            .map(|array| ValuesBuf::U8(array.values().to_vec())),
     };
     buffer.ok_or_else(wrong)
 }

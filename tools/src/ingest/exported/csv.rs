@@ -4,14 +4,14 @@ use std::fs::File;
 use std::io::BufReader;
 
 use ::csv::{ByteRecord, ReaderBuilder};
-use barrow_format::{Column, LogicalType, Schema};
+use barrow_format::{Column, LogicalType, Schema, ValuesBuf};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::super::error::{IngestError, Problem};
 use super::super::source::{Source, io_error};
 use super::super::time::DAY_NS;
-use super::rows::{Buffer, Piece, ROWS, Wanted};
+use super::rows::{Piece, ROWS, Wanted};
 
 /// Whether the header is that of an export of `schema`.
 pub(super) fn fits(
@@ -85,28 +85,28 @@ pub(super) fn read(
 }
 
 /// Reads a field as exports write it, exactly.
-fn push(buffer: &mut Buffer, column: &Column, field: &[u8]) -> Result<(), Problem> {
+fn push(buffer: &mut ValuesBuf, column: &Column, field: &[u8]) -> Result<(), Problem> {
     let text = std::str::from_utf8(field).map_err(|_| Problem::NotUtf8)?;
-    let is_float = matches!(buffer, Buffer::F64(_) | Buffer::F32(_));
+    let is_float = matches!(buffer, ValuesBuf::F64(_) | ValuesBuf::F32(_));
     if text.is_empty() && !is_float {
         return Err(Problem::Missing);
     }
     let no_number = || Problem::NotANumber;
     let inexact = |_| Problem::NotExact;
     match buffer {
-        Buffer::F64(values) if text.is_empty() => values.push(f64::NAN),
-        Buffer::F32(values) if text.is_empty() => values.push(f32::NAN),
-        Buffer::F64(values) => values.push(text.parse().map_err(|_| no_number())?),
-        Buffer::F32(values) => values.push(text.parse().map_err(|_| no_number())?),
-        Buffer::I64(values) => values.push(match column.logical {
+        ValuesBuf::F64(values) if text.is_empty() => values.push(f64::NAN),
+        ValuesBuf::F32(values) if text.is_empty() => values.push(f32::NAN),
+        ValuesBuf::F64(values) => values.push(text.parse().map_err(|_| no_number())?),
+        ValuesBuf::F32(values) => values.push(text.parse().map_err(|_| no_number())?),
+        ValuesBuf::I64(values) => values.push(match column.logical {
             LogicalType::Timestamp => instant(text)
                 .ok_or_else(|| Problem::NotATime { layout: "2012-01-03T14:30:00Z".to_owned() })?,
             LogicalType::Decimal { scale } => decimal(text, scale).ok_or_else(no_number)?,
             _ => text.parse().map_err(inexact)?,
         }),
-        Buffer::I32(values) => values.push(text.parse().map_err(inexact)?),
-        Buffer::U32(values) => values.push(text.parse().map_err(inexact)?),
-        Buffer::U8(values) => values.push(text.parse().map_err(inexact)?),
+        ValuesBuf::I32(values) => values.push(text.parse().map_err(inexact)?),
+        ValuesBuf::U32(values) => values.push(text.parse().map_err(inexact)?),
+        ValuesBuf::U8(values) => values.push(text.parse().map_err(inexact)?),
     }
     Ok(())
 }

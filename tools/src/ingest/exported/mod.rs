@@ -15,12 +15,13 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use barrow_format::{
-    Adjustment, AssetSpec, BundleSpec, BundleWriter, Digest, Provenance, Schema, Sink, SourceRecord,
+    Adjustment, AssetSpec, BundleSpec, BundleWriter, Digest, Provenance, Schema, Sink,
+    SourceRecord, ValuesBuf,
 };
 use barrow_store::{Catalog, Published};
 use hashbrown::HashMap;
 
-use self::rows::{Buffer, Missing, Piece, Wanted, Writing};
+use self::rows::{Missing, Piece, Wanted, Writing};
 use super::build::stage;
 use super::error::IngestError;
 use super::hashing::hash_file_quietly;
@@ -282,7 +283,7 @@ impl Export {
     ) -> Result<(), IngestError> {
         for &place in empty {
             for (at, column) in self.schema.columns().iter().enumerate() {
-                writer.put(place, at, Buffer::new(column.physical).values())?;
+                writer.put(place, at, ValuesBuf::new(column.physical).values())?;
             }
         }
         let missing = Missing::of(&self.manifest.nans, &self.schema);

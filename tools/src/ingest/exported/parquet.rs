@@ -6,12 +6,12 @@ use ::parquet::data_type::{ByteArray, DataType};
 use ::parquet::errors::ParquetError;
 use ::parquet::file::reader::FileReader;
 use ::parquet::schema::types::ColumnDescriptor;
-use barrow_format::{PhysicalType, Schema};
+use barrow_format::{PhysicalType, Schema, ValuesBuf};
 
 use super::super::error::IngestError;
 use super::super::parquet::{damaged, open};
 use super::super::source::Source;
-use super::rows::{Buffer, Piece, ROWS, Wanted};
+use super::rows::{Piece, ROWS, Wanted};
 use crate::manifest;
 
 /// The manifest in the metadata of a file.
@@ -95,22 +95,22 @@ fn buffer(
     reader: &mut ColumnReader,
     physical: PhysicalType,
     rows: usize,
-) -> Result<Buffer, ParquetError> {
+) -> Result<ValuesBuf, ParquetError> {
     Ok(match (reader, physical) {
-        (ColumnReader::DoubleColumnReader(reader), _) => Buffer::F64(values(reader, rows)?),
-        (ColumnReader::FloatColumnReader(reader), _) => Buffer::F32(values(reader, rows)?),
-        (ColumnReader::Int64ColumnReader(reader), _) => Buffer::I64(values(reader, rows)?),
+        (ColumnReader::DoubleColumnReader(reader), _) => ValuesBuf::F64(values(reader, rows)?),
+        (ColumnReader::FloatColumnReader(reader), _) => ValuesBuf::F32(values(reader, rows)?),
+        (ColumnReader::Int64ColumnReader(reader), _) => ValuesBuf::I64(values(reader, rows)?),
         (ColumnReader::Int32ColumnReader(reader), PhysicalType::U32) => {
             // Parquet keeps unsigned numbers in the bits of signed ones.
             let bits = values(reader, rows)?;
-            Buffer::U32(bits.into_iter().map(i32::cast_unsigned).collect())
+            ValuesBuf::U32(bits.into_iter().map(i32::cast_unsigned).collect())
         }
         (ColumnReader::Int32ColumnReader(reader), PhysicalType::U8) => {
             let wide = values(reader, rows)?;
             let narrow: Result<Vec<u8>, _> = wide.into_iter().map(u8::try_from).collect();
-            Buffer::U8(narrow.map_err(|_| ParquetError::General("a u8 above 255".to_owned()))?)
+            ValuesBuf::U8(narrow.map_err(|_| ParquetError::General("a u8 above 255".to_owned()))?)
         }
-        (ColumnReader::Int32ColumnReader(reader), _) => Buffer::I32(values(reader, rows)?),
+        (ColumnReader::Int32ColumnReader(reader), _) => ValuesBuf::I32(values(reader, rows)?),
         _ => return Err(ParquetError::General("a column of another type".to_owned())),
     })
 }

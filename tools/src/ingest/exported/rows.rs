@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use barrow_format::{BundleWriter, PhysicalType, Schema, SeriesWriter, Sink, Values};
+use barrow_format::{BundleWriter, Schema, SeriesWriter, Sink, ValuesBuf};
 
 use super::super::error::IngestError;
 use crate::manifest::NanEntry;
@@ -18,68 +18,18 @@ pub(super) enum Wanted {
     All,
 }
 
-/// Values of one column.
-#[derive(Clone, Debug)]
-pub(super) enum Buffer {
-    F64(Vec<f64>),
-    F32(Vec<f32>),
-    I64(Vec<i64>),
-    I32(Vec<i32>),
-    U32(Vec<u32>),
-    U8(Vec<u8>),
-}
-
-impl Buffer {
-    pub(super) fn new(physical: PhysicalType) -> Self {
-        match physical {
-            PhysicalType::F64 => Self::F64(Vec::new()),
-            PhysicalType::F32 => Self::F32(Vec::new()),
-            PhysicalType::I64 => Self::I64(Vec::new()),
-            PhysicalType::I32 => Self::I32(Vec::new()),
-            PhysicalType::U32 => Self::U32(Vec::new()),
-            PhysicalType::U8 => Self::U8(Vec::new()),
-        }
-    }
-
-    pub(super) fn values(&self) -> Values<'_> {
-        match self {
-            Self::F64(values) => Values::F64(values),
-            Self::F32(values) => Values::F32(values),
-            Self::I64(values) => Values::I64(values),
-            Self::I32(values) => Values::I32(values),
-            Self::U32(values) => Values::U32(values),
-            Self::U8(values) => Values::U8(values),
-        }
-    }
-
-    /// Gives a missing value other bits.
-    fn set_nan(&mut self, row: usize, bits: u64) {
-        match self {
-            Self::F64(values) if values[row].is_nan() => {
-                let value = f64::from_bits(bits);
-                values[row] = if value.is_nan() { value } else { f64::NAN };
-            }
-            Self::F32(values) if values[row].is_nan() => {
-                let value = u32::try_from(bits).map_or(f32::NAN, f32::from_bits);
-                values[row] = if value.is_nan() { value } else { f32::NAN };
-            }
-            _ => {}
-        }
-    }
-}
-
 /// Some rows of a file.
 #[derive(Debug, Default)]
 pub(super) struct Piece {
     /// Neighbouring rows of one asset each.
     pub(super) runs: Vec<(String, usize)>,
     /// One a column of the schema; none where symbols alone are wanted.
-    pub(super) columns: Vec<Buffer>,
+    pub(super) columns: Vec<ValuesBuf>,
 }
 
 impl Piece {
     pub(super) fn empty(schema: &Schema) -> Self {
-        let columns = schema.columns().iter().map(|column| Buffer::new(column.physical));
+        let columns = schema.columns().iter().map(|column| ValuesBuf::new(column.physical));
         Self { runs: Vec::new(), columns: columns.collect() }
     }
 
@@ -126,7 +76,7 @@ impl<'e> Missing<'e> {
                 let end = entry.row.saturating_add(entry.rows).min(first + rows as u64);
                 for row in entry.row.max(first)..end {
                     let within = usize::try_from(row - first).unwrap_or(usize::MAX);
-                    column.set_nan(start + within, entry.bits);
+                    set_nan(column, start + within, entry.bits);
                 }
             }
         }
@@ -188,5 +138,20 @@ impl<'w, 's, S: Sink> Writing<'w, 's, S> {
             }
         }
         Ok(())
+    }
+}
+
+/// Gives a missing value other bits.
+fn set_nan(column: &mut ValuesBuf, row: usize, bits: u64) {
+    match column {
+        ValuesBuf::F64(values) if values[row].is_nan() => {
+            let value = f64::from_bits(bits);
+            values[row] = if value.is_nan() { value } else { f64::NAN };
+        }
+        ValuesBuf::F32(values) if values[row].is_nan() => {
+            let value = u32::try_from(bits).map_or(f32::NAN, f32::from_bits);
+            values[row] = if value.is_nan() { value } else { f32::NAN };
+        }
+        _ => {}
     }
 }

@@ -1,0 +1,146 @@
+"""Promise: rows come into a bundle the same from files and from any library's tables, whole or not at all.
+
+Method: one market is written as every kind of source; the versions, which are digests of the content, must be equal, and the
+values those that were given.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+import barrow
+from barrow.records import Change
+
+Rows = dict[str, Any]
+
+
+def long_sources(rows: Rows, folder: Path) -> dict[str, Any]:
+    frame = pd.DataFrame(rows)
+    arrow = pa.table(rows)
+    frame.to_csv(folder / "long.csv", index=False)
+    pyarrow.parquet.write_table(arrow, folder / "long.parquet")
+    categories = pl.DataFrame(rows).with_columns(pl.col("symbol").cast(pl.Categorical))
+    return {
+        "csv": folder / "long.csv",
+        "parquet": [folder / "long.parquet"],
+        "arrays": rows,
+        "lists": {name: values.tolist() if name == "symbol" else values for name, values in rows.items()},
+        "pandas": frame,
+        "pandas by time": frame.set_index("time"),
+        "pandas by both": frame.set_index(["symbol", "time"]),
+        "pandas without names": frame.set_index(["symbol", "time"]).rename_axis([None, None]),
+        "pandas in UTC": frame.assign(time=frame["time"].dt.tz_localize("UTC")),
+        "pandas categories": frame.astype({"symbol": "category", "volume": "Float64"}),
+        "polars": pl.DataFrame(rows),
+        "polars categories": categories,
+        "arrow": arrow,
+        "arrow in chunks": pa.concat_tables([arrow.slice(0, 50), arrow.slice(50)]),
+    }
+
+
+def test_every_source_gives_the_same_version(root: Path, rows: Rows, tmp_path: Path) -> None:
+    by_symbol = {
+        symbol: {name: values[rows["symbol"] == symbol] for name, values in rows.items() if name != "symbol"}
+        for symbol in np.unique(rows["symbol"])
+    }
+    sources = long_sources(rows, tmp_path)
+    sources["arrays by symbol"] = by_symbol
+    sources["pandas by symbol"] = {
+        symbol: pd.DataFrame(columns).set_index("time") for symbol, columns in by_symbol.items()
+    }
+    sources["polars by symbol"] = {symbol: pl.DataFrame(columns) for symbol, columns in by_symbol.items()}
+    sources["arrow by symbol"] = {symbol: pa.table(columns) for symbol, columns in by_symbol.items()}
+    versions = {}
+    for place, (kind, source) in enumerate(sources.items()):
+        summary = barrow.ingest(f"market-{place}", source)
+        assert summary.rows == len(rows["time"]), kind
+        versions[kind] = summary.version
+    assert len(set(versions.values())) == 1, versions
+    again = barrow.ingest("again", barrow.open("market-0"))
+    assert again.version == versions["arrays"]
+
+
+def test_values_are_those_that_were_given(bundle: barrow.Bundle, rows: Rows) -> None:
+    assert bundle.symbols == ("AAA", "BBB", "CCC")
+    assert bundle.column_names == ("time", "open", "high", "low", "close", "volume")
+    for symbol in bundle:
+        own = rows["symbol"] == symbol
+        bars = bundle[symbol]
+        np.testing.assert_array_equal(bars.times, rows["time"][own])
+        for name in ("open", "high", "low", "close", "volume"):
+            np.testing.assert_array_equal(bars[name], rows[name][own])
+
+
+def test_appending_and_correcting(root: Path, rows: Rows) -> None:
+    early = rows["time"] < np.datetime64("2020-02-15")
+    first = barrow.ingest("market", {name: values[early] for name, values in rows.items()})
+    second = barrow.ingest("market", {name: values[~early] for name, values in rows.items()}, append=True)
+    whole = barrow.ingest("whole", rows)
+    assert second.version == whole.version
+    assert second.parent == first.version
+    assert second.change == Change("append", int(np.sum(~early)), 0, 0, 0)
+    wrong = {name: values[:1].copy() for name, values in rows.items()}
+    wrong["volume"][0] += 1.0
+    with pytest.raises(barrow.errors.RevisionError, match="AAA"):
+        barrow.ingest("market", wrong, append=True)
+    corrected = barrow.ingest("market", wrong, correct=True)
+    assert corrected.change.rows_changed == 1
+    assert barrow.open("market")["AAA"].volume[0] == wrong["volume"][0]
+    assert barrow.open("market", second.version)["AAA"].volume[0] == rows["volume"][0]
+
+
+def test_a_bad_row_is_named_and_nothing_is_published(root: Path, rows: Rows, tmp_path: Path) -> None:
+    bad = {name: values.copy() for name, values in rows.items()}
+    bad["close"][3] = -1.0
+    with pytest.raises(barrow.errors.IngestError) as refused:
+        barrow.ingest("market", bad)
+    assert (refused.value.line, refused.value.column, refused.value.value) == (4, "close", "-1")
+    assert "market" not in barrow.catalog()
+    rejects = tmp_path / "bad.csv"
+    summary = barrow.ingest("market", bad, lenient=True, rejects=rejects)
+    assert (summary.rejected, summary.rows) == (1, len(rows["time"]) - 1)
+    assert rejects.exists()
+    with pytest.raises(FileNotFoundError):
+        barrow.ingest("market", tmp_path / "nowhere")
+    with pytest.raises(TypeError, match="unexpected keyword argument 'lenienty'"):
+        barrow.ingest("market", rows, lenienty=True)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="exclude each other"):
+        barrow.ingest("market", rows, append=True, correct=True)
+    with pytest.raises(ValueError, match="compression"):
+        barrow.ingest("market", rows, compression="gzip")
+    with pytest.raises(ValueError, match="first asset"):
+        barrow.ingest("market", {"AAA": {"time": [0], "close": [1.0]}, "BBB": {"time": [0], "open": [1.0]}})
+
+
+def test_missing_values_and_types(root: Path) -> None:
+    frame = pd.DataFrame(
+        {
+            "time": pd.date_range("2020-01-01", periods=3, tz="Europe/Berlin"),
+            "close": [1.0, 2.0, 3.0],
+            "trades": pd.array([1, None, 3], dtype="Int64"),
+            "flag": [True, False, True],
+        }
+    )
+    barrow.ingest("one", frame, symbol="X", frequency="irregular")
+    bars = barrow.open("one")["X"]
+    np.testing.assert_array_equal(bars.close, [1.0, 2.0, 3.0])
+    np.testing.assert_array_equal(bars.trades, [1.0, np.nan, 3.0])
+    np.testing.assert_array_equal(bars.flag, [1, 0, 1])
+    assert bars.times[0] == np.datetime64("2019-12-31T23:00")
+
+
+def test_adjustments_stand_beside_the_bars(root: Path, rows: Rows, tmp_path: Path) -> None:
+    splits = tmp_path / "splits.csv"
+    splits.write_text("symbol,ex_date,new_shares_per_old\nAAA,2020-02-03,2\n")
+    barrow.ingest("market", rows, splits=splits)
+    (split,) = barrow.open("market").adjustments
+    assert (split.symbol, split.kind, split.value) == ("AAA", "split", 2.0)
+    assert split.time == np.datetime64("2020-02-03")

@@ -1,0 +1,178 @@
+"""Promise: a view is valid for as long as anybody holds it, whatever becomes of bundle, pool, version, thread or process.
+
+Method: views are taken and their owners dropped at random, with a collection after every few steps; files are pruned and
+unlinked under them; threads and processes read the same bundle at once. Values are compared with those that went in.
+"""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import pickle
+import random
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import barrow
+
+Rows = dict[str, Any]
+
+
+@contextmanager
+def collecting_at_every_allocation() -> Iterator[None]:
+    before = gc.get_threshold()
+    gc.set_threshold(1)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+def closes(rows: Rows) -> dict[str, Any]:
+    return {symbol: rows["close"][rows["symbol"] == symbol] for symbol in np.unique(rows["symbol"])}
+
+
+def test_views_under_the_stress_of_collections(root: Path, rows: Rows) -> None:
+    barrow.ingest("plain", rows)
+    barrow.ingest("packed", rows, compression="auto")
+    expected = closes(rows)
+    choose = random.Random(5)
+    with collecting_at_every_allocation():
+        held: list[tuple[str, Any]] = []
+        for _ in range(400):
+            bundle = barrow.open(choose.choice(["plain", "packed"]))
+            symbol = choose.choice(bundle.symbols)
+            bars = bundle[symbol]
+            view = choose.choice([bars.close, bars.last(99).close, bars["close"][:]])
+            held.append((symbol, view[::1]))
+            if choose.random() < 0.1:
+                barrow.pool.clear()
+            if len(held) > 20:
+                held.pop(choose.randrange(len(held)))
+            del bundle, bars, view
+            name, values = choose.choice(held)
+            assert np.array_equal(values, expected[name])
+
+
+def test_a_view_outlives_its_version(root: Path, rows: Rows) -> None:
+    barrow.ingest("market", rows)
+    close = barrow.open("market")["AAA"].close
+    again = {name: values.copy() for name, values in rows.items()}
+    again["close"] += 0.01
+    barrow.ingest("market", again)
+    catalog = barrow.catalog()
+    pruned = catalog.prune("market", keep=1)
+    assert [reason for _, reason in pruned.spared] == ["leased"], "a view keeps its version from being pruned"
+    for part in (root / "market" / "parts").iterdir():
+        part.unlink()
+    barrow.pool.clear()
+    np.testing.assert_array_equal(close, closes(rows)["AAA"])
+    del close
+    gc.collect()
+    assert len(catalog.prune("market", keep=1).removed) == 1
+
+
+def test_threads_share_one_opening(root: Path, rows: Rows) -> None:
+    barrow.ingest("market", rows, compression="auto")
+    expected = closes(rows)
+    misses = barrow.pool.stats.misses
+    gate = threading.Barrier(8)
+
+    def work(seed: int) -> bool:
+        gate.wait()
+        choose = random.Random(seed)
+        good = True
+        for _ in range(50):
+            symbol = choose.choice(list(expected))
+            good &= np.array_equal(barrow.open("market")[symbol].close, expected[symbol])
+        return good
+
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(work, range(8)))
+    assert barrow.pool.stats.misses == misses + 1
+
+
+def total(bundle: barrow.Bundle, symbol: str) -> float:
+    return float(bundle[symbol].close.sum())
+
+
+def test_a_pickle_opens_the_version_from_the_pool(bundle: barrow.Bundle, rows: Rows, root: Path) -> None:
+    text = pickle.dumps(bundle)
+    assert len(text) < 400
+    assert str(root).encode() not in text, "the default catalog is that of whoever reads the pickle"
+    again = pickle.loads(text)
+    assert again["AAA"].close.ctypes.data == bundle["AAA"].close.ctypes.data
+    version = bundle.version
+    changed = {name: values.copy() for name, values in rows.items()}
+    changed["close"] += 0.01
+    barrow.ingest("market", changed)
+    assert barrow.open("market").version != version
+    assert pickle.loads(text).version == version
+    elsewhere = barrow.open("market", root=root)
+    assert pickle.loads(pickle.dumps(elsewhere)).version == elsewhere.version
+    assert str(root).encode() in pickle.dumps(elsewhere)
+    checked = barrow.open("market", verify=True, mode="read", paging=["prefault"])
+    assert pickle.dumps(pickle.loads(pickle.dumps(checked))) == pickle.dumps(checked)
+    catalog = pickle.loads(pickle.dumps(barrow.catalog()))
+    assert catalog.root == root
+
+
+def test_an_array_pickles_as_its_values(bundle: barrow.Bundle) -> None:
+    close = pickle.loads(pickle.dumps(bundle["AAA"].close))
+    np.testing.assert_array_equal(close, bundle["AAA"].close)
+
+
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_processes_open_what_they_are_sent(bundle: barrow.Bundle, rows: Rows, method: str) -> None:
+    context = multiprocessing.get_context(method)
+    expected = {symbol: float(values.sum()) for symbol, values in closes(rows).items()}
+    with ProcessPoolExecutor(2, mp_context=context) as workers:
+        found = workers.map(total, [bundle] * 3, bundle.symbols)
+        assert dict(zip(bundle.symbols, found)) == expected
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+def test_a_fork_reads_and_ends_without_harm(root: Path, rows: Rows) -> None:
+    # A process of its own: a test runner that forks would go on twice.
+    barrow.ingest("market", rows, compression="auto")
+    script = """
+import os, gc, barrow
+bundle = barrow.open("market")
+close = bundle["AAA"].close
+before = close.sum()
+child = os.fork()
+if child == 0:
+    bars = barrow.open("market")["BBB"].close.sum()      # hit in the inherited pool, decoded in the child
+    same = close.sum() == before
+    del bundle, close
+    gc.collect()
+    barrow.pool.clear()
+    os._exit(0 if same and bars > 0 else 1)
+_, status = os.waitpid(child, 0)
+assert status == 0, status
+assert close.sum() == before
+"""
+    subprocess.run([sys.executable, "-W", "ignore::DeprecationWarning", "-c", script], check=True, timeout=60, cwd=root)
+
+
+def test_joblib_sends_a_name(bundle: barrow.Bundle, rows: Rows) -> None:
+    joblib = pytest.importorskip("joblib")
+    found = joblib.Parallel(n_jobs=2)(joblib.delayed(total)(bundle, symbol) for symbol in bundle)
+    assert found == [float(values.sum()) for values in closes(rows).values()]
+
+
+def test_dask_sends_a_name(bundle: barrow.Bundle, rows: Rows) -> None:
+    dask = pytest.importorskip("dask")
+    tasks = [dask.delayed(total)(bundle, symbol) for symbol in bundle]
+    found = dask.compute(*tasks, scheduler="processes", num_workers=2)
+    assert list(found) == [float(values.sum()) for values in closes(rows).values()]
