@@ -70,8 +70,10 @@ enum What {
     Versions,
     /// How soon new workers are at work, and what a second one is worth; with `barrow` beside this program.
     Crews,
-    /// What searches find at equal cost, beside the reference implementations.
+    /// What searches find at equal cost, beside the reference implementations, and what they cost.
     Search,
+    /// What a proposal of each search costs; a part of `search`.
+    Proposals,
     /// The demo's time and memory.
     Demo,
     /// Write the CSV folders of S, M and L.
@@ -156,6 +158,7 @@ fn measure(what: What, cli: &Cli, bench: &Bench) -> Result<Vec<Row>> {
         What::Versions => versions::all(bench),
         What::Crews => crews::rows(bench),
         What::Search => search::rows(),
+        What::Proposals => search::proposals(),
         What::Demo => command::demo(bench),
         What::Csv => {
             for set in [sets::S, sets::M, sets::L] {
