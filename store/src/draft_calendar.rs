@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use barrow_format::Values;
+
 use crate::batch::{Batch, Piece};
 use crate::draft::Entry;
 use crate::error::{Error, Result};
@@ -82,7 +84,7 @@ fn has(revision: &Revision, entry: &Entry<'_>, time: i64) -> Result<bool> {
         return Ok(false);
     }
     let mut found = false;
-    revision.files().each_piece(0, asset, 0..asset.rows(), &mut |times| {
+    revision.files().each_piece(0, asset, 0..asset.rows(), &mut |times: Values<'_>| {
         found |= times.as_i64().is_some_and(|times| times.binary_search(&time).is_ok());
     })?;
     Ok(found)

@@ -120,8 +120,8 @@ impl Catalog {
                     // What it could not make sense of is an error here.
                     None => self.history(name)?,
                 };
-                let returns = returns::read(&dir, self.horizon(name)?)?;
                 arrival::clear(&dir);
+                let returns = returns::read(&dir, self.horizon(name)?)?;
                 let pruned = Pruning::of(dir, history, &returns, newest, policy).carry_out(&lock);
                 if pruned.is_err() {
                     lock.leave_signed();

@@ -137,7 +137,7 @@ fn bars_are_removed_by_asset_and_time_and_what_is_left_is_as_if_they_never_were(
     let days = |days: &[u32]| days.iter().map(|day| session(*day, 100 + day)).collect::<String>();
     place.write("all.csv", format!("{LONG}{}", days(&[2, 3, 4, 5, 6])));
     // In any order, with other columns that say nothing; B has no bar on the 9th.
-    let bogus = "note,symbol,when\nbad,B,2024-01-06\nhigh < low,A,2024-01-06\n,B,2024-01-03\n,B,2024-01-09\n";
+    let bogus = "note,symbol,date\nbad,B,2024-01-06\nhigh < low,A,2024-01-06\n,B,2024-01-03\n,B,2024-01-09\n";
     place.write("bogus.csv", bogus);
     let b_is_there =
         |row: &&str| !row.contains("03,B") && !row.contains("06,A") && !row.contains("06,B");
@@ -155,7 +155,7 @@ fn bars_are_removed_by_asset_and_time_and_what_is_left_is_as_if_they_never_were(
     assert!(again.unchanged);
 
     // An asset goes with its last bar; an unknown one is an error.
-    place.write("c.csv", "symbol,when\nC,2024-01-05\nC,2024-01-06\n");
+    place.write("c.csv", "symbol,date\nC,2024-01-05\nC,2024-01-06\n");
     let gone = place.try_run("bars", &["c.csv"], purpose(Purpose::Remove)).unwrap();
     assert_eq!((gone.change.rows_removed, gone.change.assets_removed), (2, 1));
     let error = place.try_run("bars", &["c.csv"], purpose(Purpose::Remove)).unwrap_err();
