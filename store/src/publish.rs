@@ -24,6 +24,7 @@ use crate::installation::{Order, Unnamed, install};
 use crate::lock::{WriterLock, remove_quietly};
 use crate::mapping::Mapping;
 use crate::options::Paging;
+use crate::pack::Pack;
 use crate::record::{self, PartEntry, VersionEntry};
 use crate::republish::open_part;
 use crate::returns::{self, Return};
@@ -71,6 +72,8 @@ pub struct Staging {
     pub(crate) dir: BundleDir,
     pub(crate) lock: WriterLock,
     sink: FileSink,
+    /// Another new file that the part refers to.
+    pack: Option<Pack>,
     /// The catalog's directory, if this staging created it.
     made_root: Option<PathBuf>,
     pub(crate) done: bool,
@@ -111,7 +114,7 @@ impl Staging {
         match prepared {
             Ok(sink) => {
                 let (catalog, name) = (catalog.clone(), name.to_owned());
-                Ok(Self { catalog, name, dir, lock, sink, made_root, done: false })
+                Ok(Self { catalog, name, dir, lock, sink, pack: None, made_root, done: false })
             }
             Err(error) => {
                 remove_unpublished(&dir, &lock);
@@ -128,6 +131,11 @@ impl Staging {
     /// Returns the path of another unfinished file of this writer.
     pub(crate) fn scratch_path(&self) -> PathBuf {
         self.dir.temporary("scratch")
+    }
+
+    /// Returns the path of another file to publish with the part.
+    pub(crate) fn pack_path(&self) -> PathBuf {
+        self.dir.temporary("pack")
     }
 
     /// Returns where to write the part; hand it to [`BundleWriter::new`](barrow_format::BundleWriter::new).
@@ -150,11 +158,18 @@ impl Staging {
     pub fn publish(self, written: Written) -> Result<Published> {
         let kind = ChangeKind::Ingest;
         let (rows_added, assets_added) = (written.rows, written.assets);
-        self.publish_change(written, Change { rows_added, assets_added, ..Change::of(kind) })
+        let change = Change { rows_added, assets_added, ..Change::of(kind) };
+        self.publish_change(written, None, change)
     }
 
-    /// Publishes as [`Staging::publish`] does, and writes down what changed.
-    pub(crate) fn publish_change(mut self, written: Written, change: Change) -> Result<Published> {
+    /// Publishes as [`Staging::publish`] does, with another file that the part refers to, and writes down what changed.
+    pub(crate) fn publish_change(
+        mut self,
+        written: Written,
+        pack: Option<Pack>,
+        change: Change,
+    ) -> Result<Published> {
+        self.pack = pack;
         let new = self.examine(written, change)?;
         let published = self.advance(new)?;
         self.done = true;
@@ -290,14 +305,19 @@ impl Staging {
         let (temporary, record) = (self.dir.temporary("record"), self.dir.record(version));
         let file = record::prepare(&temporary, &entry)?;
         // The other parts are there: the version before refers to them, and nobody else removes anything meanwhile.
-        let part = entry.parts.first().map(|head| self.dir.part(head.digest));
-        let part = part.as_deref().map(|path| Unnamed {
-            file: self.sink.file(),
-            temporary: self.sink.path(),
+        let mut named = Vec::new();
+        if let Some(pack) = &self.pack {
+            pack.sink.protect()?;
+            named.push((&pack.sink, self.dir.part(Digest::from_bytes(pack.record.digest))));
+        }
+        named.extend(entry.parts.first().map(|head| (&self.sink, self.dir.part(head.digest))));
+        let parts = named.iter().map(|(sink, path)| Unnamed {
+            file: sink.file(),
+            temporary: sink.path(),
             path,
         });
         let record = Unnamed { file: &file, temporary: &temporary, path: &record };
-        let files: Vec<_> = part.into_iter().chain([record]).collect();
+        let files: Vec<_> = parts.chain([record]).collect();
         let head = self.next_head(Head { generation, version })?;
         install(&self.dir, &self.lock, &files, (head, order))?;
         Ok(entry.bytes())
@@ -326,6 +346,9 @@ impl Staging {
 impl Drop for Staging {
     fn drop(&mut self) {
         remove_quietly(self.sink.path());
+        if let Some(pack) = &self.pack {
+            remove_quietly(pack.sink.path());
+        }
         if !self.done
             && let Err(error) = sweep(&self.dir, &self.lock)
         {
