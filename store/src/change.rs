@@ -17,19 +17,22 @@ pub enum ChangeKind {
     Correct,
     /// An older version was made the newest again.
     Restore,
+    /// Its files were fetched from a remote; counted like an ingestion.
+    Fetch,
     /// Something that a later build knows of.
     #[serde(other)]
     Other,
 }
 
 impl ChangeKind {
-    /// Returns the name: `ingest`, `append`, `correct`, `restore` or `other`.
+    /// Returns the name: `ingest`, `append`, `correct`, `restore`, `fetch` or `other`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Ingest => "ingest",
             Self::Append => "append",
             Self::Correct => "correct",
             Self::Restore => "restore",
+            Self::Fetch => "fetch",
             Self::Other => "other",
         }
     }

@@ -12,7 +12,16 @@ pub(crate) fn each<T: Send, E: Send>(
     items: Vec<T>,
     work: impl Fn(T) -> Result<(), E> + Sync,
 ) -> Result<(), E> {
-    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(items.len());
+    each_of(thread::available_parallelism().map_or(1, NonZeroUsize::get), items, work)
+}
+
+/// Does as [`each`], on these many threads at the most: for work that waits rather than computes.
+pub(crate) fn each_of<T: Send, E: Send>(
+    threads: usize,
+    items: Vec<T>,
+    work: impl Fn(T) -> Result<(), E> + Sync,
+) -> Result<(), E> {
+    let threads = threads.min(items.len());
     if threads < 2 {
         return items.into_iter().try_for_each(work);
     }

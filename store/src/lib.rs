@@ -89,6 +89,7 @@ pub mod query;
 mod raw_copy;
 mod reader;
 mod record;
+mod remote;
 mod republish;
 mod returns;
 mod revision;
@@ -138,6 +139,9 @@ pub use prune::{PruneMode, PrunePolicy, Pruned, Spared, SparedReason};
 pub use publish::{Published, StageOptions, Staging};
 pub use reader::Origin;
 pub use record::{PartEntry, VersionEntry};
+pub use remote::{
+    DirectoryRemote, Fetched, Progress, Pushed, Remote, RemoteError, TransferOptions,
+};
 pub use revision::Revision;
 pub use revision_problem::RevisionProblem;
 pub use sink::FileSink;

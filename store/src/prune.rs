@@ -12,6 +12,7 @@ use crate::disk;
 use crate::error::{Error, Result};
 use crate::lock::WriterLock;
 use crate::record::VersionEntry;
+use crate::remote::arrival;
 use crate::returns::{self, Return};
 use crate::sweep::{sweep, unnamed_parts};
 use crate::version_lock::{Exclusive, SoleLock, VersionLock};
@@ -119,6 +120,7 @@ impl Catalog {
                     // What it could not make sense of is an error here.
                     None => self.history(name)?,
                 };
+                arrival::clear(&dir);
                 let returns = returns::read(&dir, self.horizon(name)?)?;
                 let pruned = Pruning::of(dir, history, &returns, newest, policy).carry_out(&lock);
                 if pruned.is_err() {

@@ -60,7 +60,7 @@ impl Staging {
         }
         let generation = self.next_generation(self.before()?)?;
         let (version, parent) = (new.version, old.parent);
-        let bytes = self.install(new, generation)?;
+        let bytes = self.install(new, Some(generation))?;
         self.done = true;
         // The files of before are no version's any more; who has them mapped keeps them.
         sweep(&self.dir, &self.lock)?;

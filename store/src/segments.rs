@@ -49,9 +49,19 @@ impl Parts {
     /// Maps the parts that the file at `path` refers to, which lie beside it.
     pub(crate) fn of(head: &Bundle<Mapping>, path: &Path, options: OpenOptions) -> Result<Self> {
         let folder = path.parent().unwrap_or_else(|| Path::new(""));
+        let beside = |digest| folder.join(format!("{digest}{FILE_SUFFIX}"));
+        Self::at(head, path, options, &beside)
+    }
+
+    /// Maps the parts that the file at `path` refers to, wherever they lie.
+    pub(crate) fn at(
+        head: &Bundle<Mapping>,
+        path: &Path,
+        options: OpenOptions,
+        locate: &dyn Fn(Digest) -> PathBuf,
+    ) -> Result<Self> {
         let part = |record: &PartRecord| {
-            let digest = Digest::from_bytes(record.digest);
-            let path = folder.join(format!("{digest}{FILE_SUFFIX}"));
+            let path = locate(Digest::from_bytes(record.digest));
             let mapped = match options.mode {
                 OpenMode::Map | OpenMode::Mount => Mapping::open(&path, options.paging),
                 OpenMode::Read => Mapping::read(&path, options.paging),

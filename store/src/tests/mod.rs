@@ -13,6 +13,8 @@ mod options;
 mod panel;
 mod pool;
 mod prune;
+#[cfg(debug_assertions)]
+mod remote;
 mod revision;
 mod short;
 mod verify;

@@ -64,9 +64,12 @@ struct Part {
 impl Row {
     /// Says how the version came to be, and how many rows came or changed with it.
     fn changed(&self) -> String {
+        if self.generation == 0 {
+            return "fetched beside".to_owned();
+        }
         let ChangeSummary { kind, rows_added, rows_changed, rows_removed, .. } = self.change;
         let mut text = kind.to_owned();
-        if kind == "ingest" {
+        if matches!(kind, "ingest" | "fetch") {
             return text;
         }
         for (number, sign) in [(rows_added, " +"), (rows_changed, " ~"), (rows_removed, " -")] {
