@@ -79,6 +79,7 @@ def push(
     check: bool,
     watch: Callable[[int, int], object] | None,
 ) -> dict[str, Any]: ...
+def space_axes(space: Any) -> list[dict[str, Any]]: ...
 def fetch(
     spec: str,
     remote: object,

@@ -48,7 +48,7 @@ mod _barrow {
     use crate::engine::{
         Context, Memory, Performance, Plan, Series, Settings, Setup, Signal, Space, SweepReport,
         TrialRunner, WalkForwardReport, Weights, ask_of, failed_end, figures_of, read_study, run,
-        search, walk_forward,
+        search, space_axes, walk_forward,
     };
     #[pymodule_export]
     use crate::ingest::ingest_files;

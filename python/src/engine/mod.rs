@@ -1,6 +1,7 @@
 //! Backtests, sweeps, walk-forward and validation.
 
 mod arrays;
+mod axes;
 mod context;
 mod crew;
 mod error;
@@ -21,6 +22,7 @@ mod walk;
 mod watch;
 mod weights;
 
+pub(crate) use axes::space_axes;
 pub(crate) use context::Context;
 pub(crate) use crew::{ask_of, failed_end, figures_of};
 pub(crate) use memory::Memory;
