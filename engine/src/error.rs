@@ -159,6 +159,13 @@ pub enum Error {
         problem: &'static str,
     },
 
+    /// A text that is no length of a window.
+    #[error("`{text}` is no length of a window")]
+    BadLength {
+        /// The text given.
+        text: String,
+    },
+
     /// A sweep with more points than can be kept.
     #[error("the space has more than {max} points")]
     SpaceTooLarge {

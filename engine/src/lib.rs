@@ -101,8 +101,8 @@ pub use strategy::{Driver, Strategy};
 pub use stream::Stream;
 pub use study::{Identity, Study};
 pub use sweep::{
-    CacheUse, Crew, Ended, Factory, Failure, Hunt, Part, Partial, Progress, SearchSummary, Sweep,
-    SweepReport, Terms, Threads, Trial, Verdict,
+    CacheUse, Crew, Crews, Ended, Factory, Failure, Hunt, Part, Partial, Progress, SearchSummary,
+    Sweep, SweepReport, Terms, Threads, Trial, Verdict,
 };
 pub use time::{TimeStyle, Timestamp};
 pub use walk_forward::{FoldReport, WalkForward, WalkForwardReport};

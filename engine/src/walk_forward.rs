@@ -15,7 +15,7 @@ use crate::objective::{Direction, Objective};
 use crate::params::Params;
 use crate::portal::{Portal, Scope};
 use crate::search::{Limit, SearchPlan, Space};
-use crate::sweep::{Ended, Factory, Hunt, Terms, Threads, Trial, evaluate};
+use crate::sweep::{Crews, Factory, Hunt, Terms, ThreadCrews, Trial, evaluate};
 use crate::time::TimeStyle;
 use crate::validation::{Fold, FoldScore, Stability, Windows, spearman};
 use crate::workers::Workers;
@@ -131,6 +131,23 @@ impl WalkForward<'_> {
         cache: &SeriesCache,
         workers: &Workers,
     ) -> Result<WalkForwardReport, Error> {
+        let crews = ThreadCrews { factory, workers, terms: self.terms, cancel: self.cancel };
+        self.run_with(lease, factory, space, cache, &crews)
+    }
+
+    /// Runs all folds, trials by crews of any kind, which keep the terms. The choices are run in
+    /// full by this thread, with `factory`'s strategies.
+    ///
+    /// # Errors
+    /// As [`WalkForward::run`], and what a crew fails with.
+    pub fn run_with(
+        &self,
+        lease: &Lease,
+        factory: &Factory<'_>,
+        space: &Arc<Space>,
+        cache: &SeriesCache,
+        crews: &dyn Crews,
+    ) -> Result<WalkForwardReport, Error> {
         let started = Instant::now();
         let whole = Portal::new(lease, cache, &self.backtest.scope)?;
         let folds = self.windows.folds(whole.times())?;
@@ -151,13 +168,13 @@ impl WalkForward<'_> {
             stability: None,
             trials: 0,
             time_style: whole.time_style(),
-            workers: workers.threads(),
+            workers: crews.hands(),
             elapsed_seconds: 0.0,
         };
         let mut stitch = Stitch { level: self.backtest.cash, ..Stitch::default() };
         let mut scores = Vec::new();
         for fold in folds {
-            let stage = Stage { lease, factory, space, cache, workers, whole: &whole };
+            let stage = Stage { lease, factory, space, cache, crews, whole: &whole };
             let Some(ended) = self.fold(&stage, fold, &mut report, &mut stitch)? else { break };
             scores.push(self.score(&ended, space));
             report.trials += ended.trials;
@@ -180,8 +197,7 @@ impl WalkForward<'_> {
         stitch: &mut Stitch,
     ) -> Result<Option<FoldReport>, Error> {
         let (backtest, train) = self.on(stage, &fold.train)?;
-        let workers = stage.workers;
-        let crew = Threads::new(&backtest, &train, stage.factory, workers, self.terms, self.cancel);
+        let crew = stage.crews.over(&backtest, &train);
         let hunt = Hunt {
             backtest: &backtest,
             objectives: vec![self.objective],
@@ -191,7 +207,7 @@ impl WalkForward<'_> {
             progress: None,
             cancel: self.cancel,
         };
-        let found = hunt.run(&train, stage.factory, stage.space, &crew, None)?;
+        let found = hunt.run(&train, stage.factory, stage.space, crew.as_ref(), None)?;
         if found.not_run > 0 || hunt.is_cancelled() {
             return Ok(None);
         }
@@ -199,20 +215,17 @@ impl WalkForward<'_> {
         let points: Vec<Params> = found.trials.iter().map(|trial| found.params(trial)).collect();
         let on = |ticks: &Range<usize>| -> Result<Vec<Option<Trial>>, Error> {
             let (backtest, portal) = self.on(stage, ticks)?;
-            let ends =
-                evaluate(&backtest, &portal, stage.factory, workers, self.terms.time_max, &points);
-            let trial = |end| match end {
-                Ended::Done(trial) => Some(trial),
-                Ended::Failed(_) | Ended::Skipped => None,
-            };
-            Ok(ends.into_iter().map(trial).collect())
+            evaluate(stage.crews.over(&backtest, &portal).as_ref(), &points)
         };
         let on_train: Vec<Option<Trial>> = found.trials.iter().copied().map(Some).collect();
         let on_validate = if fold.validate.is_empty() { None } else { Some(on(&fold.validate)?) };
+        let on_test = on(&fold.test)?;
+        if hunt.is_cancelled() {
+            return Ok(None);
+        }
         let judged_by = on_validate.as_ref().unwrap_or(&on_train);
         let no_choice = || Error::NoChoice { fold: report.folds.len() };
         let chosen = self.choose(judged_by).ok_or_else(no_choice)?;
-        let on_test = on(&fold.test)?;
         let test = on_test[chosen].ok_or_else(no_choice)?;
         self.append_test(stage, &fold, &points[chosen], report, stitch)?;
         let times = |ticks: &Range<usize>| {
@@ -326,7 +339,7 @@ struct Stage<'l, 'a> {
     factory: &'a Factory<'a>,
     space: &'a Arc<Space>,
     cache: &'l SeriesCache,
-    workers: &'a Workers,
+    crews: &'a dyn Crews,
     whole: &'a Portal<'l>,
 }
 

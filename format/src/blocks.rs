@@ -129,6 +129,26 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         Ok(())
     }
 
+    /// Returns the checksum of a block of a series, the first of which is 0: the first half of the SHA-256 of its stored
+    /// bytes, which together with type and number of rows tell its values. Nothing is read but its record.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoColumn`], [`Error::ForeignAsset`]; [`Error::Record`] when the series has no such block, as it has none in
+    /// a column of another encoding than [`Encoding::Blocks`].
+    pub fn block_checksum(
+        &self,
+        index: usize,
+        asset: Asset,
+        block: usize,
+    ) -> Result<[u8; 16], Error> {
+        self.check_owned(asset)?;
+        let zones = self.zone_records(index, asset)?;
+        let zones = if self.encoding(index) == Encoding::Blocks { zones } else { &[] };
+        let record = zones.get(block).map(|record| record.checksum);
+        record.ok_or_else(|| self.damaged(SectionKind::Zones, block, "it does not exist"))
+    }
+
     /// Reads a whole series, of any encoding, into memory of its own.
     ///
     /// # Errors

@@ -319,18 +319,22 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         Err(Error::ForeignAsset { ordinal: asset.ordinal() })
     }
 
+    /// Returns the zone records of a series. Series have theirs one behind the other: that the next one's begin where
+    /// these end is checked, so that a changed bit does not lead to another series' blocks.
     pub(crate) fn zone_records(&self, index: usize, asset: Asset) -> Result<&[ZoneRecord], Error> {
         let start = self.series_record(index, asset.ordinal())?.zone_start;
+        let place = index * self.assets as usize + asset.ordinal() as usize;
+        let records = self.records::<ZoneRecord>(SectionKind::Zones)?;
+        let next = self.records::<SeriesRecord>(SectionKind::Series)?.get(place + 1);
+        let end = next.map_or(records.len() as u64, |next| next.zone_start);
         let rows = asset.rows() as u64;
         let zoned = rows > ZONE_ROWS || self.encoding(index) == Encoding::Blocks;
         let count = if zoned { rows.div_ceil(ZONE_ROWS) } else { 0 };
-        let records = self.records::<ZoneRecord>(SectionKind::Zones)?;
-        let range = usize::try_from(start).ok().zip(usize::try_from(count).ok());
-        let zones = range.and_then(|(start, count)| records.get(start..start.checked_add(count)?));
-        zones.ok_or_else(|| {
-            let place = index * self.assets as usize + asset.ordinal() as usize;
-            self.damaged(SectionKind::Series, place, "its zones do not exist")
-        })
+        let range = usize::try_from(start).ok().zip(usize::try_from(end).ok());
+        let zones = range.and_then(|(start, end)| records.get(start..end));
+        zones
+            .filter(|zones| zones.len() as u64 == count)
+            .ok_or_else(|| self.damaged(SectionKind::Series, place, "its zones do not exist"))
     }
 
     pub(crate) fn physical(&self, index: usize) -> PhysicalType {

@@ -65,6 +65,7 @@ mod placement;
 pub mod record;
 mod revision;
 mod schema;
+mod sealing;
 mod section;
 mod segment;
 mod series;

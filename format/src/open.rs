@@ -9,9 +9,9 @@ use crate::{
     error::Error,
     frozen::{FORMAT_MAJOR, MAGIC, PAGE, SCHEMA_MAX, ZONE_ROWS},
     record::{BLOCKS, ColumnRecord, RAW, SEGMENTS, Superblock},
+    sealing::superblock_check,
     section::page_up,
     symbol,
-    writer::superblock_check,
 };
 
 impl<B: AsRef<[u8]>> Bundle<B> {

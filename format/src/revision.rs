@@ -9,9 +9,9 @@ use crate::{
     frozen::{FORMAT_MINOR_ENCODED, PARTS_MAX},
     placement::{Placement, write},
     record::{PartRecord, SegmentRecord},
+    sealing::{Sealing, alone},
     segment::{layout_fault, part_fault},
     tables::Tables,
-    writer::SectionWriter,
 };
 
 /// All that is known of a segmented file before its rows.
@@ -110,6 +110,21 @@ impl<'s, S: Sink> RevisionWriter<'s, S> {
     /// [`Error::RecordCount`] when there are more or fewer series, [`Error::LocalRows`] when rows were not written;
     /// [`Error::Write`], [`Error::SectionTooLong`].
     pub fn finish(self, series: &[SeriesSummary], calendar: &[i64]) -> Result<Written, Error> {
+        self.finish_by(series, calendar, alone)
+    }
+
+    /// Finishes as [`RevisionWriter::finish`] does, with the help of a crew; see
+    /// [`BundleWriter::finish_by`](crate::BundleWriter::finish_by).
+    ///
+    /// # Errors
+    ///
+    /// As [`RevisionWriter::finish`].
+    pub fn finish_by(
+        self,
+        series: &[SeriesSummary],
+        calendar: &[i64],
+        crew: impl FnOnce(usize, &(dyn Fn(usize) + Sync)),
+    ) -> Result<Written, Error> {
         let spec = &self.spec.bundle;
         let expected = (spec.assets.len() * spec.schema.columns().len()) as u64;
         let found = series.len() as u64;
@@ -123,12 +138,13 @@ impl<'s, S: Sink> RevisionWriter<'s, S> {
             }
         }
         let tables = Tables { spec, placement: &self.placement, series };
-        let columns = tables.columns(&vec![Encoding::Segments; spec.schema.columns().len()]);
-        let mut out = SectionWriter::new(self.sink);
-        out.tables(&tables, columns, calendar)?;
-        out.section(SectionKind::Parts, self.spec.parts.as_bytes())?;
-        out.section(SectionKind::Segments, self.spec.segments.as_bytes())?;
-        out.finish(&tables, tables.version(calendar), FORMAT_MINOR_ENCODED)
+        let encodings = vec![Encoding::Segments; spec.schema.columns().len()];
+        let encoded = tables.encode(&encodings, calendar)?;
+        let mut sealing = Sealing::of(&encoded, calendar, self.placement.data_end)?;
+        sealing.place(SectionKind::Parts, self.spec.parts.as_bytes())?;
+        sealing.place(SectionKind::Segments, self.spec.segments.as_bytes())?;
+        sealing.minor = FORMAT_MINOR_ENCODED;
+        sealing.seal(&tables, self.sink, crew)
     }
 
     fn wrong_rows(&self, column: usize, found: u64) -> Error {

@@ -1,12 +1,13 @@
 //! The tables behind the data: records of assets, columns, series and zones, made of finished series.
 
 use crate::{
-    Adjustment, BundleSpec, Encoding, Stats, Version,
+    Adjustment, BundleSpec, Encoding, Error, Stats, Version,
     blocks::block_checksum,
     frozen::ZONE_ROWS,
     meter::SeriesSummary,
     placement::Placement,
     record::{AdjustmentRecord, AssetRecord, ColumnRecord, GAP_FREE, SeriesRecord, ZoneRecord},
+    symbol,
     version::VersionBuilder,
 };
 
@@ -16,6 +17,20 @@ pub(crate) struct Tables<'a> {
     pub(crate) spec: &'a BundleSpec,
     pub(crate) placement: &'a Placement,
     pub(crate) series: &'a [SeriesSummary],
+}
+
+/// The bytes of the tables.
+#[derive(Debug)]
+pub(crate) struct EncodedTables {
+    pub(crate) schema: Vec<u8>,
+    pub(crate) columns: Vec<ColumnRecord>,
+    pub(crate) symbol_index: Vec<u32>,
+    pub(crate) strings: Vec<u8>,
+    pub(crate) assets: Vec<AssetRecord>,
+    pub(crate) series: Vec<SeriesRecord>,
+    pub(crate) zones: Vec<ZoneRecord>,
+    pub(crate) adjustments: Vec<AdjustmentRecord>,
+    pub(crate) provenance: Vec<u8>,
 }
 
 impl Tables<'_> {
@@ -38,7 +53,33 @@ impl Tables<'_> {
         version.finish(calendar, adjustments)
     }
 
-    pub(crate) fn adjustments(&self) -> Vec<AdjustmentRecord> {
+    /// Makes all of them, for columns that are encoded as `encodings` says.
+    pub(crate) fn encode(
+        &self,
+        encodings: &[Encoding],
+        calendar: &[i64],
+    ) -> Result<EncodedTables, Error> {
+        let spec = self.spec;
+        let slots = symbol::slot_count(spec.assets.len() as u64);
+        let slots = slots.and_then(|slots| usize::try_from(slots).ok());
+        let slots = slots.ok_or(Error::TooLarge { what: "the symbol index" })?;
+        let symbols = spec.assets.iter().map(|asset| asset.symbol.as_str());
+        let (strings, assets) = self.assets(calendar);
+        let (columns, series, zones) = self.columns(encodings);
+        Ok(EncodedTables {
+            schema: spec.schema.to_bytes(),
+            columns,
+            symbol_index: symbol::build(symbols, slots),
+            strings,
+            assets,
+            series,
+            zones,
+            adjustments: self.adjustments(),
+            provenance: spec.provenance.to_bytes(),
+        })
+    }
+
+    fn adjustments(&self) -> Vec<AdjustmentRecord> {
         let record = |adjustment: &Adjustment| AdjustmentRecord {
             asset: adjustment.asset,
             kind: adjustment.kind.tag(),
@@ -49,7 +90,7 @@ impl Tables<'_> {
     }
 
     /// Returns the strings section and the asset records.
-    pub(crate) fn assets(&self, calendar: &[i64]) -> (Vec<u8>, Vec<AssetRecord>) {
+    fn assets(&self, calendar: &[i64]) -> (Vec<u8>, Vec<AssetRecord>) {
         let mut strings = Vec::new();
         let mut place = |text: &str| {
             let at = strings.len() as u64;
@@ -91,7 +132,7 @@ impl Tables<'_> {
     }
 
     /// Returns the records of columns, which are encoded as `encodings` says, series and zones.
-    pub(crate) fn columns(
+    fn columns(
         &self,
         encodings: &[Encoding],
     ) -> (Vec<ColumnRecord>, Vec<SeriesRecord>, Vec<ZoneRecord>) {

@@ -139,6 +139,18 @@ impl<'a> Values<'a> {
         })
     }
 
+    /// Returns no values of a type.
+    pub const fn none(physical: PhysicalType) -> Self {
+        match physical {
+            PhysicalType::F64 => Self::F64(&[]),
+            PhysicalType::F32 => Self::F32(&[]),
+            PhysicalType::I64 => Self::I64(&[]),
+            PhysicalType::I32 => Self::I32(&[]),
+            PhysicalType::U32 => Self::U32(&[]),
+            PhysicalType::U8 => Self::U8(&[]),
+        }
+    }
+
     /// Returns the number of values.
     #[inline]
     pub fn len(self) -> usize {

@@ -9,11 +9,11 @@ use crate::{
     meter::{SeriesMeter, disorder},
     open::read_superblock,
     record::ZoneRecord,
+    sealing::superblock_digest,
     section::page_up,
     symbol,
     tables::zone_records,
     version::VersionBuilder,
-    writer::superblock_digest,
 };
 
 /// Where verification takes the values of a series from, by column and asset: it hands them on in pieces, oldest first.

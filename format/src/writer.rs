@@ -1,28 +1,17 @@
 //! [`BundleWriter`]: writes a bundle file from series that come in any order, from any thread.
 
-use std::{
-    mem::offset_of,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
-
-use zerocopy::{FromZeros, IntoBytes};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::{
-    BundleSpec, Compression, Digest, Encoding, PhysicalType, SectionKind, Values, Version,
+    BundleSpec, Compression, Digest, Encoding, PhysicalType, Values, Version,
     calendar::CalendarBuilder,
-    check::check_bytes,
     error::Error,
-    frozen::{
-        FORMAT_MAJOR, FORMAT_MINOR, FORMAT_MINOR_ENCODED, MAGIC, PAGE, PROVENANCE_MAX, SCHEMA_MAX,
-        ZONE_ROWS,
-    },
+    frozen::{FORMAT_MINOR, FORMAT_MINOR_ENCODED},
     meter::SeriesSummary,
     placement::{Placement, write},
-    record::{ColumnRecord, SeriesRecord, Superblock, ZoneRecord},
-    section::{Section, page_up},
+    sealing::{Sealing, alone},
     series::SeriesWriter,
     sink::Sink,
-    symbol,
     tables::Tables,
 };
 
@@ -126,6 +115,19 @@ impl<'s, S: Sink> BundleWriter<'s, S> {
     /// [`Error::SeriesRows`] names the first series that was not written; [`Error::Write`] when the sink
     /// fails; [`Error::SectionTooLong`] when schema or provenance exceed their limits.
     pub fn finish(self) -> Result<Written, Error> {
+        self.finish_by(alone)
+    }
+
+    /// Finishes as [`BundleWriter::finish`] does, with the help of a crew: `crew(count, work)` calls `work` with each number
+    /// below `count` once, from whatever threads, and returns when all calls have.
+    ///
+    /// # Errors
+    ///
+    /// As [`BundleWriter::finish`].
+    pub fn finish_by(
+        self,
+        crew: impl FnOnce(usize, &(dyn Fn(usize) + Sync)),
+    ) -> Result<Written, Error> {
         let Self { spec, sink, compression, mut placement, series, calendar } = self;
         let series = series.into_inner().unwrap_or_else(PoisonError::into_inner);
         let calendar = calendar.into_inner().unwrap_or_else(PoisonError::into_inner).finish();
@@ -143,10 +145,10 @@ impl<'s, S: Sink> BundleWriter<'s, S> {
             minor = FORMAT_MINOR_ENCODED;
         }
         let tables = Tables { spec: &spec, placement: &placement, series: &series };
-
-        let mut out = SectionWriter::new(sink);
-        out.tables(&tables, tables.columns(&encodings), &calendar)?;
-        out.finish(&tables, tables.version(&calendar), minor)
+        let encoded = tables.encode(&encodings, &calendar)?;
+        let mut sealing = Sealing::of(&encoded, &calendar, placement.data_end)?;
+        sealing.minor = minor;
+        sealing.seal(&tables, sink, crew)
     }
 
     pub(crate) fn planned_rows(&self, asset: usize) -> u64 {
@@ -231,115 +233,4 @@ fn complete(
             })
         })
         .collect()
-}
-
-/// Writes the sections, one after the other.
-pub(crate) struct SectionWriter<'s, S> {
-    sink: &'s S,
-    next: u64,
-    sections: Vec<Section>,
-}
-
-impl<'s, S: Sink> SectionWriter<'s, S> {
-    pub(crate) fn new(sink: &'s S) -> Self {
-        Self { sink, next: PAGE, sections: Vec::new() }
-    }
-
-    /// Writes the sections that every file has; the data are written already.
-    pub(crate) fn tables(
-        &mut self,
-        tables: &Tables<'_>,
-        (columns, series, zones): (Vec<ColumnRecord>, Vec<SeriesRecord>, Vec<ZoneRecord>),
-        calendar: &[i64],
-    ) -> Result<(), Error> {
-        let spec = tables.spec;
-        let slots = symbol::slot_count(spec.assets.len() as u64);
-        let slots = slots.and_then(|slots| usize::try_from(slots).ok());
-        let slots = slots.ok_or(Error::TooLarge { what: "the symbol index" })?;
-        let symbols = spec.assets.iter().map(|asset| asset.symbol.as_str());
-        let (strings, assets) = tables.assets(calendar);
-        self.section(SectionKind::Schema, &spec.schema.to_bytes())?;
-        self.section(SectionKind::Columns, columns.as_bytes())?;
-        self.data(tables.placement.data_end);
-        self.section(SectionKind::SymbolIndex, symbol::build(symbols, slots).as_bytes())?;
-        self.section(SectionKind::Strings, &strings)?;
-        self.section(SectionKind::Assets, assets.as_bytes())?;
-        self.section(SectionKind::Calendar, calendar.as_bytes())?;
-        self.section(SectionKind::Series, series.as_bytes())?;
-        self.section(SectionKind::Zones, zones.as_bytes())?;
-        self.section(SectionKind::Adjustments, tables.adjustments().as_bytes())?;
-        self.section(SectionKind::Provenance, &spec.provenance.to_bytes())
-    }
-
-    fn data(&mut self, end: u64) {
-        let digest = Digest::from_bytes([0; 32]);
-        let (kind, offset, len) = (SectionKind::Data, self.next, end - self.next);
-        self.sections.push(Section { kind, offset, len, check: 0, digest });
-        self.next = end;
-    }
-
-    pub(crate) fn section(&mut self, kind: SectionKind, bytes: &[u8]) -> Result<(), Error> {
-        let len = bytes.len() as u64;
-        let max = match kind {
-            SectionKind::Schema => SCHEMA_MAX,
-            SectionKind::Provenance => PROVENANCE_MAX,
-            _ => u64::MAX,
-        };
-        if len > max {
-            return Err(Error::SectionTooLong { kind, len, max });
-        }
-        let offset = self.next;
-        let (check, digest) = (check_bytes(bytes), Digest::of(bytes));
-        self.sections.push(Section { kind, offset, len, check, digest });
-        if !bytes.is_empty() {
-            write(self.sink, offset, bytes)?;
-        }
-        let end = offset + len;
-        self.next = page_up(end).ok_or(Error::TooLarge { what: "more than 2^63 bytes" })?;
-        if self.next > end {
-            let zeros = vec![0; usize::try_from(self.next - end).unwrap_or(0)];
-            write(self.sink, end, &zeros)?;
-        }
-        Ok(())
-    }
-
-    pub(crate) fn finish(
-        self,
-        tables: &Tables<'_>,
-        version: Version,
-        minor: u16,
-    ) -> Result<Written, Error> {
-        let spec = tables.spec;
-        let rows = tables.placement.row_starts.last().copied().unwrap_or(0);
-        let mut page = Superblock::new_zeroed();
-        page.magic = MAGIC;
-        page.major = FORMAT_MAJOR;
-        page.minor = minor;
-        page.section_count = u32::try_from(self.sections.len()).unwrap_or(u32::MAX);
-        page.file_len = self.next;
-        page.rows = rows;
-        page.assets = u32::try_from(spec.assets.len()).unwrap_or(u32::MAX);
-        page.columns = u32::try_from(spec.schema.columns().len()).unwrap_or(u32::MAX);
-        page.version = *version.as_bytes();
-        page.zone_rows = ZONE_ROWS;
-        for (entry, section) in page.sections.iter_mut().zip(&self.sections) {
-            *entry = section.to_record();
-        }
-        let digest = superblock_digest(&page);
-        page.checksum = *digest.as_bytes();
-        page.check = superblock_check(&page);
-        write(self.sink, 0, page.as_bytes())?;
-        let assets = spec.assets.len() as u64;
-        Ok(Written { version, digest, file_len: self.next, assets, rows })
-    }
-}
-
-/// Hashes the superblock up to its checksum.
-pub(crate) fn superblock_digest(page: &Superblock) -> Digest {
-    Digest::of(page.as_bytes().get(..offset_of!(Superblock, checksum)).unwrap_or_default())
-}
-
-/// Returns the check word of the superblock up to its check word.
-pub(crate) fn superblock_check(page: &Superblock) -> u64 {
-    check_bytes(page.as_bytes().get(..offset_of!(Superblock, check)).unwrap_or_default())
 }

@@ -7,11 +7,13 @@ mod block;
 mod content;
 #[cfg(feature = "whole")]
 mod csv;
-#[cfg(feature = "whole")]
+#[cfg(feature = "store")]
 mod operations;
-#[cfg(feature = "whole")]
+#[cfg(feature = "store")]
 mod query;
 mod sealed;
+#[cfg(feature = "store")]
+mod segmented;
 
 use barrow_format::{AlignedBytes, Bundle, Compression};
 
@@ -19,11 +21,13 @@ pub use crate::block::decode_block;
 pub use crate::content::roundtrip;
 #[cfg(feature = "whole")]
 pub use crate::csv::ingest_csv;
-#[cfg(feature = "whole")]
+#[cfg(feature = "store")]
 pub use crate::operations::{hostile_catalog, pool_ops};
-#[cfg(feature = "whole")]
+#[cfg(feature = "store")]
 pub use crate::query::query_plan;
 pub use crate::sealed::sealed_bundle;
+#[cfg(feature = "store")]
+pub use crate::segmented::segmented_bundle;
 
 /// Any bytes: opening, reading and verifying never panic.
 pub fn open_bundle(input: &[u8]) {

@@ -2,7 +2,7 @@
 
 use barrow_format::{AlignedBytes, Bundle};
 
-use self::seal::seal;
+pub(crate) use self::seal::seal;
 use crate::content;
 use crate::read_everything;
 
@@ -55,7 +55,7 @@ pub fn sealed_bundle(input: &[u8]) {
     }
 }
 
-fn number(bytes: &[u8], at: usize, width: usize) -> usize {
+pub(crate) fn number(bytes: &[u8], at: usize, width: usize) -> usize {
     let mut word = [0; 8];
     word[..width].copy_from_slice(&bytes[at..at + width]);
     usize::try_from(u64::from_le_bytes(word)).expect("64 bits")

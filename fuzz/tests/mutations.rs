@@ -104,6 +104,11 @@ fn sealed_bundle() {
 }
 
 #[test]
+fn segmented_bundle() {
+    run("segmented_bundle", 600, barrow_fuzz::segmented_bundle);
+}
+
+#[test]
 fn decode_block() {
     run("decode_block", 20_000, barrow_fuzz::decode_block);
 }

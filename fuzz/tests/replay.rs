@@ -59,6 +59,11 @@ fn sealed_bundle() {
 }
 
 #[test]
+fn segmented_bundle() {
+    replay("segmented_bundle", barrow_fuzz::segmented_bundle);
+}
+
+#[test]
 fn decode_block() {
     replay("decode_block", barrow_fuzz::decode_block);
 }

@@ -36,9 +36,16 @@ from barrow.errors import BarrowError
 if TYPE_CHECKING:
     import os
 
-    from barrow import panels, records
+    from barrow import panels, ray, records, remote, validation
     from barrow._ingest import ingest
+    from barrow.columns import Columns
     from barrow.panels import Panel
+    from barrow.remote import Fetched, Pushed, fetch, push
+    from barrow.running import Performance, backtest
+    from barrow.strategy import Strategy
+    from barrow.sweeps import Space, Sweep, read_study, sweep
+    from barrow.walks import WalkForward, walk_forward
+    from barrow.weighing import Panels
 
 __all__ = [
     "Adjustment",
@@ -48,18 +55,36 @@ __all__ = [
     "Bundle",
     "Catalog",
     "Column",
+    "Columns",
+    "Fetched",
     "Panel",
+    "Panels",
+    "Performance",
     "Pool",
+    "Pushed",
+    "Space",
+    "Strategy",
+    "Sweep",
     "Table",
+    "WalkForward",
     "__version__",
+    "backtest",
     "catalog",
     "default_root",
     "errors",
+    "fetch",
     "ingest",
     "open",
     "panels",
     "pool",
+    "push",
+    "ray",
+    "read_study",
     "records",
+    "remote",
+    "sweep",
+    "validation",
+    "walk_forward",
 ]
 
 
@@ -69,7 +94,25 @@ def catalog(root: str | os.PathLike[str] | None = None) -> Catalog:
 
 
 #: Where the names are that are imported when they are first used.
-_LATER = {"ingest": "barrow._ingest", "Panel": "barrow.panels"}
+_LATER = {
+    "Columns": "barrow.columns",
+    "Fetched": "barrow.remote",
+    "Panel": "barrow.panels",
+    "Panels": "barrow.weighing",
+    "Performance": "barrow.running",
+    "Pushed": "barrow.remote",
+    "Space": "barrow.sweeps",
+    "Strategy": "barrow.strategy",
+    "Sweep": "barrow.sweeps",
+    "WalkForward": "barrow.walks",
+    "backtest": "barrow.running",
+    "fetch": "barrow.remote",
+    "ingest": "barrow._ingest",
+    "push": "barrow.remote",
+    "read_study": "barrow.sweeps",
+    "sweep": "barrow.sweeps",
+    "walk_forward": "barrow.walks",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -77,7 +120,7 @@ def __getattr__(name: str) -> Any:
 
     if name in _LATER:
         value = getattr(importlib.import_module(_LATER[name]), name)
-    elif name in ("panels", "records"):
+    elif name in ("panels", "ray", "records", "remote", "validation"):
         value = importlib.import_module(f"barrow.{name}")
     else:
         raise AttributeError(f"module 'barrow' has no attribute '{name}'")

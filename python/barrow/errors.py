@@ -8,20 +8,28 @@ from __future__ import annotations
 
 __all__ = [
     "AmbiguousVersionError",
+    "BacktestError",
     "BarrowError",
     "ColumnTypeError",
     "DamagedError",
     "IngestError",
     "LockedError",
     "MissingFileError",
+    "MissingPackageError",
     "NameSyntaxError",
     "NotFoundError",
     "NotMappedError",
     "QueryError",
+    "RemoteError",
     "RevisionError",
+    "SettingError",
+    "StatisticError",
     "StorageError",
+    "StudyError",
+    "TooSlowError",
     "UnknownBundleError",
     "UnknownColumnError",
+    "UnknownStrategyError",
     "UnknownSymbolError",
     "UnknownVersionError",
 ]
@@ -106,6 +114,13 @@ class MissingFileError(StorageError, FileNotFoundError):
     """A file is not there. `errno` and `filename`."""
 
 
+class RemoteError(BarrowError, OSError):
+    """A remote cannot be reached, or refused something. Its cause is what the protocol answered.
+
+    What was moved before is not moved again by the next attempt.
+    """
+
+
 class LockedError(BarrowError, BlockingIOError):
     """Another writer is at work on the bundle. `bundle`, and `holder`: its process id, or `None`."""
 
@@ -131,3 +146,39 @@ class QueryError(BarrowError, ValueError):
 
 class RevisionError(BarrowError, ValueError):
     """Bars cannot be appended to a bundle, or corrected in it."""
+
+
+class SettingError(BarrowError, ValueError):
+    """Settings, parameters, a space or a search that cannot be: the text says what would be right."""
+
+
+class UnknownStrategyError(NotFoundError, KeyError):
+    """There is no built-in strategy of this name. ``strategy``, and ``known``: those there are."""
+
+    strategy: str
+    known: tuple[str, ...]
+
+
+class BacktestError(BarrowError, RuntimeError):
+    """A run that cannot go on: a price or a quantity that is no number, a period without bars."""
+
+
+class TooSlowError(BacktestError, TimeoutError):
+    """A trial took longer than it may."""
+
+
+class StudyError(BarrowError, ValueError):
+    """A study is of something else, or its file is no study."""
+
+
+class StatisticError(BarrowError, ValueError):
+    """A statistic is not defined for what it was given."""
+
+
+class MissingPackageError(BarrowError, ImportError):
+    """Something needs a package that is not installed."""
+
+    @classmethod
+    def of(cls, package: str, what: str) -> MissingPackageError:
+        """The error of ``what``, which needs ``package``."""
+        return cls(f"{what} needs the package `{package}`: `pip install {package}`", name=package)

@@ -41,10 +41,12 @@ class Change(NamedTuple):
     """What a publication changed, against the version before."""
 
     kind: str
-    """`ingest`, `append`, `correct` or `restore`."""
+    """`ingest`, `append`, `correct`, `restore`, `fetch`, or what a later version knows of."""
     rows_added: int
     rows_changed: int
+    rows_removed: int
     assets_added: int
+    assets_removed: int
     adjustments_changed: int
 
 

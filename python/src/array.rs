@@ -2,9 +2,9 @@
 //!
 //! # Safety
 //!
-//! A view's base is the [`Bundle`] whose lease the values are borrowed from. The type of [`view`] proves it: the closure is
+//! A view's base is the [`Keeper`] whose lease the values are borrowed from. The type of [`view`] proves it: the closure is
 //! given the lease of that very object, for a lifetime it cannot name, and so can only return values that live as long as
-//! the lease. A `Bundle` is frozen: its lease is neither replaced nor dropped before the object is, and NumPy holds a
+//! the lease. A keeper is frozen: its lease is neither replaced nor dropped before the object is, and NumPy holds a
 //! reference to it for as long as the array, or any view of the array, lives.
 
 use std::ptr;
@@ -14,11 +14,17 @@ use numpy::npyffi::{NPY_ARRAY_CARRAY_RO, NpyTypes, get_type_object, npy_intp};
 use numpy::{
     PY_ARRAY_API, PyArray1, PyArray2, PyArrayDescr, PyArrayDescrMethods as _, PyArrayMethods as _,
 };
+use pyo3::PyClass;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-use crate::bundle::Bundle;
 use crate::error::Result;
+
+/// A frozen class whose objects keep a lease for as long as they live.
+pub(crate) trait Keeper: PyClass + Sized {
+    /// Returns the lease of an object: always the same one.
+    fn lease<'a>(this: &'a Bound<'_, Self>) -> &'a Lease;
+}
 
 /// How values are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,13 +42,13 @@ pub(crate) fn ready(py: Python<'_>) -> PyResult<()> {
     dtype(py, Shown::Instants, Values::I64(&[])).map(drop)
 }
 
-/// Returns values that a bundle holds as a read-only array over the same memory, which keeps the bundle alive.
-pub(crate) fn view<'py>(
-    owner: &Bound<'py, Bundle>,
+/// Returns values of a lease as a read-only array over the same memory, which keeps the lease's owner alive.
+pub(crate) fn view<'py, K: Keeper>(
+    owner: &Bound<'py, K>,
     shown: Shown,
     values: impl for<'l> FnOnce(&'l Lease) -> Result<Values<'l>>,
 ) -> Result<Bound<'py, PyAny>> {
-    let values = values(owner.get().lease())?;
+    let values = values(K::lease(owner))?;
     let dtype = dtype(owner.py(), shown, values)?;
     over(owner.as_any(), dtype, values)
 }

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
-use crate::array::{Shown, owned, owned_matrix, view};
+use crate::array::{Keeper, Shown, owned, owned_matrix, view};
 use crate::asset;
 use crate::bars::Bars;
 use crate::column::Column;
@@ -77,6 +77,12 @@ impl Bundle {
                 Err(PyIndexError::new_err(text).into())
             }
         }
+    }
+}
+
+impl Keeper for Bundle {
+    fn lease<'a>(this: &'a Bound<'_, Self>) -> &'a Lease {
+        this.get().lease()
     }
 }
 

@@ -269,7 +269,9 @@ fn change_record(py: Python<'_>, change: Change) -> PyResult<Bound<'_, PyAny>> {
         .with("kind", change.kind.name())?
         .with("rows_added", change.rows_added)?
         .with("rows_changed", change.rows_changed)?
+        .with("rows_removed", change.rows_removed)?
         .with("assets_added", change.assets_added)?
+        .with("assets_removed", change.assets_removed)?
         .with("adjustments_changed", change.adjustments_changed)?
         .made()
 }

@@ -17,6 +17,16 @@ pub(crate) fn interruptible<T: Send>(
     stop: &AtomicBool,
     work: impl FnOnce() -> T + Send,
 ) -> PyResult<T> {
+    watched(py, stop, |py| py.check_signals(), work)
+}
+
+/// As [`interruptible`], with a `look` of one's own: it is called every now and then, and an exception of it stops the work.
+pub(crate) fn watched<T: Send>(
+    py: Python<'_>,
+    stop: &AtomicBool,
+    look: impl Fn(Python<'_>) -> PyResult<()>,
+    work: impl FnOnce() -> T + Send,
+) -> PyResult<T> {
     thread::scope(|scope| {
         let (sender, mut receiver) = mpsc::channel();
         let worker = scope.spawn(move || {
@@ -29,7 +39,7 @@ pub(crate) fn interruptible<T: Send>(
             match py.detach(move || waiting.recv_timeout(LOOK_EVERY)) {
                 Ok(done) => return raised.map(|()| done),
                 Err(RecvTimeoutError::Timeout) if raised.is_ok() => {
-                    raised = py.check_signals();
+                    raised = look(py);
                     stop.fetch_or(raised.is_err(), Ordering::Relaxed);
                 }
                 Err(RecvTimeoutError::Timeout) => {}

@@ -15,6 +15,7 @@ mod capsule;
 mod catalog;
 mod column;
 mod columns;
+mod engine;
 mod error;
 mod exports;
 mod ingest;
@@ -23,6 +24,7 @@ mod opening;
 mod pool;
 mod query;
 mod records;
+mod remote;
 mod rows;
 mod table;
 mod when;
@@ -43,17 +45,32 @@ mod _barrow {
     #[pymodule_export]
     use crate::column::Column;
     #[pymodule_export]
+    use crate::engine::{
+        Context, Memory, Performance, Plan, Series, Settings, Setup, Signal, Space, SweepReport,
+        TrialRunner, WalkForwardReport, Weights, ask_of, failed_end, figures_of, read_study, run,
+        search, space_axes, walk_forward,
+    };
+    #[pymodule_export]
     use crate::ingest::ingest_files;
     #[pymodule_export]
     use crate::opening::{default_root, open, reopen};
     #[pymodule_export]
     use crate::pool::{clear_pool, pool_capacity, pool_stats, set_pool_capacity};
     #[pymodule_export]
+    use crate::remote::{fetch, push};
+    #[pymodule_export]
     use crate::rows::{write_arrays, write_stream};
     #[pymodule_export]
     use crate::table::Table;
 
     use super::{Bound, PyModule, PyModuleMethods, PyResult};
+
+    #[pymodule_export]
+    use crate::engine::validation::{
+        block_length, deflated_sharpe, expected_max_sharpe, folds, haircut, min_backtest_years,
+        moments, overfitting_probability, permutation_p_value, purged_splits, superiority,
+        trade_order,
+    };
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -16,8 +16,9 @@ use crate::snapshot::STANDARD;
 /// Every slice has the shape `[len]`, oldest bar first. Prices are in the quote currency as ingested, unadjusted; `NaN`
 /// where a value is missing.
 ///
-/// A column that the file holds as one array is read in place. Of any other, the asset's series is decoded as a whole at
-/// its first touch, and the lease keeps it; [`Bars::origin`] tells which. The calls that name a column return the error
+/// A column that the file holds as one array is read in place. Of any other, what these bars need is decoded at the first
+/// touch, and the lease keeps it: the one or two blocks of 4096 rows that they lie in, else the asset's whole series.
+/// [`Bars::origin`] tells which. So whoever walks over an asset in small steps does best to ask for all of it once. The calls that name a column return the error
 /// when that fails, and so do [`Bars::times`] and [`Bars::within`]; the short ones panic with its text.
 ///
 /// # Examples

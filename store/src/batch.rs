@@ -38,16 +38,60 @@ pub(crate) struct Batch {
     pub(crate) pieces: Vec<Piece>,
     pub(crate) rows_added: u64,
     pub(crate) rows_changed: u64,
+    /// The timestamps of the bars that go, ascending.
+    pub(crate) removed: Vec<i64>,
     /// For each column of the version before, whether its series stays what it is.
     pub(crate) same: Vec<bool>,
-    /// First and last new timestamp.
+    /// First and last new timestamp; where bars go, of those that are left.
     pub(crate) span: Option<(i64, i64)>,
 }
 
 impl Batch {
-    /// Tells whether bars come or change.
+    /// A batch of no rows, for an asset that has so many columns.
+    fn unchanged(columns: usize) -> Self {
+        Self {
+            metadata: String::new(),
+            pieces: Vec::new(),
+            rows_added: 0,
+            rows_changed: 0,
+            removed: Vec::new(),
+            same: vec![true; columns],
+            span: None,
+        }
+    }
+
+    /// Removes an asset's bars at some times, ascending; where there is none, nothing goes.
+    pub(crate) fn removing(files: Files<'_>, asset: Asset, times: &[i64]) -> Result<Self> {
+        let before = files.gather(0, asset, 0..asset.rows())?;
+        let known = before.values().as_i64().unwrap_or_default();
+        let mut batch = Self::unchanged(files.head.schema().columns().len());
+        let mut next = 0;
+        for time in times {
+            let place = next + known[next..].partition_point(|other| other < time);
+            push_old(&mut batch.pieces, next..place);
+            next = place;
+            if known.get(place) == Some(time) {
+                batch.removed.push(*time);
+                next += 1;
+            }
+        }
+        push_old(&mut batch.pieces, next..known.len());
+        let left = |piece: &Piece| match piece {
+            Piece::Old(rows) => known.get(rows.clone()),
+            Piece::New(_) => None,
+        };
+        let first = batch.pieces.first().and_then(left).and_then(<[i64]>::first);
+        let last = batch.pieces.last().and_then(left).and_then(<[i64]>::last);
+        batch.span = first.copied().zip(last.copied());
+        if !batch.removed.is_empty() {
+            batch.same.fill(false);
+        }
+        Ok(batch)
+    }
+
+    /// Tells whether bars come, change or go.
     pub(crate) fn changes_rows(&self) -> bool {
-        self.rows_added + self.rows_changed > 0
+        self.rows_added + self.rows_changed > 0 || !self.removed.is_empty()
     }
 
     /// Returns the new rows, if all they do is to follow the old ones.
@@ -196,14 +240,8 @@ impl Weaving<'_> {
     fn batch(&self, old: Option<Asset>, fresh: &[ValuesBuf]) -> Batch {
         let times = self.times(fresh);
         let columns = old.map_or(0, |_| self.files.head.schema().columns().len());
-        Batch {
-            metadata: String::new(),
-            pieces: Vec::new(),
-            rows_added: 0,
-            rows_changed: 0,
-            same: vec![true; columns],
-            span: times.first().copied().zip(times.last().copied()),
-        }
+        let span = times.first().copied().zip(times.last().copied());
+        Batch { span, ..Batch::unchanged(columns) }
     }
 
     fn times<'f>(&self, fresh: &'f [ValuesBuf]) -> &'f [i64] {
@@ -216,7 +254,7 @@ impl Weaving<'_> {
         let known = self.files.head.schema().columns().len();
         let gather = |(index, column): (usize, &Column)| {
             if index < known {
-                return self.files.gather(index, asset);
+                return self.files.gather(index, asset, 0..asset.rows());
             }
             let mut missing = ValuesBuf::new(column.physical);
             missing.extend_missing(asset.rows());

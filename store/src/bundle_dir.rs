@@ -53,6 +53,16 @@ impl BundleDir {
         self.parts().join(format!("{digest}{FILE_SUFFIX}"))
     }
 
+    /// Returns where a fetch collects parts.
+    pub(crate) fn arriving(&self) -> PathBuf {
+        self.path.join("arriving")
+    }
+
+    /// Returns the path of a part that is being fetched.
+    pub(crate) fn arriving_part(&self, digest: Digest) -> PathBuf {
+        self.arriving().join(format!("{digest}{FILE_SUFFIX}"))
+    }
+
     pub(crate) fn leases(&self) -> PathBuf {
         self.path.join("leases")
     }

@@ -1,5 +1,6 @@
 //! A crew of threads that work off a list, each taking the next item when it is done with one.
 
+use std::convert::Infallible;
 use std::num::NonZeroUsize;
 use std::thread;
 
@@ -11,7 +12,16 @@ pub(crate) fn each<T: Send, E: Send>(
     items: Vec<T>,
     work: impl Fn(T) -> Result<(), E> + Sync,
 ) -> Result<(), E> {
-    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(items.len());
+    each_of(thread::available_parallelism().map_or(1, NonZeroUsize::get), items, work)
+}
+
+/// Does as [`each`], on these many threads at the most: for work that waits rather than computes.
+pub(crate) fn each_of<T: Send, E: Send>(
+    threads: usize,
+    items: Vec<T>,
+    work: impl Fn(T) -> Result<(), E> + Sync,
+) -> Result<(), E> {
+    let threads = threads.min(items.len());
     if threads < 2 {
         return items.into_iter().try_for_each(work);
     }
@@ -40,6 +50,14 @@ pub(crate) fn each<T: Send, E: Send>(
         run();
     });
     failure.into_inner().map_or(Ok(()), |(_, error)| Err(error))
+}
+
+/// Calls `work` with each number below `count`, on all processors.
+pub(crate) fn every(count: usize, work: &(dyn Fn(usize) + Sync)) {
+    let Ok(()) = each((0..count).collect(), |place| {
+        work(place);
+        Ok::<(), Infallible>(())
+    });
 }
 
 #[cfg(test)]

@@ -54,13 +54,17 @@ pub(crate) enum DecodedKey {
     /// A series, by what it hashes to: the versions of a bundle, and bundles, share it. Nothing enters under a digest that
     /// it does not have, so that no damaged or hostile file can put its values in place of another's.
     Series { digest: Digest, physical: PhysicalType },
+    /// A block of a compressed series, by the checksum of its stored bytes, which with type and number of rows tells its
+    /// values.
+    Block { checksum: [u8; 16], physical: PhysicalType, rows: usize },
     /// A whole column of one opened file, which is not hashed and therefore not shared.
     Column { snapshot: u64, column: usize },
 }
 
-/// The process-wide cache of decoded series and columns: what is compressed or lies in many parts is decoded once.
+/// The process-wide cache of decoded series, blocks and columns: what is compressed or lies in many parts is decoded once.
 ///
-/// Raw columns of one part are slices of the map and never come here. Threads that touch a series at once decode it
+/// Raw columns of one part are slices of the map and never come here. Short reads and queries bring blocks of 4096 rows,
+/// others whole series; a block that is read both ways is held twice. Threads that touch one at once decode it
 /// once. An entry that leaves stays valid for the leases that have borrowed from it; see [`Lease`](crate::Lease).
 ///
 /// # Examples
@@ -105,6 +109,11 @@ impl DecodedCache {
     /// Lets go of everything; leases keep what they have borrowed. Statistics go on.
     pub fn clear(&self) {
         self.cache.clear();
+    }
+
+    /// Returns the values of `key` if they are there.
+    pub(crate) fn get(&self, key: &DecodedKey) -> Option<Arc<Decoded>> {
+        self.cache.get(key)
     }
 
     /// Returns the values of `key`, decoding them when they are not there.

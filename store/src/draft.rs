@@ -10,6 +10,9 @@ use barrow_format::{
 
 use crate::batch::{Batch, Piece};
 use crate::change::Change;
+use crate::crew;
+use crate::draft_calendar::calendar;
+use crate::draft_series::DraftRows;
 use crate::error::{Error, Result};
 use crate::instant::Instant;
 use crate::revision::Revision;
@@ -34,14 +37,21 @@ pub(crate) struct Entry<'r> {
     pub(crate) rows: u64,
 }
 
+impl Entry<'_> {
+    /// Tells whether bars of it are removed.
+    pub(crate) fn loses_bars(&self) -> bool {
+        self.batch.is_some_and(|batch| !batch.removed.is_empty())
+    }
+}
+
 /// The file of a revision, laid out.
 #[derive(Debug)]
 pub(crate) struct Draft<'r> {
-    pub(crate) entries: Vec<Entry<'r>>,
+    entries: Vec<Entry<'r>>,
     spec: RevisionSpec,
     /// The rows that are to lie in the file itself, in order.
-    pub(crate) copies: Vec<SegmentRecord>,
-    pub(crate) calendar: Vec<i64>,
+    copies: Vec<SegmentRecord>,
+    calendar: Vec<i64>,
     pub(crate) change: Change,
 }
 
@@ -50,16 +60,23 @@ impl<'r> Draft<'r> {
     pub(crate) fn of(revision: &'r Revision, mut change: Change) -> Result<Option<Self>> {
         let entries = entries(revision)?;
         let (adjustments, adjusted) = merged_adjustments(revision, &entries)?;
-        let added = entries.iter().filter(|entry| entry.old.is_none()).count();
-        change.assets_added = u64::try_from(added).unwrap_or(u64::MAX);
+        let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let added = count(entries.iter().filter(|entry| entry.old.is_none()).count());
+        let before = u64::from(revision.files().head.asset_count());
+        change.assets_added = added;
+        change.assets_removed = (before + added).saturating_sub(count(entries.len()));
         change.adjustments_changed = adjusted;
         for batch in revision.batches.values() {
             change.rows_added += batch.rows_added;
             change.rows_changed += batch.rows_changed;
+            change.rows_removed += count(batch.removed.len());
         }
         let new_columns = revision.columns.len() > revision.schema().columns().len();
         if change == Change::of(change.kind) && !new_columns {
             return Ok(None);
+        }
+        if change.rows_removed > 0 && entries.is_empty() {
+            return Err(revision.problem(Problem::NothingLeft));
         }
         let placed = Placed::of(revision.files(), &entries)?;
         let spec = RevisionSpec {
@@ -75,20 +92,22 @@ impl<'r> Draft<'r> {
             parts: placed.parts,
             segments: placed.segments,
         };
-        let calendar = calendar(revision)?;
+        let calendar = calendar(revision, &entries)?;
         Ok(Some(Self { entries, spec, copies: placed.copies, calendar, change }))
     }
 
     /// Writes the file.
-    pub(crate) fn write<S: Sink>(&self, revision: &Revision, sink: &S) -> Result<Written> {
+    pub(crate) fn write<S: Sink>(self, revision: &Revision, sink: &S) -> Result<Written> {
+        let Self { entries, spec, copies, calendar, .. } = self;
         let failed = |error| Error::written(revision.name())(error);
-        let writer = RevisionWriter::new(self.spec.clone(), sink).map_err(failed)?;
-        let series = crate::draft_series::write_columns(self, revision, &writer)?;
-        writer.finish(&series, &self.calendar).map_err(failed)
+        let writer = RevisionWriter::new(spec, sink).map_err(failed)?;
+        let rows = DraftRows { entries: &entries, copies: &copies, revision };
+        let series = rows.write(&writer)?;
+        writer.finish_by(&series, &calendar, crew::every).map_err(failed)
     }
 }
 
-/// Merges the assets of the version before and of the batches, by symbol.
+/// Merges the assets of the version before and of the batches, by symbol; those that lose their last bar are left out.
 fn entries(revision: &Revision) -> Result<Vec<Entry<'_>>> {
     let files = revision.files();
     let corrupt = |error| Error::corrupt(files.path)(error);
@@ -106,6 +125,7 @@ fn entries(revision: &Revision) -> Result<Vec<Entry<'_>>> {
     for (new, batch) in batches {
         entries.push(entry(files, new, None, Some(batch))?);
     }
+    entries.retain(|entry| !(entry.rows == 0 && entry.loses_bars()));
     Ok(entries)
 }
 
@@ -270,8 +290,10 @@ fn merged_adjustments(
     let mut merged = BTreeMap::new();
     for adjustment in files.head.adjustments().map_err(corrupt)? {
         let symbol = files.head.symbol_at(adjustment.asset).map_err(corrupt)?;
-        let asset = ordinal_of(symbol).ok_or_else(|| missing(symbol))?;
-        merged.insert((asset, adjustment.time, adjustment.kind), adjustment.value);
+        // Those of an asset that is removed go with it.
+        if let Some(asset) = ordinal_of(symbol) {
+            merged.insert((asset, adjustment.time, adjustment.kind), adjustment.value);
+        }
     }
     let mut changed = 0;
     for given in &revision.adjustments {
@@ -307,32 +329,4 @@ fn provenance(revision: &Revision, copied_from: &BTreeSet<u32>) -> Result<Proven
     provenance.sources.sort();
     provenance.sources.dedup();
     Ok(provenance)
-}
-
-/// Returns the calendar of the version to come: no bar is ever taken away.
-fn calendar(revision: &Revision) -> Result<Vec<i64>> {
-    let files = revision.files();
-    let before = files.head.calendar().map_err(Error::corrupt(files.path))?;
-    let times = revision.fresh.first().and_then(|times| times.values().as_i64());
-    let times = times.unwrap_or_default();
-    let rows = revision.batches.values().flat_map(|batch| &batch.pieces);
-    let mut new: Vec<i64> = Vec::new();
-    for piece in rows {
-        if let Piece::New(rows) = piece {
-            for time in &times[rows.clone()] {
-                if new.last() != Some(time) && before.binary_search(time).is_err() {
-                    new.push(*time);
-                }
-            }
-        }
-    }
-    new.sort_unstable();
-    new.dedup();
-    let mut calendar = before.to_vec();
-    let ordered = calendar.last().zip(new.first()).is_none_or(|(last, first)| last < first);
-    calendar.extend(new);
-    if !ordered {
-        calendar.sort_unstable();
-    }
-    Ok(calendar)
 }

@@ -1,10 +1,8 @@
 //! The columns of a draft: its own rows, and the summaries of all series, column by column on all processors.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::sync::OnceLock;
 
 use barrow_format::record::SegmentRecord;
 use barrow_format::{
@@ -12,7 +10,8 @@ use barrow_format::{
 };
 
 use crate::batch::Batch;
-use crate::draft::{Draft, Entry, FRESH};
+use crate::crew;
+use crate::draft::{Entry, FRESH};
 use crate::error::{Error, Result};
 use crate::revision::Revision;
 use crate::segments::{Rows, span};
@@ -20,48 +19,37 @@ use crate::segments::{Rows, span};
 /// Values that are collected before they are written.
 const WRITTEN_AT_ONCE: usize = 1 << 20;
 
-/// Writes the rows that lie in the file itself; returns the summaries of all series, by column and then by asset.
-pub(crate) fn write_columns<S: Sink>(
-    draft: &Draft<'_>,
-    revision: &Revision,
-    writer: &RevisionWriter<'_, S>,
-) -> Result<Vec<SeriesSummary>> {
-    let columns = revision.columns.len();
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut done = Vec::new();
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            if index >= columns {
-                return done;
-            }
-            done.push((index, ColumnDraft { draft, revision, index }.write(writer)));
+/// What a draft knows of rows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DraftRows<'d, 'r> {
+    pub(crate) entries: &'d [Entry<'r>],
+    /// The rows that are to lie in the file itself, in order.
+    pub(crate) copies: &'d [SegmentRecord],
+    pub(crate) revision: &'d Revision,
+}
+
+impl DraftRows<'_, '_> {
+    /// Writes the rows that lie in the file itself; returns the summaries of all series, by column and then by asset.
+    pub(crate) fn write<S: Sink>(
+        self,
+        writer: &RevisionWriter<'_, S>,
+    ) -> Result<Vec<SeriesSummary>> {
+        let columns = self.revision.columns.len();
+        let done: Vec<OnceLock<_>> = (0..columns).map(|_| OnceLock::new()).collect();
+        crew::every(columns, &|index| {
+            done[index].get_or_init(|| ColumnDraft { rows: self, index }.write(writer));
+        });
+        let mut all = Vec::with_capacity(columns * self.entries.len());
+        for series in done.into_iter().filter_map(OnceLock::into_inner) {
+            all.append(&mut series?);
         }
-    };
-    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(columns);
-    let mut done = thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        let mut done = work();
-        for other in others {
-            match other.join() {
-                Ok(more) => done.extend(more),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        done
-    });
-    done.sort_by_key(|(index, _)| *index);
-    let mut all = Vec::with_capacity(columns * draft.entries.len());
-    for (_, series) in done {
-        all.extend(series?);
+        Ok(all)
     }
-    Ok(all)
 }
 
 /// One column.
 struct ColumnDraft<'d, 'r> {
-    draft: &'d Draft<'r>,
-    revision: &'d Revision,
+    rows: DraftRows<'d, 'r>,
     index: usize,
 }
 
@@ -69,7 +57,11 @@ impl ColumnDraft<'_, '_> {
     fn write<S: Sink>(&self, writer: &RevisionWriter<'_, S>) -> Result<Vec<SeriesSummary>> {
         self.write_rows(writer)?;
         let mut missing = BTreeMap::new();
-        self.draft.entries.iter().map(|entry| self.summary(entry, &mut missing)).collect()
+        let mut series = Vec::with_capacity(self.rows.entries.len());
+        for entry in self.rows.entries {
+            series.push(self.summary(entry, &mut missing)?);
+        }
+        Ok(series)
     }
 
     fn write_rows<S: Sink>(&self, writer: &RevisionWriter<'_, S>) -> Result<()> {
@@ -77,13 +69,13 @@ impl ColumnDraft<'_, '_> {
         let mut written = 0;
         let mut flush = |buffer: &mut ValuesBuf| {
             let values = buffer.values();
-            let failed = |error| Error::written(self.revision.name())(error);
+            let failed = |error| Error::written(self.rows.revision.name())(error);
             writer.write_rows(self.index, written, values).map_err(failed)?;
             written += u64::try_from(values.len()).unwrap_or(u64::MAX);
             buffer.truncate(0);
             Ok(())
         };
-        for copy in &self.draft.copies {
+        for copy in self.rows.copies {
             let rows = span(copy);
             for start in rows.clone().step_by(WRITTEN_AT_ONCE) {
                 let end = rows.end.min(start + WRITTEN_AT_ONCE);
@@ -102,7 +94,7 @@ impl ColumnDraft<'_, '_> {
         entry: &Entry<'_>,
         missing: &mut BTreeMap<u64, SeriesSummary>,
     ) -> Result<SeriesSummary> {
-        let files = self.revision.files();
+        let files = self.rows.revision.files();
         let known = self.index < files.head.schema().columns().len();
         let span = self.span(entry);
         let kept = entry.batch.is_none_or(|batch| {
@@ -137,7 +129,7 @@ impl ColumnDraft<'_, '_> {
         let tail = usize::try_from(SeriesMeter::tail_rows(physical, before)).unwrap_or(0);
         let old: &[SegmentRecord] = entry.sources.split_last().map_or(&[], |(_, old)| old);
         let mut bytes = [0; 64];
-        let tail = self.revision.files().tail(self.index, old, tail, &mut bytes)?;
+        let tail = self.rows.revision.files().tail(self.index, old, tail, &mut bytes)?;
         let mut meter = SeriesMeter::resume(summary, (physical, before), tail, entry.rows);
         meter.push(self.rows(FRESH, rows)?.values());
         Ok(meter.finish().with_span(self.span(entry)))
@@ -168,6 +160,9 @@ impl ColumnDraft<'_, '_> {
         }
         let old = entry.old.and_then(|asset| asset.first_time().zip(asset.last_time()));
         let new = entry.batch.filter(|batch| batch.changes_rows()).and_then(|batch| batch.span);
+        if entry.loses_bars() {
+            return new;
+        }
         match (old, new) {
             (Some(old), Some(new)) => Some((old.0.min(new.0), old.1.max(new.1))),
             (old, new) => old.or(new),
@@ -176,9 +171,9 @@ impl ColumnDraft<'_, '_> {
 
     /// Returns rows from a file of the version before, or from the buffers.
     fn rows(&self, part: u32, rows: Range<usize>) -> Result<Rows<'_>> {
-        let files = self.revision.files();
+        let files = self.rows.revision.files();
         if part == FRESH {
-            let values = self.revision.fresh.get(self.index).map(ValuesBuf::values);
+            let values = self.rows.revision.fresh.get(self.index).map(ValuesBuf::values);
             let values = values.and_then(|values| values.slice(rows));
             return Ok(Rows::Mapped(values.unwrap_or(Values::U8(&[]))));
         }
@@ -191,7 +186,7 @@ impl ColumnDraft<'_, '_> {
     }
 
     fn physical(&self) -> PhysicalType {
-        let column = self.revision.columns.get(self.index);
+        let column = self.rows.revision.columns.get(self.index);
         column.map_or(PhysicalType::F64, |column| column.physical)
     }
 }

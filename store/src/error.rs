@@ -11,6 +11,7 @@ use crate::instant::Instant;
 use crate::mounts::MountError;
 use crate::problems::{HeadProblem, NameProblem};
 use crate::query::{Part, Period, Problem};
+use crate::remote::RemoteError;
 use crate::revision_problem::RevisionProblem;
 
 /// The store's result.
@@ -157,6 +158,10 @@ pub enum Error {
     /// The version could not be mounted.
     #[error(transparent)]
     Mount(Box<MountError>),
+
+    /// A remote cannot be reached, or what it holds cannot be used.
+    #[error(transparent)]
+    Remote(Box<RemoteError>),
 
     /// The version cannot be served by slices of a map alone, which the open options demand.
     #[error("`{}` cannot be served without a copy: {what}", path.display())]

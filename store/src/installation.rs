@@ -38,16 +38,16 @@ pub(crate) enum Order {
     OneByOne,
 }
 
-/// Brings files under their names and advances `HEAD`.
+/// Brings files under their names and advances `HEAD`, unless it is to stay where it is.
 pub(crate) fn install(
     dir: &BundleDir,
     lock: &WriterLock,
     files: &[Unnamed<'_>],
-    (head, order): (NextHead, Order),
+    (head, order): (Option<NextHead>, Order),
 ) -> Result<()> {
     let mut flushes: Vec<(Flush<'_>, &Path)> =
         files.iter().map(|file| (Flush::File(file.file), file.temporary)).collect();
-    flushes.push((head.flush(), head.path()));
+    flushes.extend(head.as_ref().map(|head| (head.flush(), head.path())));
     flushes.push((Flush::Bytes(lock.file()), lock.path()));
     flush(&flushes)?;
     for file in files {
@@ -62,7 +62,7 @@ pub(crate) fn install(
     }
     let folders: Vec<_> = folders.into_iter().map(|path| (Flush::Dir(path), path)).collect();
     flush(&folders)?;
-    head.announce()
+    head.map_or(Ok(()), NextHead::announce)
 }
 
 fn flush(all: &[(Flush<'_>, &Path)]) -> Result<()> {

@@ -21,7 +21,7 @@ use crate::verify;
 /// A lease never changes version; the next [`lease`](crate::BundlePool::lease) of the same name sees what was published
 /// meanwhile. Clone it freely: a clone costs an atomic addition or two. Every slice that is handed out borrows from the
 /// lease. A column that the file holds as one array lies in the map, and nothing is copied; any other is decoded at its
-/// first touch, series by series, into memory that the process shares ([`DecodedCache`](crate::DecodedCache)) and that
+/// first touch, series by series or, where few rows are wanted, block by block, into memory that the process shares ([`DecodedCache`](crate::DecodedCache)) and that
 /// the lease and its clones keep. [`Lease::origin`] tells which.
 #[derive(Clone)]
 pub struct Lease {

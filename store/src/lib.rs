@@ -51,6 +51,7 @@ mod decoded;
 mod diff;
 mod disk;
 mod draft;
+mod draft_calendar;
 mod draft_series;
 mod error;
 mod fault;
@@ -86,6 +87,7 @@ pub mod query;
 mod raw_copy;
 mod reader;
 mod record;
+mod remote;
 mod republish;
 mod returns;
 mod revision;
@@ -94,6 +96,7 @@ mod segments;
 mod shelf;
 mod sink;
 mod snapshot;
+mod span;
 mod spec;
 mod sweep;
 #[cfg(test)]
@@ -134,6 +137,9 @@ pub use prune::{PruneMode, PrunePolicy, Pruned, Spared, SparedReason};
 pub use publish::{Published, StageOptions, Staging};
 pub use reader::Origin;
 pub use record::{PartEntry, VersionEntry};
+pub use remote::{
+    DirectoryRemote, Fetched, Progress, Pushed, Remote, RemoteError, TransferOptions,
+};
 pub use revision::Revision;
 pub use revision_problem::RevisionProblem;
 pub use sink::FileSink;

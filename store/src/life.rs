@@ -70,9 +70,51 @@ impl Life {
         place: usize,
     ) -> Result<Option<usize>> {
         let row = self.row_of(reader, ordinal, place)? - self.row_start;
-        let times = reader.times(ordinal, self.rows())?;
+        if row == self.rows {
+            return Ok(None);
+        }
+        let times = self.times(reader, ordinal, row..row + 1)?;
         let session = reader.snapshot.calendar()[self.session_start + place];
-        Ok(times.get(row).is_some_and(|&time| time == session).then_some(row))
+        Ok((times.first() == Some(&session)).then_some(row))
+    }
+
+    /// Returns the rows, counted from the asset's first, of the sessions of its life that lie in a stretch of the calendar.
+    pub(crate) fn rows_in(
+        self,
+        reader: Reader<'_>,
+        ordinal: u32,
+        stretch: &Range<usize>,
+    ) -> Result<Range<usize>> {
+        let place = |at: usize| at.clamp(self.session_start, self.session_start + self.sessions);
+        let row = |at| self.row_of(reader, ordinal, place(at) - self.session_start);
+        let start = row(stretch.start)? - self.row_start;
+        // Damaged timestamps may not ascend.
+        Ok(start..(row(stretch.end)? - self.row_start).max(start))
+    }
+
+    /// Returns rows that the sessions of its life that lie in a stretch of the calendar are among, without looking at its
+    /// timestamps.
+    pub(crate) fn rows_about(self, stretch: &Range<usize>) -> Range<usize> {
+        let place = |at: usize| {
+            at.clamp(self.session_start, self.session_start + self.sessions) - self.session_start
+        };
+        let missing = self.sessions - self.rows;
+        place(stretch.start).saturating_sub(missing)..place(stretch.end).min(self.rows)
+    }
+
+    /// Returns timestamps of the asset, of which the first is at row 0.
+    #[inline]
+    pub(crate) fn times(
+        self,
+        reader: Reader<'_>,
+        ordinal: u32,
+        rows: Range<usize>,
+    ) -> Result<&[i64]> {
+        let first = self.row_start;
+        match reader.snapshot.mapped_time(first + rows.start..first + rows.end) {
+            Some(times) => Ok(times),
+            None => reader.times_elsewhere(ordinal, rows),
+        }
     }
 
     /// Of the sessions before `place`, at least all but the missing ones have a row: that bounds the search, and gaps
@@ -84,9 +126,10 @@ impl Life {
         }
         let missing = self.sessions - self.rows;
         let (low, high) = (place.saturating_sub(missing), place.min(self.rows));
-        let guess = (place * self.rows / self.sessions).clamp(low, high);
-        let times = reader.times(ordinal, self.rows())?.get(low..high).unwrap_or_default();
         let session = reader.snapshot.calendar()[self.session_start + place];
+        let (low, high) = reader.narrow(ordinal, low..high, session)?;
+        let guess = (place * self.rows / self.sessions).clamp(low, high);
+        let times = self.times(reader, ordinal, low..high)?;
         Ok(self.row_start + low + gallop(times, guess - low, session))
     }
 }

@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use barrow_format::record::SegmentRecord;
-use barrow_format::{Asset, PhysicalType, Values, ValuesBuf};
+use barrow_format::{Asset, Values, ValuesBuf};
 
 use crate::error::Result;
 use crate::lease::Lease;
-use crate::segments::{Files, span};
+use crate::segments::Files;
 
 /// Rows of an asset in one version.
 pub(crate) struct Side<'l> {
@@ -22,21 +22,7 @@ impl Side<'_> {
     }
 
     pub(crate) fn read(&self, column: usize) -> Result<ValuesBuf> {
-        let (files, mut first) = (self.files(), 0);
-        let columns = files.head.schema().columns();
-        let physical = columns.get(column).map_or(PhysicalType::F64, |column| column.physical);
-        let mut buffer = ValuesBuf::new(physical);
-        for segment in files.segments(self.asset)?.iter() {
-            let held = span(segment);
-            let from = self.rows.start.clamp(first, first + held.len());
-            let to = self.rows.end.clamp(from, first + held.len());
-            if from < to {
-                let rows = held.start + (from - first)..held.start + (to - first);
-                buffer.extend(files.rows(segment.part, column, rows)?.values());
-            }
-            first += held.len();
-        }
-        Ok(buffer)
+        self.files().gather(column, self.asset, self.rows.clone())
     }
 
     pub(crate) fn digest(&self, column: usize) -> Result<barrow_format::Digest> {

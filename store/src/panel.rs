@@ -5,6 +5,7 @@ use std::ops::{Range, RangeBounds};
 use barrow_format::{PhysicalType, Values};
 
 use crate::bars::span;
+use crate::crew;
 use crate::error::{Error, Result};
 use crate::lease::Lease;
 use crate::life::Life;
@@ -51,8 +52,8 @@ impl Lease {
     /// `NaN` where an asset has no bar.
     ///
     /// Columns of f32, i32, u32 and u8 are widened. Allocates times x assets x 8 bytes and touches that much of the
-    /// map; gap-free assets are copied without a search. Of a column that is not read in place, the series of the assets
-    /// that live in the range are decoded, by all processors.
+    /// map; gap-free assets are copied without a search. Of a column that is not read in place, what the assets have in
+    /// the range is decoded by all processors: one or two blocks of a series, or all of it.
     ///
     /// # Errors
     ///
@@ -174,20 +175,19 @@ impl Lease {
         if start >= end {
             return Ok(());
         }
-        let series = source.series(ordinal, life)?;
+        let rows = life.rows_in(self.reader(), ordinal, &(start..end))?;
+        let series = source.rows(ordinal, life, rows.clone())?;
         if life.is_gap_free() {
-            let first = start - sessions.start;
             let places = target[(start - stretch.start) * width..].iter_mut().step_by(width);
-            for (place, &value) in places.zip(&series[first..first + (end - start)]) {
+            for (place, &value) in places.zip(series) {
                 *place = value.into();
             }
             return Ok(());
         }
         let calendar = &self.calendar()[start..end];
-        let times = self.reader().times(ordinal, life.rows())?;
-        let first = times.partition_point(|&time| time < calendar[0]);
+        let times = life.times(self.reader(), ordinal, rows)?;
         let mut at = 0;
-        for (&time, &value) in times[first..].iter().zip(&series[first..]) {
+        for (&time, &value) in times.iter().zip(series) {
             at += calendar[at..].iter().take_while(|&&session| session < time).count();
             if at == calendar.len() {
                 break;
@@ -205,16 +205,23 @@ impl Lease {
         lives: &[Life],
         span: &Range<usize>,
     ) -> Result<Source<'l, T>> {
-        let reader = self.reader();
-        let alive = |life: &Life| {
+        let (reader, is_checked) = (self.reader(), self.snapshot().checks());
+        let sessions = |life: &Life| {
             let sessions = life.sessions();
-            sessions.start < span.end && span.start < sessions.end
+            sessions.start.max(span.start)..sessions.end.min(span.end)
         };
-        let living = || (0..).zip(lives).filter(|(_, life)| alive(life));
-        reader.touch(column, living().map(|(ordinal, _)| ordinal))?;
-        let with_gaps = living().filter(|(_, life)| !life.is_gap_free());
-        reader.touch(0, with_gaps.map(|(ordinal, _)| ordinal))?;
-        if self.snapshot().reads_in_place(column) && !self.snapshot().checks() {
+        let needs = |(ordinal, life): &(u32, &Life)| {
+            let rows = life.rows_about(span);
+            let is_decoded = |column| reader.is_decoded(column, *ordinal, &rows);
+            let has_times = life.is_gap_free() || is_decoded(0);
+            !sessions(life).is_empty() && (is_checked || !has_times || !is_decoded(column))
+        };
+        let living: Vec<_> = (0..).zip(lives).filter(needs).collect();
+        crew::each(living, |(ordinal, life)| {
+            let rows = life.rows_in(reader, ordinal, &sessions(life))?;
+            reader.rows(column, ordinal, rows).map(drop)
+        })?;
+        if self.snapshot().reads_in_place(column) && !is_checked {
             return Ok(Source::Whole(typed(reader.column(column)?).unwrap_or_default()));
         }
         Ok(Source::Each { reader, column, typed })
@@ -240,17 +247,18 @@ impl<'l, T: Copy> Source<'l, T> {
     fn value(&self, ordinal: u32, life: Life, row: usize) -> Result<T> {
         match self {
             Self::Whole(values) => Ok(values[life.rows().start + row]),
-            Self::Each { .. } => Ok(self.series(ordinal, life)?[row]),
+            Self::Each { .. } => Ok(self.rows(ordinal, life, row..row + 1)?[0]),
         }
     }
 
-    /// Returns the series of an asset.
+    /// Returns the values of an asset at some of its rows, counted from its first.
     #[inline]
-    fn series(&self, ordinal: u32, life: Life) -> Result<&'l [T]> {
+    fn rows(&self, ordinal: u32, life: Life, rows: Range<usize>) -> Result<&'l [T]> {
+        let first = life.rows().start;
         match self {
-            Self::Whole(values) => Ok(&values[life.rows()]),
+            Self::Whole(values) => Ok(&values[first + rows.start..first + rows.end]),
             Self::Each { reader, column, typed } => {
-                Ok(typed(reader.series(*column, ordinal)?).unwrap_or_default())
+                Ok(typed(reader.rows(*column, ordinal, rows)?).unwrap_or_default())
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Pruning: how versions that nobody needs any more leave a catalog.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use barrow_format::{Digest, Version};
@@ -11,17 +12,18 @@ use crate::disk;
 use crate::error::{Error, Result};
 use crate::lock::WriterLock;
 use crate::record::VersionEntry;
-use crate::returns;
+use crate::remote::arrival;
+use crate::returns::{self, Return};
 use crate::sweep::{sweep, unnamed_parts};
 use crate::version_lock::{Exclusive, SoleLock, VersionLock};
 
 /// Which versions may go. All conditions have to hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PrunePolicy {
-    /// How many versions stay in any case, the newest ones first; 0 counts as 1.
+    /// How many versions stay in any case, those first that were the newest most recently; 0 counts as 1.
     pub keep: usize,
-    /// Only versions that were published before this instant go, in nanoseconds since 1970-01-01 00:00 UTC. `None`:
-    /// versions of any age.
+    /// Only versions that were published, or restored, before this instant alone go, in nanoseconds since 1970-01-01
+    /// 00:00 UTC. `None`: versions of any age.
     pub published_before_ns: Option<i64>,
     /// Whether they go, or are only named.
     pub mode: PruneMode,
@@ -59,6 +61,8 @@ pub struct Pruned {
 pub struct Spared {
     /// The version.
     pub version: Version,
+    /// When it was first published, in nanoseconds since 1970-01-01 00:00 UTC.
+    pub published_ns: i64,
     /// What it is needed for.
     pub reason: SparedReason,
 }
@@ -103,7 +107,10 @@ impl Catalog {
         let newest = self.head(name)?.version;
         let dir = self.dir(name);
         match policy.mode {
-            PruneMode::DryRun => Pruning::of(dir, self.history(name)?, newest, policy).rehearse(),
+            PruneMode::DryRun => {
+                let returns = returns::read(&dir, self.horizon(name)?)?;
+                Pruning::of(dir, self.history(name)?, &returns, newest, policy).rehearse()
+            }
             PruneMode::Remove => {
                 let lock = WriterLock::take_within(&dir.lock(), name, policy.wait)?;
                 // A writer may have been at work until now.
@@ -113,7 +120,9 @@ impl Catalog {
                     // What it could not make sense of is an error here.
                     None => self.history(name)?,
                 };
-                let pruned = Pruning::of(dir, history, newest, policy).carry_out(&lock);
+                arrival::clear(&dir);
+                let returns = returns::read(&dir, self.horizon(name)?)?;
+                let pruned = Pruning::of(dir, history, &returns, newest, policy).carry_out(&lock);
                 if pruned.is_err() {
                     lock.leave_signed();
                 }
@@ -138,12 +147,13 @@ impl Pruning {
     fn of(
         dir: BundleDir,
         history: Vec<VersionEntry>,
+        returns: &[Return],
         newest: Version,
         policy: &PrunePolicy,
     ) -> Self {
         let (mut kept, mut candidates) = (Vec::new(), Vec::new());
-        for (age, entry) in history.into_iter().enumerate() {
-            let young = policy.published_before_ns.is_some_and(|limit| entry.published_ns >= limit);
+        for (age, (published, entry)) in by_last_publication(history, returns).enumerate() {
+            let young = policy.published_before_ns.is_some_and(|limit| published.1 >= limit);
             let stays = age < policy.keep.max(1) || young || entry.version == newest;
             if stays { kept.push(entry) } else { candidates.push(entry) }
         }
@@ -225,7 +235,8 @@ impl Pruning {
     }
 
     fn spare(&mut self, entry: VersionEntry, reason: SparedReason) {
-        self.spared.push(Spared { version: entry.version, reason });
+        let VersionEntry { version, published_ns, .. } = entry;
+        self.spared.push(Spared { version, published_ns, reason });
         self.kept.push(entry);
     }
 
@@ -233,4 +244,22 @@ impl Pruning {
         let Self { removed, spared, kept, .. } = self;
         Pruned { removed, spared, kept: kept.len(), parts, bytes }
     }
+}
+
+/// Returns versions with the generation and the time of the last publication that made each the newest, the last first:
+/// that is the version which is the newest now.
+fn by_last_publication(
+    history: Vec<VersionEntry>,
+    returns: &[Return],
+) -> impl Iterator<Item = ((u64, i64), VersionEntry)> {
+    // Ascending, so the last return of a version is the one that stays.
+    let again: BTreeMap<Version, (u64, i64)> =
+        returns.iter().map(|back| (back.version, (back.generation, back.published_ns))).collect();
+    let dated = |entry: VersionEntry| {
+        let first = (entry.generation, entry.published_ns);
+        (again.get(&entry.version).copied().unwrap_or(first).max(first), entry)
+    };
+    let mut dated: Vec<_> = history.into_iter().map(dated).collect();
+    dated.sort_by_key(|(published, _)| Reverse(*published));
+    dated.into_iter()
 }

@@ -9,6 +9,7 @@
 //! names, a record one generation ahead of `HEAD`) is invisible to readers and is swept by the next writer, who can tell
 //! it apart because it holds the lock (see `sweep.rs`).
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -73,6 +74,8 @@ pub struct Staging {
     sink: FileSink,
     /// The catalog's directory, if this staging created it.
     made_root: Option<PathBuf>,
+    /// The parts that a fetch has collected, read-only; they take the place of the sink.
+    pub(crate) arrived: Option<Vec<(Digest, File)>>,
     pub(crate) done: bool,
 }
 
@@ -111,7 +114,7 @@ impl Staging {
         match prepared {
             Ok(sink) => {
                 let (catalog, name) = (catalog.clone(), name.to_owned());
-                Ok(Self { catalog, name, dir, lock, sink, made_root, done: false })
+                Ok(Self { catalog, name, dir, lock, sink, made_root, arrived: None, done: false })
             }
             Err(error) => {
                 remove_unpublished(&dir, &lock);
@@ -183,7 +186,10 @@ impl Staging {
             self.install_again(&Return { version, parent, generation, published_ns, change })?;
             entry.bytes()
         } else {
-            self.install(VersionEntry { parent, generation, published_ns, ..new }, generation)?
+            self.install(
+                VersionEntry { parent, generation, published_ns, ..new },
+                Some(generation),
+            )?
         };
         if before.is_none() {
             sync_dir(self.dir.path())?;
@@ -210,25 +216,7 @@ impl Staging {
         let bundle = Bundle::open(mapping).map_err(Error::corrupt(path))?;
         check("version", written.version.to_string(), bundle.version().to_string())?;
         check("digest", written.digest.to_string(), bundle.digest().to_string())?;
-        let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-        let (rows, local_rows) = (number(bundle.rows()), number(bundle.local_rows()));
-        let mut parts = vec![PartEntry { digest: bundle.digest(), bytes, rows: local_rows }];
-        let others = bundle.parts().map_err(Error::corrupt(path))?.iter();
-        parts.extend(others.map(|part| {
-            let digest = Digest::from_bytes(part.digest);
-            PartEntry { digest, bytes: part.bytes, rows: part.rows }
-        }));
-        Ok(VersionEntry {
-            version: bundle.version(),
-            parent: None,
-            generation: 0,
-            published_ns: now_ns(),
-            parts,
-            tool: bundle.provenance().map_err(Error::corrupt(path))?.tool,
-            rows,
-            assets: u64::from(bundle.asset_count()),
-            change: Some(change),
-        })
+        Ok(VersionEntry { change: Some(change), ..describe(&bundle, path)? })
     }
 
     /// Returns the page's generation, and the newest version unless its slot is damaged, which publishing repairs.
@@ -268,14 +256,16 @@ impl Staging {
         Ok(newest + 1)
     }
 
-    /// Brings part and record under their names and advances `HEAD` to a generation; returns the size of the parts.
+    /// Brings parts and record under their names and advances `HEAD` to a generation, where there is one: without, the version
+    /// lies beside the newest. Returns the size of the parts.
     ///
     /// Where a version is installed again because its part was lost or damaged, it keeps its place in the history.
-    pub(crate) fn install(&self, new: VersionEntry, generation: u64) -> Result<u64> {
+    pub(crate) fn install(&self, new: VersionEntry, generation: Option<u64>) -> Result<u64> {
         let known = self.catalog.entry(&self.name, new.version).ok();
         // A record that counts already must not name a part that a loss of power may take away.
         let page = self.dir.head().exists();
-        let order = if known.is_none() && page { Order::Together } else { Order::OneByOne };
+        let waits = known.is_none() && page && generation.is_some();
+        let order = if waits { Order::Together } else { Order::OneByOne };
         let entry = match known {
             Some(VersionEntry { parent, generation, published_ns, .. }) => {
                 VersionEntry { parent, generation, published_ns, ..new }
@@ -283,24 +273,38 @@ impl Staging {
             None => new,
         };
         let version = entry.version;
-        self.sink.protect()?;
         ensure_dir(&self.dir.parts())?;
         ensure_dir(&self.dir.versions())?;
         ensure_lease(&self.dir, version)?;
         let (temporary, record) = (self.dir.temporary("record"), self.dir.record(version));
         let file = record::prepare(&temporary, &entry)?;
-        // The other parts are there: the version before refers to them, and nobody else removes anything meanwhile.
-        let part = entry.parts.first().map(|head| self.dir.part(head.digest));
-        let part = part.as_deref().map(|path| Unnamed {
-            file: self.sink.file(),
-            temporary: self.sink.path(),
-            path,
-        });
+        let parts = self.new_parts(&entry)?;
+        let unnamed = parts.iter().map(|(file, temporary, path)| Unnamed { file, temporary, path });
         let record = Unnamed { file: &file, temporary: &temporary, path: &record };
-        let files: Vec<_> = part.into_iter().chain([record]).collect();
-        let head = self.next_head(Head { generation, version })?;
-        install(&self.dir, &self.lock, &files, (head, order))?;
+        let files: Vec<_> = unnamed.chain([record]).collect();
+        let head = generation.map(|generation| self.next_head(Head { generation, version }));
+        install(&self.dir, &self.lock, &files, (head.transpose()?, order))?;
         Ok(entry.bytes())
+    }
+
+    /// Returns the files that a version brings with it: read-only, where they lie, and where they belong. The other parts
+    /// are there: the version before refers to them, and nobody else removes anything meanwhile.
+    fn new_parts(&self, entry: &VersionEntry) -> Result<Vec<(&File, PathBuf, PathBuf)>> {
+        if let Some(arrived) = &self.arrived {
+            let parts = arrived.iter();
+            let paths = |part| (self.dir.arriving_part(part), self.dir.part(part));
+            return Ok(parts
+                .map(|(part, file)| {
+                    let (temporary, path) = paths(*part);
+                    (file, temporary, path)
+                })
+                .collect());
+        }
+        self.sink.protect()?;
+        let path = |head: &PartEntry| self.dir.part(head.digest);
+        let head = entry.parts.first().map(path);
+        let sink = |path| (self.sink.file(), self.sink.path().to_owned(), path);
+        Ok(head.map(sink).into_iter().collect())
     }
 
     /// Writes down that an older version becomes the newest again, and advances `HEAD`.
@@ -311,7 +315,7 @@ impl Staging {
         let file = returns::prepare(&self.dir, &temporary, back)?;
         let record = Unnamed { file: &file, temporary: &temporary, path: &path };
         let head = self.next_head(Head { generation, version })?;
-        install(&self.dir, &self.lock, &[record], (head, Order::Together))
+        install(&self.dir, &self.lock, &[record], (Some(head), Order::Together))
     }
 
     fn next_head(&self, head: Head) -> Result<NextHead> {
@@ -321,6 +325,29 @@ impl Staging {
         }
         NextHead::first(&path, &self.dir.temporary("head"), head)
     }
+}
+
+/// Returns what a version's record says of the file at its head, as if it were published first and just now.
+pub(crate) fn describe(head: &Bundle<Mapping>, path: &Path) -> Result<VersionEntry> {
+    let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    let (bytes, rows) = (number(head.as_bytes().len()), number(head.local_rows()));
+    let mut parts = vec![PartEntry { digest: head.digest(), bytes, rows }];
+    let others = head.parts().map_err(Error::corrupt(path))?.iter();
+    parts.extend(others.map(|part| {
+        let digest = Digest::from_bytes(part.digest);
+        PartEntry { digest, bytes: part.bytes, rows: part.rows }
+    }));
+    Ok(VersionEntry {
+        version: head.version(),
+        parent: None,
+        generation: 0,
+        published_ns: now_ns(),
+        parts,
+        tool: head.provenance().map_err(Error::corrupt(path))?.tool,
+        rows: number(head.rows()),
+        assets: u64::from(head.asset_count()),
+        change: None,
+    })
 }
 
 impl Drop for Staging {

@@ -3,7 +3,6 @@
 use barrow_format::{AssetSpec, BundleSpec, BundleWriter, Provenance};
 
 use crate::crew;
-use crate::decoded::Decoded;
 use crate::error::{Error, Result};
 use crate::layout;
 use crate::sink::FileSink;
@@ -21,10 +20,7 @@ pub(crate) fn write(snapshot: &Snapshot, sink: &FileSink) -> Result<()> {
         let asset = bundle.asset_at(ordinal).map_err(|error| snapshot.corrupt(error))?;
         let place = usize::try_from(ordinal).unwrap_or(usize::MAX);
         for column in 0..columns {
-            layout::check_rows(snapshot, column, asset)?;
-            let decoded = Decoded::fill(snapshot.physical(column)?, asset.rows(), |out| {
-                layout::read_series(snapshot, column, asset, out)
-            })?;
+            let decoded = layout::decode_rows(snapshot, column, asset, 0..asset.rows())?;
             let put = writer.put(place, column, decoded.values());
             put.map_err(Error::corrupt(sink.path()))?;
         }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use barrow_format::{Asset, Digest, PhysicalType, Values};
+use barrow_format::{Asset, Bound, Stats, Values};
 
 use crate::crew;
 use crate::decoded::{Decoded, DecodedCache, DecodedKey};
@@ -12,6 +12,7 @@ use crate::kept::Kept;
 use crate::layout::{self, Layout};
 use crate::options::OpenMode;
 use crate::snapshot::Snapshot;
+use crate::span::{BLOCK_ROWS, Span};
 
 /// Where the values of a column came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -21,7 +22,7 @@ pub enum Origin {
     Mapped,
     /// Slices of the copy of the file that [`OpenMode::Read`](crate::OpenMode::Read) made.
     Read,
-    /// Slices of memory into which the column's series are decoded at their first touch, and which the leases of this
+    /// Slices of memory into which the column's series, or blocks of them, are decoded at their first touch, and which the leases of this
     /// process share.
     Decoded,
 }
@@ -50,7 +51,10 @@ impl<'a> Reader<'a> {
         ordinal: u32,
         rows: Range<usize>,
     ) -> Result<Origin> {
-        match self.in_one_file(column, ordinal, rows)? {
+        let is_known = self.known(column, ordinal, &rows).is_some();
+        let asset = self.asset(ordinal)?;
+        let in_place = if is_known { None } else { self.in_one_file(column, asset, &rows)? };
+        match in_place {
             Some(_) if self.snapshot.options().mode == OpenMode::Read => Ok(Origin::Read),
             Some(_) => Ok(Origin::Mapped),
             None => self.origin(column),
@@ -58,37 +62,158 @@ impl<'a> Reader<'a> {
     }
 
     /// Returns some rows of an asset (its first is 0) in a column that is not read in place as a whole. Where one file holds
-    /// them as they are, they are read in place; otherwise the series is decoded.
+    /// them as they are, they are read in place; where they lie in two blocks, those are decoded; otherwise the series.
     pub(crate) fn stretch(
         self,
         column: usize,
         ordinal: u32,
         rows: Range<usize>,
     ) -> Result<Values<'a>> {
-        if let Some(values) = self.in_one_file(column, ordinal, rows.clone())? {
+        if let Some(values) = self.known(column, ordinal, &rows) {
             return Ok(values);
         }
-        let series = self.decoded_series(column, ordinal)?;
+        let asset = self.asset(ordinal)?;
+        let is_whole = rows.len() == asset.rows();
+        match self.at_hand(column, asset, &rows)? {
+            Some(values) => Ok(values),
+            None if is_whole => self.decoded_series(column, ordinal),
+            None => self.decode_span(column, asset, &rows),
+        }
+    }
+
+    /// Returns some rows of one block of a series in a column that is not read in place as a whole. As a rule no other block
+    /// is decoded, not even where the block is all of the series.
+    pub(crate) fn block(
+        self,
+        column: usize,
+        asset: Asset,
+        rows: &Range<usize>,
+    ) -> Result<Values<'a>> {
+        if let Some(values) = self.known(column, asset.ordinal(), rows) {
+            return Ok(values);
+        }
+        match self.at_hand(column, asset, rows)? {
+            None => self.decode_span(column, asset, rows),
+            Some(values) => Ok(values),
+        }
+    }
+
+    /// Returns rows that need no decoding: of a column that the lease keeps, of one file that holds them as they are, or of a
+    /// series that the process has decoded.
+    fn at_hand(
+        self,
+        column: usize,
+        asset: Asset,
+        rows: &Range<usize>,
+    ) -> Result<Option<Values<'a>>> {
+        if let Some(whole) = self.keeper().column(column) {
+            let first = asset.row_range().start;
+            return Ok(whole.values().slice(first + rows.start..first + rows.end));
+        }
+        if let Some(values) = self.in_one_file(column, asset, rows)? {
+            return Ok(Some(values));
+        }
+        if rows.is_empty() {
+            return Ok(Some(Values::none(self.snapshot.physical(column)?)));
+        }
+        let Some(series) = DecodedCache::global().get(&self.series_key(column, asset)?) else {
+            return Ok(None);
+        };
+        let series = self.keeper().keep_series(column, place(asset.ordinal()), series);
+        Ok(series.values().slice(rows.clone()))
+    }
+
+    /// Returns rows after decoding the one or two blocks that they lie in; where they lie in more, the series. Blocks are
+    /// compared with their checksums; rows of several files have none, and where series are checked before they are handed
+    /// out, that takes the whole series.
+    fn decode_span(self, column: usize, asset: Asset, rows: &Range<usize>) -> Result<Values<'a>> {
+        let snapshot = self.snapshot;
+        let is_blocks = snapshot.layout(column)? == Layout::Blocks;
+        let (first, values) = match Span::of(rows).filter(|_| is_blocks || !snapshot.checks()) {
+            None => (0, self.decoded_series(column, asset.ordinal())?),
+            Some(span) => {
+                let held = span.rows(asset.rows());
+                let decode = || layout::decode_rows(snapshot, column, asset, held.clone());
+                let decoded = match span.block().filter(|_| is_blocks) {
+                    Some(block) => {
+                        let key = self.block_key(column, asset, block, held.len())?;
+                        DecodedCache::global().get_or_decode(&key, decode)?
+                    }
+                    None => Arc::new(decode()?),
+                };
+                let kept = self.keeper().keep_span(column, asset, span, decoded);
+                (held.start, kept.values())
+            }
+        };
         // A stretch of bars is only ever made smaller.
-        Ok(series.slice(rows).expect("a stretch lies within its asset's rows"))
+        let rows = values.slice(rows.start - first..rows.end - first);
+        Ok(rows.expect("a stretch lies within its asset's rows"))
+    }
+
+    /// Returns rows that the lease has decoded already.
+    #[inline]
+    fn known(self, column: usize, ordinal: u32, rows: &Range<usize>) -> Option<Values<'a>> {
+        let kept = self.kept?;
+        if let Some(series) = kept.series(column, place(ordinal)) {
+            return series.values().slice(rows.clone());
+        }
+        let span = Span::of(rows)?;
+        let values = kept.span(column, place(ordinal), span)?.values();
+        let first = span.rows(usize::MAX).start;
+        values.slice(rows.start - first..rows.end - first)
+    }
+
+    /// Tells whether rows of an asset that lie somewhere in `rows` are most likely decoded, or need not be.
+    pub(crate) fn is_decoded(self, column: usize, ordinal: u32, rows: &Range<usize>) -> bool {
+        let Some(kept) = self.kept.filter(|_| !self.snapshot.reads_in_place(column)) else {
+            return true;
+        };
+        let is_kept = |span: Span| kept.span(column, place(ordinal), span).is_some();
+        kept.column(column).is_some()
+            || kept.series(column, place(ordinal)).is_some()
+            || Span::of(rows).is_some_and(|span| span.related().into_iter().any(is_kept))
+    }
+
+    fn asset(self, ordinal: u32) -> Result<Asset> {
+        let asset = self.snapshot.bundle().asset_at(ordinal);
+        asset.map_err(|error| self.snapshot.corrupt(error))
     }
 
     /// Returns rows of a column of segments, if one file holds them and they need not be checked first.
     fn in_one_file(
         self,
         column: usize,
-        ordinal: u32,
-        rows: Range<usize>,
+        asset: Asset,
+        rows: &Range<usize>,
     ) -> Result<Option<Values<'a>>> {
-        let decoded =
-            || self.kept.is_some_and(|kept| kept.series(column, place(ordinal)).is_some());
-        if self.snapshot.layout(column)? != Layout::Segments || self.snapshot.checks() || decoded()
-        {
+        if self.snapshot.layout(column)? != Layout::Segments || self.snapshot.checks() {
             return Ok(None);
         }
-        let asset = self.snapshot.bundle().asset_at(ordinal);
-        let asset = asset.map_err(|error| self.snapshot.corrupt(error))?;
-        self.snapshot.files().slice(column, asset, rows)
+        self.snapshot.files().slice(column, asset, rows.clone())
+    }
+
+    fn series_key(self, column: usize, asset: Asset) -> Result<DecodedKey> {
+        let digest = self.snapshot.bundle().series_digest(column, asset);
+        let digest = digest.map_err(|error| self.snapshot.corrupt(error))?;
+        Ok(DecodedKey::Series { digest, physical: self.snapshot.physical(column)? })
+    }
+
+    fn block_key(
+        self,
+        column: usize,
+        asset: Asset,
+        block: usize,
+        rows: usize,
+    ) -> Result<DecodedKey> {
+        let checksum = self.snapshot.bundle().block_checksum(column, asset, block);
+        let checksum = checksum.map_err(|error| self.snapshot.corrupt(error))?;
+        Ok(DecodedKey::Block { checksum, physical: self.snapshot.physical(column)?, rows })
+    }
+
+    /// Tells whether rows of a block must be decoded, unless they are already.
+    pub(crate) fn decodes(self, column: usize, asset: Asset, rows: &Range<usize>) -> Result<bool> {
+        let is_raw = self.snapshot.reads_in_place(column);
+        Ok(!is_raw && self.in_one_file(column, asset, rows)?.is_none())
     }
 
     /// Returns a whole column. One that is not read in place is decoded by all processors.
@@ -113,18 +238,49 @@ impl<'a> Reader<'a> {
         self.decoded_series(column, ordinal)
     }
 
-    /// Returns the timestamps of an asset whose rows in the bundle's columns are `rows`.
-    #[inline]
-    pub(crate) fn times(self, ordinal: u32, rows: Range<usize>) -> Result<&'a [i64]> {
-        match self.snapshot.mapped_time(rows) {
-            Some(times) => Ok(times),
-            None => self.decoded_times(ordinal),
+    /// Returns some rows of an asset (its first is 0) in a column, however that is read.
+    pub(crate) fn rows(
+        self,
+        column: usize,
+        ordinal: u32,
+        rows: Range<usize>,
+    ) -> Result<Values<'a>> {
+        if !self.snapshot.reads_in_place(column) {
+            return self.stretch(column, ordinal, rows);
         }
+        let values = self.series(column, ordinal)?.slice(rows);
+        Ok(values.expect("a stretch lies within its asset's rows"))
     }
 
+    /// Returns timestamps of an asset (its first is at row 0) that are not read in place, or are to be checked first.
     #[cold]
-    fn decoded_times(self, ordinal: u32) -> Result<&'a [i64]> {
-        Ok(self.series(0, ordinal)?.as_i64().unwrap_or_default())
+    pub(crate) fn times_elsewhere(self, ordinal: u32, rows: Range<usize>) -> Result<&'a [i64]> {
+        Ok(self.rows(0, ordinal, rows)?.as_i64().unwrap_or_default())
+    }
+
+    /// Makes a range of an asset's rows smaller, in which the first that is not before `time` is searched for: to those of
+    /// the block that it must lie in, as statistics tell, where looking at others would mean to decode them.
+    #[inline]
+    pub(crate) fn narrow(
+        self,
+        ordinal: u32,
+        rows: Range<usize>,
+        time: i64,
+    ) -> Result<(usize, usize)> {
+        if rows.len() <= BLOCK_ROWS || self.snapshot.reads_in_place(0) {
+            return Ok((rows.start, rows.end));
+        }
+        let zones = self.snapshot.bundle().series_zones(0, self.asset(ordinal)?);
+        let mut zones = zones.map_err(|error| self.snapshot.corrupt(error))?;
+        let ends_before = |stats: Stats| match stats.bounds {
+            Some((_, Bound::Int(last))) => last < time,
+            _ => true,
+        };
+        let block = zones.position(|(_, stats)| !ends_before(stats));
+        let Some(block) = block else { return Ok((rows.end, rows.end)) };
+        let held = block * BLOCK_ROWS..(block + 1) * BLOCK_ROWS;
+        let (start, end) = (held.start.clamp(rows.start, rows.end), held.end.min(rows.end));
+        Ok((start, end.max(start)))
     }
 
     /// Decodes, or checks, the series of some assets in a column on all processors, so that reading them next finds that
@@ -153,8 +309,8 @@ impl<'a> Reader<'a> {
             return Ok(known);
         }
         let key = DecodedKey::Column { snapshot: self.snapshot.id(), column };
-        let decoded =
-            DecodedCache::global().get_or_decode(&key, || decode_column(self.snapshot, column))?;
+        let decoded = DecodedCache::global()
+            .get_or_decode(&key, || layout::decode_column(self.snapshot, column))?;
         Ok(kept.keep_column(column, decoded))
     }
 
@@ -164,16 +320,12 @@ impl<'a> Reader<'a> {
         if let Some(known) = kept.series(column, place(ordinal)) {
             return Ok(Some(known));
         }
-        let bundle = self.snapshot.bundle();
-        let corrupt = |error| self.snapshot.corrupt(error);
-        let asset = bundle.asset_at(ordinal).map_err(corrupt)?;
+        let asset = self.asset(ordinal)?;
         if asset.rows() == 0 {
             return Ok(None);
         }
-        let digest = bundle.series_digest(column, asset).map_err(corrupt)?;
-        let physical = self.snapshot.physical(column)?;
-        let key = DecodedKey::Series { digest, physical };
-        let decode = || decode_series(self.snapshot, column, asset);
+        let key = self.series_key(column, asset)?;
+        let decode = || layout::decode_series(self.snapshot, column, asset);
         let decoded = DecodedCache::global().get_or_decode(&key, decode)?;
         // Another file's series of the same digest has as many values, since their bytes hash to the same.
         Ok(Some(kept.keep_series(column, place(ordinal), decoded)))
@@ -181,14 +333,12 @@ impl<'a> Reader<'a> {
 
     fn decoded_series(self, column: usize, ordinal: u32) -> Result<Values<'a>> {
         if let Some(whole) = self.keeper().column(column) {
-            let bundle = self.snapshot.bundle();
-            let asset = bundle.asset_at(ordinal).map_err(|error| self.snapshot.corrupt(error))?;
-            let values = whole.values().slice(asset.row_range());
+            let values = whole.values().slice(self.asset(ordinal)?.row_range());
             return Ok(values.expect("a checked asset's rows lie in every column"));
         }
         match self.decoded(column, ordinal)? {
             Some(decoded) => Ok(decoded.values()),
-            None => Ok(nothing(self.snapshot.physical(column)?)),
+            None => Ok(Values::none(self.snapshot.physical(column)?)),
         }
     }
 
@@ -197,72 +347,6 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Decodes a series and checks that it is what its digest says.
-fn decode_series(snapshot: &Snapshot, column: usize, asset: Asset) -> Result<Decoded> {
-    let physical = snapshot.physical(column)?;
-    layout::check_rows(snapshot, column, asset)?;
-    let decoded = Decoded::fill(physical, asset.rows(), |out| {
-        layout::read_series(snapshot, column, asset, out)
-    })?;
-    check_digest(snapshot, column, asset, decoded.as_bytes())?;
-    Ok(decoded)
-}
-
-/// Checks that the bytes of a series hash to what the file says of it.
-fn check_digest(snapshot: &Snapshot, column: usize, asset: Asset, bytes: &[u8]) -> Result<()> {
-    let expected = snapshot.bundle().series_digest(column, asset);
-    let expected = expected.map_err(|error| snapshot.corrupt(error))?;
-    let found = Digest::of(bytes);
-    if found == expected { Ok(()) } else { Err(snapshot.changed(column, asset, expected, found)) }
-}
-
-/// Decodes a column on all processors.
-fn decode_column(snapshot: &Snapshot, column: usize) -> Result<Decoded> {
-    let bundle = snapshot.bundle();
-    let corrupt = |error| snapshot.corrupt(error);
-    let mut assets = Vec::new();
-    let mut next_row = 0;
-    for ordinal in 0..bundle.asset_count() {
-        let asset = bundle.asset_at(ordinal).map_err(corrupt)?;
-        layout::check_rows(snapshot, column, asset)?;
-        if asset.row_range().start != next_row {
-            return Err(snapshot.disordered(ordinal));
-        }
-        next_row = asset.row_range().end;
-        assets.push(asset);
-    }
-    if next_row != bundle.rows() {
-        return Err(snapshot.disordered(bundle.asset_count().saturating_sub(1)));
-    }
-    let physical = snapshot.physical(column)?;
-    Decoded::fill(physical, bundle.rows(), |mut rest| {
-        let mut jobs = Vec::with_capacity(assets.len());
-        for asset in assets {
-            let (out, behind) = rest.split_at_mut(asset.rows() * physical.width());
-            rest = behind;
-            if asset.rows() > 0 {
-                jobs.push((asset, out));
-            }
-        }
-        crew::each(jobs, |(asset, out)| {
-            layout::read_series(snapshot, column, asset, out)?;
-            if snapshot.checks() { check_digest(snapshot, column, asset, out) } else { Ok(()) }
-        })
-    })
-}
-
 fn place(ordinal: u32) -> usize {
     usize::try_from(ordinal).unwrap_or(usize::MAX)
-}
-
-/// Returns no values of a type.
-fn nothing(physical: PhysicalType) -> Values<'static> {
-    match physical {
-        PhysicalType::F64 => Values::F64(&[]),
-        PhysicalType::F32 => Values::F32(&[]),
-        PhysicalType::I64 => Values::I64(&[]),
-        PhysicalType::I32 => Values::I32(&[]),
-        PhysicalType::U32 => Values::U32(&[]),
-        PhysicalType::U8 => Values::U8(&[]),
-    }
 }

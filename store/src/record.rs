@@ -14,7 +14,8 @@
 //! }
 //! ```
 //!
-//! `generation` is the one that first made the version the newest. The first of `parts` is the file that is opened; the
+//! `generation` is the one that first made the version the newest; 0 where none has, since the version was fetched beside the
+//! newest. The first of `parts` is the file that is opened; the
 //! others are those that it refers to, with the rows that lie in each. Each names the file `parts/<digest>.barrow`.
 //! `change` tells what that publication changed. Unknown members are ignored; another `format` is an error.
 
@@ -43,7 +44,8 @@ pub struct VersionEntry {
     pub version: Version,
     /// The version that was the newest before this one was first published; `None` for the first.
     pub parent: Option<Version>,
-    /// The generation that first made it the newest, counted from 1.
+    /// The generation that first made it the newest, counted from 1; 0 of a version that was fetched beside the newest and
+    /// never was it here.
     pub generation: u64,
     /// When that was, in nanoseconds since 1970-01-01 00:00 UTC, by the clock of the publishing machine.
     pub published_ns: i64,
@@ -131,7 +133,7 @@ pub(crate) fn write(path: &Path, temporary: &Path, entry: &VersionEntry) -> Resu
     disk::rename(temporary, path).map_err(Error::io("rename", temporary))
 }
 
-fn parse(text: &str) -> Result<VersionEntry, String> {
+pub(crate) fn parse(text: &str) -> Result<VersionEntry, String> {
     let record: Record = serde_json::from_str(text).map_err(|error| error.to_string())?;
     if record.format != FORMAT {
         return Err(format!("its format is `{}`, this build reads `{FORMAT}`", record.format));
@@ -157,7 +159,7 @@ fn parse(text: &str) -> Result<VersionEntry, String> {
     })
 }
 
-fn render(entry: &VersionEntry) -> String {
+pub(crate) fn render(entry: &VersionEntry) -> String {
     let part = |part: &PartEntry| PartRecord {
         digest: part.digest.to_string(),
         bytes: part.bytes,

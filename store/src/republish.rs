@@ -55,9 +55,12 @@ impl Staging {
             let bundle = self.name.clone();
             return Err(Error::Staging { bundle, what: "version", expected, found });
         }
+        if new.parts == old.parts {
+            return self.unchanged();
+        }
         let generation = self.next_generation(self.before()?)?;
         let (version, parent) = (new.version, old.parent);
-        let bytes = self.install(new, generation)?;
+        let bytes = self.install(new, Some(generation))?;
         self.done = true;
         // The files of before are no version's any more; who has them mapped keeps them.
         sweep(&self.dir, &self.lock)?;

@@ -100,7 +100,8 @@ pub(crate) fn sweep(dir: &BundleDir, generation: u64) -> bool {
         name.parse::<u64>().is_ok_and(|number| name.len() == 20 && number > generation)
     };
     let names = file_names(&folder).unwrap_or_default();
-    names.iter().filter(ahead).fold(true, |whole, name| remove_quietly(&folder.join(name)) && whole)
+    let left = names.iter().filter(ahead).filter(|name| !remove_quietly(&folder.join(name)));
+    left.count() == 0
 }
 
 /// Removes the returns of versions that are gone.

@@ -211,6 +211,31 @@ impl Revision {
         self.bring_in(bars, Mode::Correct)
     }
 
+    /// Takes bars of an asset away: those at these times, ascending; where it has none, nothing goes. An asset goes with the
+    /// last of its bars, and its adjustments with it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Revision`] when there is no such asset, when it was given already, or when the times do not ascend;
+    /// [`Error::Corrupt`], [`Error::Io`] or [`Error::Mismatch`] when its times cannot be read.
+    pub fn remove(&mut self, symbol: &str, times: &[i64]) -> Result<()> {
+        let owned = || symbol.to_owned();
+        if self.batches.contains_key(symbol) {
+            return Err(self.problem(Problem::Twice { symbol: owned() }));
+        }
+        if let Some(row) = times.windows(2).position(|pair| pair[0] >= pair[1]) {
+            return Err(self.problem(Problem::Order { symbol: owned(), row: row + 1 }));
+        }
+        let asset = self.base.head.asset(symbol).map_err(Error::corrupt(&self.base.path))?;
+        let Some(asset) = asset else {
+            return Err(self.problem(Problem::NoAsset { symbol: owned() }));
+        };
+        let batch = Batch::removing(self.files(), asset, times)?;
+        self.batches.insert(owned(), batch);
+        self.corrects = true;
+        Ok(())
+    }
+
     /// Brings in an adjustment; one of the same asset, time and kind must not be there with another value.
     ///
     /// What is wrong with it shows when the revision is published.
@@ -243,8 +268,8 @@ impl Revision {
         let kind = if self.corrects { ChangeKind::Correct } else { ChangeKind::Append };
         let draft = Draft::of(&self, Change::of(kind))?;
         let Some(draft) = draft else { return self.staging.unchanged() };
-        let written = draft.write(&self, self.staging.sink())?;
         let change = draft.change;
+        let written = draft.write(&self, self.staging.sink())?;
         self.staging.publish_change(written, change)
     }
 

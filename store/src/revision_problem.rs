@@ -43,6 +43,15 @@ pub enum RevisionProblem {
         /// The value given, printed.
         given: String,
     },
+    /// Bars are to be removed of an asset that the bundle does not have.
+    #[error("there is no asset `{symbol}`")]
+    NoAsset {
+        /// The symbol.
+        symbol: String,
+    },
+    /// No bar would be left in the bundle.
+    #[error("no bar would be left")]
+    NothingLeft,
     /// An adjustment is of an asset that neither the bundle nor the revision has.
     #[error("there is no asset `{symbol}` to adjust")]
     AdjustmentAsset {

@@ -49,9 +49,19 @@ impl Parts {
     /// Maps the parts that the file at `path` refers to, which lie beside it.
     pub(crate) fn of(head: &Bundle<Mapping>, path: &Path, options: OpenOptions) -> Result<Self> {
         let folder = path.parent().unwrap_or_else(|| Path::new(""));
+        let beside = |digest| folder.join(format!("{digest}{FILE_SUFFIX}"));
+        Self::at(head, path, options, &beside)
+    }
+
+    /// Maps the parts that the file at `path` refers to, wherever they lie.
+    pub(crate) fn at(
+        head: &Bundle<Mapping>,
+        path: &Path,
+        options: OpenOptions,
+        locate: &dyn Fn(Digest) -> PathBuf,
+    ) -> Result<Self> {
         let part = |record: &PartRecord| {
-            let digest = Digest::from_bytes(record.digest);
-            let path = folder.join(format!("{digest}{FILE_SUFFIX}"));
+            let path = locate(Digest::from_bytes(record.digest));
             let mapped = match options.mode {
                 OpenMode::Map | OpenMode::Mount => Mapping::open(&path, options.paging),
                 OpenMode::Read => Mapping::read(&path, options.paging),
@@ -178,14 +188,7 @@ impl<'a> Files<'a> {
     /// Returns some rows of a column of the head's schema, which lie in one file. A column that the file does not have is
     /// missing values; so is one that the head does not have either.
     pub(crate) fn rows(self, part: u32, column: usize, rows: Range<usize>) -> Result<Rows<'a>> {
-        let (bundle, place, path) = match self.part(part)? {
-            None => (self.head, Some(column), self.path),
-            Some(part) => {
-                let opened = part.open(self.head)?;
-                let place = opened.columns.get(column).copied().flatten();
-                (&opened.bundle, place, part.path.as_path())
-            }
-        };
+        let (bundle, place, path) = self.column(part, column)?;
         let described = self.head.schema().columns().get(column);
         let physical = described.map_or(PhysicalType::F64, |column| column.physical);
         let Some(place) = place else {
@@ -197,6 +200,22 @@ impl<'a> Files<'a> {
             return decoded(bundle, place, rows).map(Rows::Made).map_err(Error::corrupt(path));
         }
         bundle.local_values(place, rows).map(Rows::Mapped).map_err(Error::corrupt(path))
+    }
+
+    /// Returns a file, its path, and the place in it of a column of the head's schema, if it has that.
+    fn column(
+        self,
+        part: u32,
+        column: usize,
+    ) -> Result<(&'a Bundle<Mapping>, Option<usize>, &'a Path)> {
+        Ok(match self.part(part)? {
+            None => (self.head, Some(column), self.path),
+            Some(part) => {
+                let opened = part.open(self.head)?;
+                let place = opened.columns.get(column).copied().flatten();
+                (&opened.bundle, place, part.path.as_path())
+            }
+        })
     }
 
     /// Checks that the rows of an asset are there, so that no memory is taken by a number that nothing stands behind.
@@ -216,36 +235,56 @@ impl<'a> Files<'a> {
         Ok(sources)
     }
 
-    /// Hands on the rows of a series, oldest first, file by file.
+    /// Hands on rows of an asset (its first is 0), oldest first, file by file.
     pub(crate) fn each_piece(
         self,
         column: usize,
         asset: Asset,
+        rows: Range<usize>,
         take: &mut dyn FnMut(Values<'_>),
     ) -> Result<()> {
+        let mut first = 0;
         for segment in self.segments(asset)?.iter() {
-            take(self.rows(segment.part, column, span(segment))?.values());
+            let held = span(segment);
+            let from = rows.start.clamp(first, first + held.len());
+            let to = rows.end.clamp(from, first + held.len());
+            if from < to {
+                let rows = held.start + (from - first)..held.start + (to - first);
+                take(self.rows(segment.part, column, rows)?.values());
+            }
+            first += held.len();
         }
         Ok(())
     }
 
-    /// Returns a series in memory of its own.
-    pub(crate) fn gather(self, column: usize, asset: Asset) -> Result<ValuesBuf> {
+    /// Returns rows of an asset (its first is 0) in memory of its own.
+    pub(crate) fn gather(
+        self,
+        column: usize,
+        asset: Asset,
+        rows: Range<usize>,
+    ) -> Result<ValuesBuf> {
         let described = self.head.schema().columns().get(column);
         let physical = described.map_or(PhysicalType::F64, |column| column.physical);
         let mut buffer = ValuesBuf::new(physical);
         if described.is_none() {
-            buffer.extend_missing(asset.rows());
+            buffer.extend_missing(rows.len());
             return Ok(buffer);
         }
-        self.each_piece(column, asset, &mut |values| buffer.extend(values))?;
+        self.each_piece(column, asset, rows, &mut |values| buffer.extend(values))?;
         Ok(buffer)
     }
 
-    /// Writes the little-endian bytes of a series to `out`, which has room for exactly those.
-    pub(crate) fn read(self, column: usize, asset: Asset, out: &mut [u8]) -> Result<()> {
+    /// Writes the little-endian bytes of rows of an asset (its first is 0) to `out`, which has room for exactly those.
+    pub(crate) fn read(
+        self,
+        column: usize,
+        asset: Asset,
+        rows: Range<usize>,
+        out: &mut [u8],
+    ) -> Result<()> {
         let mut at = 0;
-        self.each_piece(column, asset, &mut |values| {
+        self.each_piece(column, asset, rows, &mut |values| {
             let bytes = values.as_bytes();
             let end = at + bytes.len();
             // A checked asset's segments have its number of rows.
@@ -266,6 +305,10 @@ impl<'a> Files<'a> {
             let held = span(segment);
             if rows.start < first + held.len() {
                 if rows.end > first + held.len() {
+                    return Ok(None);
+                }
+                let (bundle, place, _) = self.column(segment.part, column)?;
+                if place.is_none_or(|place| bundle.encoding(place) == Encoding::Blocks) {
                     return Ok(None);
                 }
                 let start = held.start + (rows.start - first);

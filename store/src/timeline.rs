@@ -15,7 +15,7 @@ use crate::spec::Spec;
 /// One publication: a version became the newest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Publication {
-    /// Which publication of the bundle it was, counted from 1.
+    /// Which publication of the bundle it was, counted from 1; 0 of a version that was fetched beside the newest.
     pub generation: u64,
     /// When, in nanoseconds since 1970-01-01 00:00 UTC, by the clock of the publishing machine; along the timeline it
     /// never falls.
@@ -30,7 +30,8 @@ pub struct Publication {
 
 impl Catalog {
     /// Returns every publication of a bundle whose version is still there, newest first. A version that became the newest
-    /// several times is there as often. One small file is read for each.
+    /// several times is there as often, and one that was fetched beside the newest is there too, behind the others. One
+    /// small file is read for each.
     ///
     /// # Errors
     ///
@@ -66,7 +67,8 @@ impl Catalog {
     /// [`Error::NothingYet`] when the bundle was first published later; [`Error::Pruned`] when versions of about that time
     /// were pruned; as [`Catalog::timeline`].
     pub fn version_at(&self, name: &str, moment: Instant) -> Result<Version> {
-        let timeline = self.timeline(name)?;
+        let mut timeline = self.timeline(name)?;
+        timeline.retain(|publication| publication.generation > 0);
         let bundle = || name.to_owned();
         let later = timeline.iter().take_while(|publication| publication.published_ns > moment.0);
         let (later, then) = match later.count() {

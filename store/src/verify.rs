@@ -71,7 +71,9 @@ fn run(files: Files<'_>, job: usize) -> Vec<Defect> {
         };
     }
     let source = |column: usize, asset: Asset, take: &mut dyn FnMut(Values<'_>)| {
-        files.each_piece(column, asset, take).map_err(|error| part_error(files, error))
+        files
+            .each_piece(column, asset, 0..asset.rows(), take)
+            .map_err(|error| part_error(files, error))
     };
     match job {
         0 => return bundle.verify_sections(),

@@ -1,5 +1,5 @@
-//! Promise: a plan answers what a row-by-row model answers; the same to the last bit at any number of threads, and
-//! whether or not blocks are skipped.
+//! Promise: a plan answers what a row-by-row model answers; the same to the last bit at any number of threads, whether or
+//! not blocks are skipped, and whether the bundle is one raw file, compressed, or appended to and in several parts.
 //!
 //! Method: bundles and queries drawn from random bytes, over the model that the fuzz target `query_plan` uses too.
 

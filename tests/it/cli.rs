@@ -179,7 +179,7 @@ fn keys(value: &Value) -> Vec<&str> {
     value.as_object().expect("an object").keys().map(String::as_str).collect()
 }
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 16] = [
     "ingest",
     "ls",
     "inspect",
@@ -190,6 +190,8 @@ const COMMANDS: [&str; 14] = [
     "verify",
     "query",
     "export",
+    "push",
+    "fetch",
     "backtest",
     "sweep",
     "demo",
@@ -218,6 +220,44 @@ fn long_help_describes_every_strategy() {
         }
         assert!(said.contains("Examples:"), "{command}");
     }
+}
+
+#[test]
+fn versions_travel_through_a_remote() {
+    let place = Place::new();
+    let there = place.path().join("there");
+    let there = there.to_str().expect("UTF-8");
+    let version = place.json(&["ls"])["bundles"][0]["version"].as_str().expect("text").to_owned();
+    let mut said = String::new();
+    for args in [
+        &["fetch", "small", "remote", "--root", there][..],
+        &["push", "small", "remote"],
+        &["push", "small", "remote", "--check"],
+        &["fetch", "smal", "remote", "--root", there],
+        &["fetch", "small@0123", "remote", "--root", there],
+        &["fetch", "small@2026-11-25", "remote", "--root", there],
+        &["fetch", "small", "remote", "--root", there],
+        &["fetch", "small", "remote", "--root", there],
+        &["fetch", "small", "s3://bucket/bars"],
+        &["push", "small", "file://remote"],
+    ] {
+        said.push_str(&place.transcript(args));
+        said.push_str("\n\n");
+    }
+    insta::assert_snapshot!("transfers", said);
+    let fetched = place.json(&["fetch", "small", "remote", "--root", there]);
+    assert_eq!(fetched["version"], version.as_str(), "{fetched}");
+    assert_eq!(fetched["unchanged"], true, "{fetched}");
+    let names = |value: &Value| value.as_object().expect("an object").keys().cloned().collect();
+    let members: Vec<String> = names(&fetched);
+    let expected = "bundle version newest unchanged parts parts_fetched bytes bytes_fetched \
+                    bytes_resumed elapsed_seconds";
+    assert_eq!(members.join(" "), expected);
+    let members: Vec<String> = names(&place.json(&["push", "small", "remote"]));
+    let expected = "bundle version newest parts parts_sent bytes bytes_sent elapsed_seconds";
+    assert_eq!(members.join(" "), expected);
+    let history = place.json(&["history", "small", "--root", there]);
+    assert_eq!(history["versions"][0]["change"]["kind"], "ingest", "{history}");
 }
 
 #[test]

@@ -85,7 +85,10 @@ impl Case<'_> {
         }
         // The next writer sweeps, whatever it publishes; and the command itself can be repeated.
         done(catalog, sources, "ingest b SOURCES/3.csv");
-        assert_nothing_stray(catalog, "b");
+        if !self.command.starts_with("fetch") {
+            // What a fetch has loaded waits for the next one.
+            assert_nothing_stray(catalog, "b");
+        }
         let (again, struck) = self.run(catalog, sources, "");
         assert!(again.status.success() && !struck, "{context}: {again:?}");
         assert_nothing_stray(catalog, "b");
@@ -126,6 +129,23 @@ fn first_ingestion() -> Case<'static> {
 fn later_ingestion() -> Case<'static> {
     let before = &["ingest b SOURCES/1.csv"];
     Case { before, command: INGEST, old: Some((1, ROWS)), new: (2, ROWS), operations: 20 }
+}
+
+/// Fetches of version 2, into a catalog that has nothing and into one that has version 1.
+fn fetches() -> [Case<'static>; 2] {
+    const THERE: &str = "ingest b SOURCES/2.csv --root SOURCES/there";
+    const PUSH: &str = "push b SOURCES/remote --root SOURCES/there";
+    let case = |before: &'static [&'static str], old| Case {
+        before,
+        command: "fetch b SOURCES/remote --streams 1",
+        old,
+        new: (2, ROWS),
+        operations: 20,
+    };
+    [
+        case(const { &[THERE, PUSH] }, None),
+        case(const { &[THERE, PUSH, "ingest b SOURCES/1.csv"] }, Some((1, ROWS))),
+    ]
 }
 
 fn pruning() -> Case<'static> {
@@ -184,6 +204,13 @@ fn killed_at_each_operation_pruning_leaves_a_whole_catalog() {
 #[test]
 fn killed_at_each_operation_revisions_leave_a_whole_catalog() {
     for case in revisions() {
+        killed_at_each_operation(&case);
+    }
+}
+
+#[test]
+fn killed_at_each_operation_a_fetch_leaves_a_whole_catalog() {
+    for case in fetches() {
         killed_at_each_operation(&case);
     }
 }
@@ -257,6 +284,9 @@ fn refused_at_each_operation(case: &Case<'_>) {
 fn refused_at_each_operation_publications_fail_with_a_hint_and_can_be_repeated() {
     refused_at_each_operation(&first_ingestion());
     refused_at_each_operation(&later_ingestion());
+    for case in fetches() {
+        refused_at_each_operation(&case);
+    }
 }
 
 #[test]

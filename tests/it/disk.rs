@@ -9,10 +9,12 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::Instant;
+use std::time::Duration;
 
-use barrow_store::Catalog;
-use barrow_tests::numbered::{all, assert_nothing_stray, csv, newest, publish};
+use barrow_store::{BundlePool, Catalog, Lease};
+use barrow_tests::numbered::{
+    all, assert_nothing_stray, csv, csv_rows, newest, number_of, publish,
+};
 use barrow_tests::{barrow_at, barrow_path, command_at, memory_folder, note};
 use rand_pcg::Pcg64;
 use rand_pcg::rand_core::{Rng, SeedableRng};
@@ -173,49 +175,111 @@ fn kills() -> u32 {
     std::env::var("BARROW_TEST_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(40)
 }
 
-#[test]
-fn killed_at_random_moments_the_command_leaves_the_old_or_the_new_version() {
-    let folder = memory_folder();
-    let catalog = Catalog::at(folder.path().join("root"));
-    let source = |number: u32| folder.path().join(format!("{number}.csv"));
-    let command = |number: u32| {
+/// One of the commands that change a bundle, and what they may leave: the number and the rows of the newest version.
+struct Change {
+    args: Vec<String>,
+    /// What there is to read before, as a file.
+    source: Option<String>,
+    new: (u32, usize),
+}
+
+/// Rows of each asset of what is ingested.
+const ROWS: usize = 300;
+/// Rows that an append adds to those.
+const MORE: usize = 40;
+
+impl Change {
+    /// The `turn`-th command, where a bundle is as `old` says. Each follows on what the one before may have left.
+    fn of(turn: u32, old: (u32, usize), catalog: &Catalog) -> Self {
+        let (number, rows) = old;
+        let change = |args: &[&str], source, new| {
+            let args = args.iter().map(|arg| (*arg).to_owned()).collect();
+            Self { args, source, new }
+        };
+        match turn % 7 {
+            0 => change(&["prune", "b", "--keep", "3"], None, old),
+            1 | 4 => {
+                let source = csv_rows(number, rows..rows + MORE);
+                change(&["ingest", "b", "SOURCE", "--append"], Some(source), (number, rows + MORE))
+            }
+            2 => {
+                let source = csv(turn, rows);
+                change(&["ingest", "b", "SOURCE", "--correct"], Some(source), (turn, rows))
+            }
+            3 => change(&["compact", "b"], None, old),
+            5 => {
+                let history = catalog.history("b").expect("a history");
+                let oldest = history.last().expect("a version");
+                let spec = format!("b@{}", oldest.version);
+                let lease = BundlePool::new(0).lease(catalog, &spec).expect("it opens");
+                change(&["restore", &spec], None, (number_of(&lease), rows_of(&lease)))
+            }
+            _ => change(&["ingest", "b", "SOURCE"], Some(csv(turn, ROWS)), (turn, ROWS)),
+        }
+    }
+
+    fn command(&self, catalog: &Catalog, source: &Path) -> Command {
+        if let Some(text) = &self.source {
+            fs::write(source, text).expect("a file");
+        }
         let mut command = barrow_at(catalog.root());
         command.stdout(Stdio::null()).stderr(Stdio::null());
-        if number % 4 == 3 {
-            command.args(["prune", "b", "--keep", "2"]);
-        } else {
-            fs::write(source(number), csv(number, 400)).expect("a file");
-            command.args(["ingest", "b"]).arg(source(number));
-        }
+        let source = source.to_str().expect("UTF-8");
+        command.args(self.args.iter().map(|arg| if arg == "SOURCE" { source } else { arg }));
         command
-    };
-    assert!(command(1).status().expect("it runs").success());
-    let begun = Instant::now();
-    assert!(command(2).status().expect("it runs").success());
-    // About as long as a run takes, as far as it is known: longer after a kill, shorter after a run that was done first.
-    let mut span = begun.elapsed();
+    }
+}
+
+/// The rows of each asset of a numbered version.
+fn rows_of(lease: &Lease) -> usize {
+    lease.rows() / usize::try_from(lease.asset_count()).expect("few assets")
+}
+
+#[test]
+fn killed_at_random_moments_each_command_leaves_the_old_or_the_new_version() {
+    let folder = memory_folder();
+    let catalog = Catalog::at(folder.path().join("root"));
+    let source = folder.path().join("source.csv");
+    publish(&catalog, "b", 1, ROWS).expect("published");
+    // About as long as a run of each command takes, as far as it is known: longer after a kill, shorter after a run that
+    // was done first.
+    let mut spans = [Duration::from_millis(40); 7];
     let mut random = Pcg64::seed_from_u64(1);
-    let (mut old, mut number, mut killed, mut carried_out) = (2, 2, 0, 0);
+    let mut old = (1, ROWS);
+    let (mut turn, mut killed, mut published) = (1, 0, 0);
+    let mut kinds = [0; 7];
     while killed < kills() {
-        number += 1;
-        let mut child = command(number).spawn().expect("it runs");
+        turn += 1;
+        let kind = usize::try_from(turn % 7).expect("small");
+        let change = Change::of(turn, old, &catalog);
+        let mut child = change.command(&catalog, &source).spawn().expect("it runs");
         let share = f64::from(u32::try_from(random.next_u64() >> 32).expect("32 bits"));
-        let moment = span.mul_f64(share / f64::from(u32::MAX));
+        let moment = spans[kind].mul_f64(share / f64::from(u32::MAX));
         std::thread::sleep(moment);
         child.kill().expect("it can be killed");
         let was_killed = !child.wait().expect("it ends").success();
         killed += u32::from(was_killed);
-        span = span.mul_f64(if was_killed { 1.01 } else { 0.97 });
-        let found = newest(&catalog, "b");
-        assert!(found == old || found == number, "killed after {moment:?}: {found}, not {old}");
-        carried_out += u32::from(found == number);
+        kinds[kind] += u32::from(was_killed);
+        spans[kind] = spans[kind].mul_f64(if was_killed { 1.03 } else { 0.9 });
+        let found = (
+            newest(&catalog, "b"),
+            rows_of(&BundlePool::new(0).lease(&catalog, "b").expect("it opens")),
+        );
+        let args = &change.args;
+        assert!(found == old || found == change.new, "{args:?} killed after {moment:?}: {found:?}");
+        assert!(was_killed || found == change.new, "{args:?} was carried out: {found:?}");
+        published += u32::from(found != old);
         old = found;
-        let _ = fs::remove_file(source(number));
     }
-    note(&format!("{killed} of {} runs killed, {carried_out} versions published", number - 2));
+    note(&format!(
+        "{killed} of {turn} runs killed ({kinds:?} by kind), {published} versions published"
+    ));
+    assert!(kinds.iter().all(|&kind| kind > 0), "{kinds:?}: each command was killed");
     all(&catalog, "b");
-    let last = number + 4 - number % 4;
-    assert!(command(last).status().expect("it runs").success());
-    assert_eq!(newest(&catalog, "b"), last);
+    let last = Change::of(turn + 13 - turn % 7, old, &catalog);
+    assert!(last.command(&catalog, &source).status().expect("it runs").success());
+    assert_eq!(newest(&catalog, "b"), last.new.0);
+    let pruned = Change::of(0, last.new, &catalog);
+    assert!(pruned.command(&catalog, &source).status().expect("it runs").success());
     assert_nothing_stray(&catalog, "b");
 }

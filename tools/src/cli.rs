@@ -11,8 +11,8 @@ use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 #[cfg(feature = "sql")]
 use crate::commands::sql;
 use crate::commands::{
-    backtest, compact, completions, demo, diff, export, history, ingest, inspect, list, mount, pin,
-    prune, query, restore, study, sweep, verify, walk_forward, worker,
+    backtest, compact, completions, demo, diff, export, fetch, history, ingest, inspect, list,
+    mount, pin, prune, push, query, restore, study, sweep, verify, walk_forward, worker,
 };
 use crate::hint;
 use crate::invocation::{Invocation, default_root};
@@ -69,6 +69,8 @@ enum Command {
     Prune(prune::PruneArgs),
     Pin(pin::PinArgs),
     Unpin(pin::UnpinArgs),
+    Push(push::PushArgs),
+    Fetch(fetch::FetchArgs),
     Verify(verify::VerifyArgs),
     Mount(mount::MountArgs),
     Unmount(mount::UnmountArgs),
@@ -137,6 +139,8 @@ fn dispatch(command: &Command, invocation: &Invocation) -> anyhow::Result<ExitSt
         Command::Prune(args) => prune::run(args, invocation),
         Command::Pin(args) => pin::run(args, invocation),
         Command::Unpin(args) => pin::run_unpin(args, invocation),
+        Command::Push(args) => push::run(args, invocation),
+        Command::Fetch(args) => fetch::run(args, invocation),
         Command::Verify(args) => verify::run(args, invocation),
         Command::Mount(args) => mount::run(args, invocation),
         Command::Unmount(args) => mount::run_unmount(args, invocation),

@@ -10,7 +10,7 @@ use std::io;
 use barrow_engine::Error as EngineError;
 use barrow_format::Error as FormatError;
 use barrow_store::query::{Part, Problem};
-use barrow_store::{Error as StoreError, MountError, RevisionProblem, nearest};
+use barrow_store::{Error as StoreError, MountError, RemoteError, RevisionProblem, nearest};
 use clap::error::ErrorKind;
 
 use crate::ingest::IngestError;
@@ -127,6 +127,10 @@ fn status(error: &anyhow::Error) -> ExitStatus {
             | StoreError::NoMatch { .. }
             | StoreError::UnknownVersion { .. },
         ) => true,
+        Some(StoreError::Remote(error)) => matches!(
+            **error,
+            RemoteError::UnknownBundle { .. } | RemoteError::UnknownVersion { .. }
+        ),
         // A bundle file that is not there.
         Some(StoreError::Io { source, .. }) => source.kind() == io::ErrorKind::NotFound,
         _ => false,
@@ -202,6 +206,7 @@ fn found_hint(error: &StoreError) -> Option<String> {
             "take the file from a copy, or ingest its sources again; `barrow verify` lists all damage"
                 .to_owned()
         }
+        StoreError::Remote(problem) => return Some(remote_hint(problem)),
         StoreError::NotMapped { .. } => {
             "`--mount` maps a decoded copy; or do without `zero_copy`".to_owned()
         }
@@ -233,6 +238,29 @@ fn found_hint(error: &StoreError) -> Option<String> {
         }
         _ => return None,
     })
+}
+
+/// What to do about what a remote has, or has not.
+fn remote_hint(problem: &RemoteError) -> String {
+    match problem {
+        RemoteError::UnknownBundle { name, remote } => {
+            format!("`barrow push {name} {remote}` publishes it, where the bundle is")
+        }
+        RemoteError::UnknownVersion { name, remote, .. } => format!(
+            "`barrow fetch {name} {remote}` brings its newest version; `barrow push {name}@VERSION` \
+             publishes an older one, where it is"
+        ),
+        RemoteError::Moment { .. } => {
+            "`barrow history NAME`, where the bundle is published, lists versions and moments"
+                .to_owned()
+        }
+        RemoteError::Io { .. } => {
+            "run the command again when the place can be reached: what was moved is not moved again"
+                .to_owned()
+        }
+        _ => "`barrow push NAME REMOTE --check`, where the version is sound, sends again what is damaged"
+            .to_owned(),
+    }
 }
 
 /// What to do about the operating system's refusals that somebody can do something about.
@@ -292,6 +320,9 @@ fn revision_hint(bundle: &str, problem: &RevisionProblem) -> Option<String> {
         }
         RevisionProblem::AdjustmentDiffers { .. } => {
             "`--correct` in the place of `--append` replaces splits and dividends".to_owned()
+        }
+        RevisionProblem::NoAsset { .. } => {
+            format!("`barrow inspect {bundle}` lists the symbols; case counts")
         }
         RevisionProblem::Meaning { what, .. } => format!(
             "`barrow inspect {bundle}` shows the {what}; the flag that names another must go, or \

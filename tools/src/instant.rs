@@ -19,6 +19,11 @@ pub(crate) fn shown(ns: i64, by_date: bool) -> Timestamp {
     Timestamp::new(ns, if by_date { TimeStyle::Session } else { TimeStyle::Instant })
 }
 
+/// An instant that [`shown`] wrote, as tables show it: `2012-01-03 14:30:00`, without what is less than a second.
+pub(crate) fn to_the_second(instant: &str) -> String {
+    instant.chars().take("2012-01-03 14:30:00".len()).collect::<String>().replace('T', " ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

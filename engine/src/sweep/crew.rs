@@ -16,7 +16,7 @@ use crate::Error;
 use crate::backtest::Backtest;
 use crate::params::Params;
 use crate::portal::Portal;
-use crate::search::Ask;
+use crate::search::{Ask, Origin};
 use crate::workers::Workers;
 
 /// How a trial ended.
@@ -225,31 +225,58 @@ impl Crew for Threads<'_, '_> {
     }
 }
 
-/// Runs points over a portal and returns how each ended, in their order.
-pub(crate) fn evaluate(
-    backtest: &Backtest,
-    portal: &Portal<'_>,
-    factory: &Factory<'_>,
-    workers: &Workers,
-    time_max: Option<Duration>,
-    points: &[Params],
-) -> Vec<Ended> {
-    let batch = Batch::new(backtest, portal, factory, None).with_time_max(time_max);
-    let len = usize::try_from(block_len(points.len() as u64, workers.threads())).unwrap_or(1);
-    let blocks: Vec<&[Params]> = points.chunks(len).collect();
-    let ends = workers.ordered(blocks.len() as u64, |at| {
-        let block = usize::try_from(at).ok().and_then(|at| blocks.get(at)).copied();
-        let points: Vec<Option<Params>> =
-            block.unwrap_or(&[]).iter().map(|params| Some(params.clone())).collect();
-        batch.run(0, &points, &|_| {})
-    });
-    let ended = |(at, end): (u64, End)| match end {
-        End::Done(trial) => Ended::Done(Trial { index: at, ..trial }),
-        End::Failed(failure) => Ended::Failed(failure.error),
-        End::Refused(error) => Ended::Failed(describe(&error)),
-        End::Skipped | End::NotRun => Ended::Skipped,
+/// Makes crews for stretches of history.
+pub trait Crews: Sync {
+    /// Returns how many trials a crew runs at once.
+    fn hands(&self) -> usize;
+
+    /// Returns a crew that runs trials over a portal, whose scope is that of `backtest`.
+    fn over<'s>(&'s self, backtest: &'s Backtest, portal: &'s Portal<'_>) -> Box<dyn Crew + 's>;
+}
+
+/// Crews of threads of this process: see [`Threads::new`].
+pub(crate) struct ThreadCrews<'a> {
+    pub(crate) factory: &'a Factory<'a>,
+    pub(crate) workers: &'a Workers,
+    pub(crate) terms: Terms,
+    pub(crate) cancel: Option<&'a AtomicBool>,
+}
+
+impl Crews for ThreadCrews<'_> {
+    fn hands(&self) -> usize {
+        self.workers.threads()
+    }
+
+    fn over<'s>(&'s self, backtest: &'s Backtest, portal: &'s Portal<'_>) -> Box<dyn Crew + 's> {
+        let (factory, workers) = (self.factory, self.workers);
+        Box::new(Threads::new(backtest, portal, factory, workers, self.terms, self.cancel))
+    }
+}
+
+/// Runs whole trials of points and returns them in their order; `None` for those that did not end well.
+pub(crate) fn evaluate(crew: &dyn Crew, points: &[Params]) -> Result<Vec<Option<Trial>>, Error> {
+    let ask = |(id, params): (u64, &Params)| Ask {
+        id,
+        params: params.clone(),
+        budget: 1.0,
+        bracket: 0,
+        rung: 0,
+        seed: 0,
+        resumes: None,
+        origin: Origin::Sequence,
     };
-    (0..).zip(ends.into_iter().flatten()).map(ended).collect()
+    let asks: Vec<Ask> = (0..).zip(points).map(ask).collect();
+    let trials = Mutex::new(vec![None; points.len()]);
+    crew.run(&asks, &|ends| {
+        let mut trials = trials.lock().unwrap_or_else(PoisonError::into_inner);
+        for (id, end) in ends {
+            let place = usize::try_from(id).ok().and_then(|at| trials.get_mut(at));
+            if let (Some(place), Ended::Done(trial)) = (place, end) {
+                *place = Some(trial);
+            }
+        }
+    })?;
+    Ok(trials.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
 impl std::fmt::Debug for Threads<'_, '_> {

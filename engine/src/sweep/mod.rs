@@ -13,8 +13,8 @@ mod verdict;
 
 pub(crate) use batch::End;
 use batch::{Batch, block_len};
-pub(crate) use crew::evaluate;
-pub use crew::{Crew, Ended, Part, Terms, Threads};
+pub use crew::{Crew, Crews, Ended, Part, Terms, Threads};
+pub(crate) use crew::{ThreadCrews, evaluate};
 pub use hunt::Hunt;
 pub use report::{CacheUse, Failure, Partial, SearchSummary, SweepReport, Trial};
 pub use verdict::Verdict;

@@ -1,6 +1,7 @@
 //! Walk-forward windows.
 
 use std::ops::Range;
+use std::str::FromStr;
 
 use super::needs;
 use crate::Error;
@@ -17,6 +18,25 @@ pub enum Length {
     Days(u32),
     /// So many calendar months, from a day to the same day of another month, or its last.
     Months(u32),
+}
+
+impl FromStr for Length {
+    type Err = Error;
+
+    /// Reads `500` (bars), `250s` (sessions), `90d`, `6m` or `4y` (calendar).
+    fn from_str(text: &str) -> Result<Length, Error> {
+        let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (digits, unit) = text.split_at(split);
+        let found = match (digits.parse::<u32>(), unit) {
+            (Ok(n), "") => Some(Length::Bars(n as usize)),
+            (Ok(n), "s") => Some(Length::Sessions(n as usize)),
+            (Ok(n), "d") => Some(Length::Days(n)),
+            (Ok(n), "m") => Some(Length::Months(n)),
+            (Ok(n), "y") => n.checked_mul(12).map(Length::Months),
+            _ => None,
+        };
+        found.ok_or_else(|| Error::BadLength { text: text.to_owned() })
+    }
 }
 
 /// Where each window begins.
@@ -213,3 +233,24 @@ impl Clock<'_> {
 /// A calendar window counts as whole when the clock ends so few days before it does: a weekend and
 /// a holiday.
 const SLACK_DAYS: i64 = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_read_in_their_units() {
+        for (text, expected) in [
+            ("500", Length::Bars(500)),
+            ("250s", Length::Sessions(250)),
+            ("90d", Length::Days(90)),
+            ("6m", Length::Months(6)),
+            ("4y", Length::Months(48)),
+        ] {
+            assert_eq!(text.parse::<Length>().unwrap(), expected);
+        }
+        for text in ["", "y", "4 y", "-4y", "4w", "9999999999y"] {
+            assert!(text.parse::<Length>().is_err(), "{text}");
+        }
+    }
+}

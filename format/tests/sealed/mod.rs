@@ -24,7 +24,8 @@ pub(crate) fn seal(bytes: &mut [u8], index: Option<usize>) {
     if let Some(index) = index {
         let entry = 128 + 64 * index;
         let number = |at: usize| {
-            usize::try_from(u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap())).unwrap()
+            let word = bytes[at..at + 8].try_into().expect("eight bytes");
+            usize::try_from(u64::from_le_bytes(word)).expect("a length in memory")
         };
         let (offset, len) = (number(entry + 8), number(entry + 16));
         let section = &bytes[offset..offset + len];

@@ -1,14 +1,7 @@
 //! Bundles drawn from bytes, as plain vectors and as files.
 
-use std::fs;
-use std::path::Path;
-
-use barrow_format::{
-    AssetSpec, BundleSpec, BundleWriter, Column, Frequency, LogicalType, MemorySink, PhysicalType,
-    Provenance, Schema, Stamp, Values,
-};
+use barrow_format::{Frequency, Stamp};
 use barrow_store::query::Period;
-use barrow_store::{BundlePool, Lease};
 
 use super::draw::Draw;
 
@@ -26,6 +19,8 @@ pub(super) const OTHER_COLUMNS: [&str; 8] =
 #[derive(Debug)]
 pub(super) struct Asset {
     pub(super) symbol: String,
+    /// What its metadata says of a member `group`; without, there is no metadata.
+    pub(super) group: Option<&'static str>,
     pub(super) times: Vec<i64>,
     /// Values of each column behind `time`, decimals by their value.
     pub(super) columns: Vec<Vec<f64>>,
@@ -56,7 +51,8 @@ impl Market {
         };
         for place in 0..draw.below(5) {
             let asset = draw_asset(draw, format!("{letter}{place}"), market.step_ns());
-            market.assets.push(asset);
+            let group = [Some("G0"), Some("H1"), None][place % 3];
+            market.assets.push(Asset { group, ..asset });
         }
         market
     }
@@ -91,63 +87,6 @@ impl Market {
     pub(super) fn matches(&self, pattern: &str) -> bool {
         self.assets.iter().any(|asset| matches(pattern, &asset.symbol))
     }
-
-    /// Writes the bundle to `path` and opens it.
-    pub(super) fn lease(&self, path: &Path) -> Lease {
-        let physical = |place: usize| match place {
-            0 => (PhysicalType::I64, LogicalType::Timestamp),
-            1..=4 => (PhysicalType::F64, LogicalType::Price),
-            5 => (PhysicalType::F64, LogicalType::Volume),
-            6 => (PhysicalType::U32, LogicalType::Plain),
-            7 => (PhysicalType::I64, LogicalType::Decimal { scale: 2 }),
-            _ => (PhysicalType::F32, LogicalType::Price),
-        };
-        let columns = COLUMNS.iter().enumerate().map(|(place, name)| {
-            let (physical, logical) = physical(place);
-            Column::new(*name, physical, logical)
-        });
-        let schema = Schema::new(columns.collect(), self.frequency, self.zone, self.stamp, "");
-        let spec = BundleSpec {
-            schema: schema.expect("a possible schema"),
-            assets: self
-                .assets
-                .iter()
-                .map(|asset| AssetSpec::new(&asset.symbol, asset.times.len() as u64))
-                .collect(),
-            adjustments: Vec::new(),
-            provenance: Provenance::default(),
-        };
-        let sink = MemorySink::new();
-        let writer = BundleWriter::new(spec, &sink).expect("a possible spec");
-        for (place, asset) in self.assets.iter().enumerate() {
-            writer.put(place, 0, Values::I64(&asset.times)).expect("written");
-            for (column, values) in (1..).zip(&asset.columns) {
-                put(&writer, place, column, values);
-            }
-        }
-        writer.finish().expect("all series were given");
-        fs::write(path, sink.into_bytes()).expect("a file");
-        BundlePool::new(1).lease_file(path).expect("what was written opens")
-    }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "values are small, as they were drawn")]
-fn put(writer: &BundleWriter<'_, MemorySink>, place: usize, column: usize, values: &[f64]) {
-    let whole: Vec<i64> = values.iter().map(|value| (value * 100.0).round() as i64).collect();
-    let written = match column {
-        6 => {
-            let counts: Vec<u32> =
-                whole.iter().map(|v| u32::try_from(v / 100).expect("a count")).collect();
-            writer.put(place, column, Values::U32(&counts))
-        }
-        7 => writer.put(place, column, Values::I64(&whole)),
-        8 => {
-            let narrow: Vec<f32> = values.iter().map(|value| *value as f32).collect();
-            writer.put(place, column, Values::F32(&narrow))
-        }
-        _ => writer.put(place, column, Values::F64(values)),
-    };
-    written.expect("written");
 }
 
 /// Whether a pattern of these tests matches: at most one star or question mark.
@@ -178,7 +117,7 @@ fn draw_asset(draw: &mut Draw<'_>, symbol: String, step_ns: i64) -> Asset {
         (state >> 33) % bound
     };
     let mut time = first + i64::try_from(below(50)).expect("small") * step_ns;
-    let mut asset = Asset { symbol, times: Vec::new(), columns: vec![Vec::new(); 8] };
+    let mut asset = Asset { symbol, group: None, times: Vec::new(), columns: vec![Vec::new(); 8] };
     for row in 0..rows {
         let has_gap = gaps > 0 && below(16) == 0;
         let most = u64::try_from(gaps).expect("small") * 7;

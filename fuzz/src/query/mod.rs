@@ -1,22 +1,29 @@
 //! Queries against a naive model: bundles and queries drawn from bytes, answered by the library and row by row.
 
+mod aggregate;
 mod draw;
 mod expr;
 mod market;
 mod model;
+mod stored;
+
+use std::path::Path;
 
 use barrow_format::LogicalType;
+use barrow_store::Lease;
 use barrow_store::query::{
-    Answer, AsOf, AssetChoice, BATCH_ROWS, Batch, Header, Keys, Per, Period, Plan, Query, Skipping,
+    Answer, AsOf, AssetChoice, BATCH_ROWS, Batch, Header, Keys, Meant, MetadataCondition, Per,
+    Period, Plan, Query, Skipping,
 };
 
 use self::draw::Draw;
 use self::expr::{Cond, Expr};
 use self::market::{COLUMNS, Market, OTHER_COLUMNS};
 use self::model::{Model, Row};
+use self::stored::Storage;
 
 /// Any bytes as a bundle and a query: the answer is that of the naive model, bit for bit the same at any number of
-/// threads and with or without skipping.
+/// threads, with or without skipping, and however the bundle is stored.
 ///
 /// # Panics
 ///
@@ -26,29 +33,8 @@ pub fn query_plan(input: &[u8]) {
     let market = Market::draw(&mut draw, "A");
     let other = draw.one_in(3).then(|| Market::draw(&mut draw, "B"));
     let model = Model::draw(&mut draw, market, other);
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let lease = model.market.lease(&folder.path().join("A.barrow"));
-    let asof = model.other.as_ref().map(|other| AsOf {
-        lease: other.market.lease(&folder.path().join("B.barrow")),
-        name: "B".to_owned(),
-        symbol: other.symbol.clone(),
-        tolerance_ns: other.tolerance_ns,
-    });
-    let query = Query {
-        assets: AssetChoice { symbols: model.symbols.clone(), metadata: Vec::new() },
-        from_ns: model.from_ns,
-        to_ns: model.to_ns,
-        resample: model.resample,
-        session_start_ns: model.session_start_ns,
-        asof,
-        filter: model.filter.as_ref().map(Cond::text),
-        columns: Vec::new(),
-        select: Some(model.select.iter().map(Expr::text).collect::<Vec<_>>().join(", ")),
-        answer: model.answer.clone(),
-        limit: model.limit,
-        threads: 1,
-        skipping: Skipping::On,
-    };
+    let (folder, storage) = (folder(), Storage::OTHERS[draw.below(5)]);
+    let (query, lease) = model.query(folder.path(), "raw", Storage::RAW);
     let plan = query.plan(&lease).expect("a query that can be planned");
     let found = plan.collect().expect("an answer");
     for (threads, skipping) in [(1, Skipping::Off), (3, Skipping::On), (2, Skipping::Off)] {
@@ -56,9 +42,20 @@ pub fn query_plan(input: &[u8]) {
         let again = other.collect().expect("an answer");
         assert!(same_bits(&found, &again), "{query:?} with {threads} threads and {skipping:?}");
     }
+    let (again, stored) = model.query(folder.path(), "stored", storage);
+    assert_eq!(stored.version(), lease.version(), "the same content, {storage:?}");
+    let stored = again.plan(&stored).expect("a plan").collect().expect("an answer");
+    assert!(same_bits(&found, &stored), "{query:?} over {storage:?}");
     check_streams(&plan, &found);
     plan.explain().expect("an explanation");
     compare(&query, &rows_of(plan.header(), &found), &model.answer());
+}
+
+/// A folder, in memory where the machine offers that: flushing costs nothing there.
+pub(crate) fn folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    made.expect("a temporary folder")
 }
 
 /// Whether two batches have the same rows to the last bit.
@@ -127,6 +124,41 @@ fn compare(query: &Query, found: &[Row], expected: &[Row]) {
 }
 
 impl Model {
+    /// The query, and the bundle to ask, stored like this below a catalog's root; so is the one that is joined on.
+    fn query(&self, root: &Path, name: &str, storage: Storage) -> (Query, Lease) {
+        let lease = self.market.lease(root, name, storage);
+        let asof = self.other.as_ref().map(|other| AsOf {
+            lease: other.market.lease(root, &format!("{name}.other"), storage),
+            name: "B".to_owned(),
+            symbol: other.symbol.clone(),
+            tolerance_ns: other.tolerance_ns,
+        });
+        let group = self.group.map(|(pattern, meant)| MetadataCondition {
+            member: "group".to_owned(),
+            pattern: pattern.to_owned(),
+            meant,
+        });
+        let query = Query {
+            assets: AssetChoice {
+                symbols: self.symbols.clone(),
+                metadata: group.into_iter().collect(),
+            },
+            from_ns: self.from_ns,
+            to_ns: self.to_ns,
+            resample: self.resample,
+            session_start_ns: self.session_start_ns,
+            asof,
+            filter: self.filter.as_ref().map(Cond::text),
+            columns: Vec::new(),
+            select: Some(self.select.iter().map(Expr::text).collect::<Vec<_>>().join(", ")),
+            answer: self.answer.clone(),
+            limit: self.limit,
+            threads: 1,
+            skipping: Skipping::On,
+        };
+        (query, lease)
+    }
+
     fn draw(draw: &mut Draw<'_>, market: Market, other: Option<Market>) -> Self {
         let other = other.map(|market| model::Other {
             symbol: market.assets.first().filter(|_| draw.one_in(3)).map(|a| a.symbol.clone()),
@@ -152,10 +184,15 @@ impl Model {
         let select = model::distinct(select);
         let answer = draw_answer(draw, &market, &columns, resample);
         let limit = draw.one_in(4).then(|| draw.below(30));
+        let group = draw.one_in(4).then(|| {
+            let meant = if draw.one_in(2) { Meant::Equal } else { Meant::Unequal };
+            (["G0", "G*", "X"][draw.below(3)], meant)
+        });
         Self {
             market,
             other,
             symbols,
+            group,
             from_ns,
             to_ns,
             resample,

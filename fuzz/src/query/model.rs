@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use barrow_format::Stamp;
-use barrow_store::query::{Answer, Keys, Per, Period};
+use barrow_store::query::{Answer, Keys, Meant, Per, Period};
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
+use super::aggregate::aggregate;
 use super::expr::{Bar, Cond, Expr};
-use super::market::{Market, matches};
+use super::market::{Asset, Market, matches};
 
 const DAY_NS: i64 = 86_400_000_000_000;
 
@@ -27,6 +28,8 @@ pub(super) struct Model {
     pub(super) market: Market,
     pub(super) other: Option<Other>,
     pub(super) symbols: Vec<String>,
+    /// A pattern that the group of an asset must, or must not, match.
+    pub(super) group: Option<(&'static str, Meant)>,
     pub(super) from_ns: Option<i64>,
     pub(super) to_ns: Option<i64>,
     pub(super) resample: Option<Period>,
@@ -61,7 +64,7 @@ pub(super) fn distinct(all: Vec<Expr>) -> Vec<Expr> {
 }
 
 /// The assets with their bars.
-type Assets = [(String, Vec<Bar>)];
+pub(super) type Assets = [(String, Vec<Bar>)];
 
 /// What groups rows: an asset, a label.
 type GroupKey = (Option<usize>, Option<i64>);
@@ -90,8 +93,13 @@ impl Model {
         rows
     }
 
-    fn chosen(&self, symbol: &str) -> bool {
-        self.symbols.is_empty() || self.symbols.iter().any(|pattern| matches(pattern, symbol))
+    fn chosen(&self, asset: &Asset) -> bool {
+        let is_named = |pattern: &String| matches(pattern, &asset.symbol);
+        let in_group = self.group.is_none_or(|(pattern, meant)| {
+            let is_match = asset.group.is_some_and(|group| matches(pattern, group));
+            is_match == (meant == Meant::Equal)
+        });
+        in_group && (self.symbols.is_empty() || self.symbols.iter().any(is_named))
     }
 
     /// Symbols and bars, resampled and joined, of the chosen assets.
@@ -99,7 +107,7 @@ impl Model {
         let labels =
             self.resample.map(|period| self.labels(period, self.market.stamp, &self.times()));
         let mut assets = Vec::new();
-        for asset in self.market.assets.iter().filter(|asset| self.chosen(&asset.symbol)) {
+        for asset in self.market.assets.iter().filter(|asset| self.chosen(asset)) {
             let bar = |row: usize| Bar {
                 time: asset.times[row],
                 values: asset.columns.iter().map(|values| values[row]).collect(),
@@ -135,7 +143,7 @@ impl Model {
         let symbol = other.symbol.as_deref().unwrap_or(symbol);
         let asset = other.market.assets.iter().find(|asset| asset.symbol == symbol);
         let known = asset.and_then(|asset| {
-            let row = asset.times.iter().rposition(|time| *time <= bar.time)?;
+            let row = asset.times.partition_point(|time| *time <= bar.time).checked_sub(1)?;
             let age = bar.time - asset.times[row];
             let is_fresh = other.tolerance_ns.is_none_or(|tolerance| age <= tolerance);
             is_fresh.then(|| asset.columns.iter().map(|values| values[row]).collect())
@@ -263,13 +271,16 @@ impl Model {
         if let Some(period) = self.resample {
             times = self.labels(period, self.market.stamp, &times).into_values().collect();
         }
-        let kept = self.kept(assets);
+        let kept: BTreeMap<(usize, i64), usize> = self
+            .kept(assets)
+            .into_iter()
+            .map(|at| ((at.0, assets[at.0].1[at.1].time), at.1))
+            .collect();
         let row = |time: i64| {
             let values = (0..assets.len()).map(|place| {
                 let (symbol, bars) = &assets[place];
-                let row = bars.iter().position(|bar| bar.time == time);
-                let row = row.filter(|row| kept.contains(&(place, *row)));
-                row.map_or(f64::NAN, |row| value.at(symbol, bars, row))
+                let row = kept.get(&(place, time));
+                row.map_or(f64::NAN, |row| value.at(symbol, bars, *row))
             });
             Row { symbol: None, time: Some(time), values: values.collect(), scales: Vec::new() }
         };
@@ -327,73 +338,4 @@ fn together(label: i64, bars: &[Bar]) -> Bar {
         found.unwrap_or(f64::NAN)
     });
     Bar { time: label, values: values.collect() }
-}
-
-/// An aggregate of some rows, and how large the values are that it is of.
-fn aggregate(
-    name: &str,
-    inner: Option<&Expr>,
-    assets: &Assets,
-    rows: &[(usize, usize)],
-) -> (f64, f64) {
-    let Some(inner) = inner else { return (length(rows.len()), 0.0) };
-    // Time, value and volume where there is a value.
-    let mut seen: Vec<(i64, f64, f64)> = Vec::new();
-    for &(place, row) in rows {
-        let (symbol, bars) = &assets[place];
-        let value = inner.at(symbol, bars, row);
-        if !value.is_nan() {
-            seen.push((bars[row].time, value, bars[row].values[4]));
-        }
-    }
-    let scale = seen.iter().map(|(_, value, _)| value.abs()).fold(0.0, f64::max);
-    (aggregated(name, &seen), scale)
-}
-
-fn length(count: usize) -> f64 {
-    f64::from(u32::try_from(count).expect("few rows"))
-}
-
-fn aggregated(name: &str, seen: &[(i64, f64, f64)]) -> f64 {
-    let values: Vec<f64> = seen.iter().map(|(_, value, _)| *value).collect();
-    if name == "count" {
-        return length(values.len());
-    }
-    if values.is_empty() {
-        return f64::NAN;
-    }
-    let sum: f64 = values.iter().sum();
-    let mean = sum / length(values.len());
-    match name {
-        "sum" => sum,
-        "mean" => mean,
-        "min" => values.into_iter().fold(f64::INFINITY, f64::min),
-        "max" => values.into_iter().fold(f64::NEG_INFINITY, f64::max),
-        // Of equally old rows the first asset's, and of equally new ones the last one's.
-        "first" => seen.iter().min_by_key(|(time, ..)| *time).expect("a row").1,
-        "last" => seen.iter().max_by_key(|(time, ..)| *time).expect("a row").1,
-        "std" if values.len() < 2 => f64::NAN,
-        "std" => {
-            let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
-            (squares / length(values.len() - 1)).sqrt()
-        }
-        "median" => {
-            let mut values = values;
-            values.sort_by(f64::total_cmp);
-            let middle = values.len() / 2;
-            match values.len() % 2 {
-                1 => values[middle],
-                _ => f64::midpoint(values[middle - 1], values[middle]),
-            }
-        }
-        _ => {
-            let weighed: Vec<_> = seen.iter().filter(|(_, _, volume)| !volume.is_nan()).collect();
-            let (mut weighted, mut weight) = (0.0, 0.0);
-            for (_, value, volume) in &weighed {
-                weighted += value * volume;
-                weight += volume;
-            }
-            if weighed.is_empty() { f64::NAN } else { weighted / weight }
-        }
-    }
 }

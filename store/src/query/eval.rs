@@ -57,7 +57,7 @@ impl Truth {
                 compare(*comparison, &left, &right, len)
             }
             Self::Time { comparison, when } => {
-                let time = &frame.time[rows];
+                let time = frame.times(rows);
                 time.iter().map(|ns| against(*comparison, *ns, *when)).collect()
             }
             Self::Symbol { comparison, text } => vec![symbol(*comparison, frame.symbol, text); len],

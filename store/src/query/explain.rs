@@ -1,12 +1,14 @@
 //! Explanations: what a plan does, in words, and what statistics save it.
 
 use std::fmt;
+use std::ops::Range;
 
 use super::bounds::Verdict;
 use super::plan::{Form, Planned};
-use super::scan::{BLOCK_ROWS, Judge, blocks};
+use super::scan::Judge;
 use super::{Per, Skipping};
 use crate::error::Result;
+use crate::span::{BLOCK_ROWS, blocks};
 
 /// What a plan does, and how many blocks it reads. A block is a stretch of 4096 rows of one series, the last one of a
 /// series shorter.
@@ -29,6 +31,9 @@ pub struct Explanation {
 pub struct Blocks {
     /// They are read.
     pub read: u64,
+    /// Of those, the blocks that are decoded, unless the process has done so before: those of compressed columns, and
+    /// those whose rows several files hold. What windows look back to is not counted, nor are timestamps.
+    pub decoded: u64,
     /// No row of them lies in the time range.
     pub outside_range: u64,
     /// The statistics of a series say that the filter holds in no row of the asset.
@@ -59,6 +64,11 @@ impl Explanation {
         let mut units = planned.units.iter().peekable();
         for (place, asset) in planned.assets.iter().enumerate() {
             let judge = Judge::new(planned, place)?;
+            let decoded = |places: &[usize], block: &Range<usize>| -> Result<u64> {
+                places.iter().try_fold(0, |count, column| {
+                    Ok(count + u64::from(planned.lease.reader().decodes(*column, *asset, block)?))
+                })
+            };
             let (mut within, mut touched) = (0, Touched::default());
             while let Some(unit) = units.next_if(|unit| unit.place == place) {
                 for block in blocks(unit.rows.clone()) {
@@ -70,11 +80,14 @@ impl Explanation {
                         Verdict::Never => this.blocks.excluded_by_block += all,
                         Verdict::Always if planned.filter.is_some() => {
                             this.blocks.read += needed;
+                            this.blocks.decoded += decoded(&answered, &block)?;
                             this.blocks.known_to_hold += all - needed;
                             touched.answered = true;
                         }
                         _ => {
                             this.blocks.read += all;
+                            this.blocks.decoded +=
+                                decoded(&answered, &block)? + decoded(&places, &block)?;
                             touched = Touched { answered: true, filtered: true };
                         }
                     }
@@ -168,7 +181,10 @@ impl fmt::Display for Explanation {
         writeln!(f, "columns  {columns}")?;
         writeln!(f, "series   {} read, {} skipped", self.series_read, self.series_skipped)?;
         let blocks = &self.blocks;
-        writeln!(f, "blocks   {} read", blocks.read)?;
+        match blocks.decoded {
+            0 => writeln!(f, "blocks   {} read", blocks.read)?,
+            decoded => writeln!(f, "blocks   {} read, {decoded} of them decoded", blocks.read)?,
+        }
         for (count, reason) in [
             (blocks.outside_range, "outside the time range"),
             (blocks.excluded_by_series, "excluded by the statistics of a series"),

@@ -34,7 +34,9 @@ pub(super) struct Group {
 
 /// The rows of a block with what the aggregates are of.
 struct Block<'a> {
-    time: &'a [i64],
+    rows: usize,
+    /// Their timestamps; none where no aggregate and no period asks for them.
+    time: Cow<'a, [i64]>,
     holds: Holds<'a>,
     values: Vec<[Option<Cow<'a, [f64]>>; 2]>,
 }
@@ -59,15 +61,19 @@ impl Grouping {
             })
         };
         let values = self.aggregates.iter().map(each).collect();
-        Block { time: &frame.time[rows], holds, values }
+        let needs_time = self.periods.is_some()
+            || self.aggregates.iter().any(|it| matches!(it.kind, Kind::First | Kind::Last));
+        let len = rows.len();
+        let time = if needs_time { frame.times(rows) } else { Cow::Borrowed(&[][..]) };
+        Block { rows: len, time, holds, values }
     }
 
     /// Deals the rows of a block out to groups. `found` has them in order, by asset, or by slot.
     fn deal(&self, place: usize, block: &Block<'_>, found: &mut Vec<Option<Group>>) {
         let asset = if self.by_asset { place } else { 0 };
         let (mut row, mut period) = (0, 0);
-        while row < block.time.len() {
-            let mut end = block.time.len();
+        while row < block.rows {
+            let mut end = block.rows;
             if let Some(periods) = &self.periods {
                 period = periods.find(period, block.time[row]);
                 let Some(upper) = periods.uppers.get(period) else { return };
@@ -82,7 +88,7 @@ impl Grouping {
                 for (cell, values) in group.cells.iter_mut().zip(&block.values) {
                     let slice =
                         |place: usize| values[place].as_ref().map(|values| &values[row..end]);
-                    let time = &block.time[row..end];
+                    let time = block.time.get(row..end).unwrap_or_default();
                     let kept = u64::try_from(kept).unwrap_or(u64::MAX);
                     cell.add(&Rows { time, holds, kept, values: slice(0), weights: slice(1) });
                 }
@@ -128,8 +134,8 @@ impl Planned {
         if !grouping.by_asset {
             found.resize_with(grouping.slots(), || None);
         }
+        let sources = self.sources();
         for unit in units {
-            let sources = self.sources();
             let (frame, rows) = self.open(&sources, unit)?;
             self.scan(unit.place, &frame, rows, Direction::OldestFirst, &mut |block, holds| {
                 let block = grouping.block(&frame, block, holds);

@@ -11,8 +11,8 @@ impl Planned {
     /// The newest row of each unit that meets the filter. Reads from the end, and stops at the first that does.
     pub(super) fn latest(&self, units: &[Unit]) -> Result<Batch> {
         let mut batch = Batch::new(&self.header);
+        let sources = self.sources();
         for unit in units {
-            let sources = self.sources();
             let (frame, rows) = self.open(&sources, unit)?;
             self.scan(unit.place, &frame, rows, Direction::NewestFirst, &mut |block, holds| {
                 let last = holds

@@ -42,8 +42,8 @@
 //! # What is promised
 //!
 //! The same query over the same version gives the same bytes at any number of threads, and whether or not statistics let
-//! blocks be skipped. Rows come in a fixed order. An asset's columns are borrowed one asset at a time, and what waits
-//! to be taken is bounded: memory does not grow with the answer.
+//! blocks be skipped. Rows come in a fixed order. Columns are borrowed one task at a time, of 131,072 rows or one asset,
+//! and what waits to be taken is bounded: memory does not grow with the answer.
 
 mod aggregate;
 mod answer;

@@ -1,6 +1,5 @@
 //! [`Plan`]: a query that was checked against a bundle, and can be answered.
 
-use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -11,7 +10,7 @@ use super::asof::{AsOf, Joined};
 use super::batch::{Batch, Header};
 use super::explain::Explanation;
 use super::expression::{Item, Number, Scope, Truth, divisor};
-use super::frame::{Frame, Series};
+use super::frame::{Blocks, Frame, Instants, Series};
 use super::group::Grouping;
 use super::resample::resample;
 use super::sessions::{Period, Periods};
@@ -176,7 +175,7 @@ impl Planned {
         &self.units[self.tasks[task].clone()]
     }
 
-    /// Leases for one unit's reading: what they decode is let go with them, and not kept as long as the plan lives.
+    /// Leases for one task's reading: what they decode is let go with them, and not kept as long as the plan lives.
     pub(super) fn sources(&self) -> Sources {
         let other = self.asof.as_ref().map(|join| join.asof.lease.apart());
         Sources { own: self.lease.apart(), other }
@@ -206,20 +205,30 @@ impl Planned {
             Some(slack) => all.within(from.saturating_sub(slack)..=to.saturating_add(slack))?,
             None => all,
         };
+        let reader = sources.own.reader();
+        // Resampling reads everything that it is given.
+        let in_blocks = |column| self.resample.is_none() && !reader.snapshot.reads_in_place(column);
+        let blocks = |column| Blocks { reader, column, asset };
         let mut columns = Vec::with_capacity(self.scope.columns.len());
         for index in 0..self.stored().len() {
-            columns.push(if self.used[index] {
-                Series::Stored(bars.column_at(index)?)
-            } else {
-                Series::Unread
+            columns.push(match self.used[index] {
+                true if in_blocks(index) => Series::Blocks(blocks(index)),
+                true => Series::Stored(bars.column_at(index)?),
+                false => Series::Unread,
             });
         }
         let symbol = sources.own.symbol(asset);
-        let mut frame = Frame { symbol, time: Cow::Borrowed(bars.times()?), columns };
+        let time = if in_blocks(0) {
+            Instants::Blocks(blocks(0))
+        } else {
+            Instants::Stored(bars.times()?)
+        };
+        let mut frame = Frame::new(symbol, time, columns);
         let rows = if let Some(resampling) = &self.resample {
             frame = resample(&frame, self.stored(), &resampling.periods);
-            let start = frame.time.partition_point(|&time| time < from);
-            start..frame.time.partition_point(|&time| time <= to).max(start)
+            let times = frame.times(0..frame.rows());
+            let start = times.partition_point(|&time| time < from);
+            start..times.partition_point(|&time| time <= to).max(start)
         } else {
             let (first, rows) = (all.rows().start, all.within(from..=to)?.rows());
             rows.start - first..rows.end - first

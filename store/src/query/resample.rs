@@ -1,12 +1,10 @@
 //! Resampling: bars of a longer period from shorter ones.
 
-use std::borrow::Cow;
-
 use barrow_format::{Column, LogicalType, PhysicalType};
 
 use super::expression::divisor;
 use super::fold;
-use super::frame::{Frame, Series};
+use super::frame::{Frame, Instants, Series};
 use super::sessions::Periods;
 
 /// What becomes of a column.
@@ -61,7 +59,7 @@ pub(super) fn columns(before: &[Column]) -> Vec<Column> {
 /// Puts the bars of a frame together by period. `columns` are the schema's.
 pub(super) fn resample<'a>(frame: &Frame<'a>, columns: &[Column], periods: &Periods) -> Frame<'a> {
     let (mut labels, mut ends) = (Vec::new(), vec![0]);
-    let time: &[i64] = &frame.time;
+    let time = frame.times(0..frame.rows());
     let (mut row, mut place, mut guess) = (0, 0, 1);
     while row < time.len() {
         place = periods.find(place, time[row]);
@@ -84,7 +82,7 @@ pub(super) fn resample<'a>(frame: &Frame<'a>, columns: &[Column], periods: &Peri
             _ => Series::Unread,
         },
     );
-    Frame { symbol: frame.symbol, columns: resampled.collect(), time: Cow::Owned(labels) }
+    Frame::new(frame.symbol, Instants::Made(labels), resampled.collect())
 }
 
 fn fold_column(frame: &Frame<'_>, place: usize, column: &Column, ends: &[usize]) -> Vec<f64> {

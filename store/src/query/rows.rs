@@ -15,8 +15,8 @@ impl Planned {
     /// The rows of some units that meet the filter.
     pub(super) fn rows(&self, units: &[Unit]) -> Result<Batch> {
         let mut batch = Batch::new(&self.header);
+        let sources = self.sources();
         for unit in units {
-            let sources = self.sources();
             let (frame, rows) = self.open(&sources, unit)?;
             self.scan(unit.place, &frame, rows, Direction::OldestFirst, &mut |block, holds| {
                 self.add(unit.place, &frame, block, holds, &mut batch);
@@ -36,9 +36,9 @@ impl Planned {
         batch: &mut Batch,
     ) {
         let before = batch.time.len();
-        let time = &frame.time[block.clone()];
+        let time = frame.times(block.clone());
         match holds {
-            None => batch.time.extend_from_slice(time),
+            None => batch.time.extend_from_slice(&time),
             Some(holds) => {
                 let kept = time.iter().zip(holds).filter(|(_, holds)| **holds);
                 batch.time.extend(kept.map(|(time, _)| *time));

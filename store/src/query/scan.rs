@@ -9,9 +9,7 @@ use super::bounds::{Known, Verdict};
 use super::frame::Frame;
 use super::plan::Planned;
 use crate::error::Result;
-
-/// Rows of a block: those of a zone of the format.
-pub(super) const BLOCK_ROWS: usize = 4096;
+use crate::span::{BLOCK_ROWS, blocks};
 
 /// Rows of a block that count: all of them, or those that a mask keeps.
 pub(super) type Holds<'a> = Option<&'a [bool]>;
@@ -24,16 +22,6 @@ pub(super) type Take<'a> = dyn FnMut(Range<usize>, Holds<'_>) -> Result<ControlF
 pub(super) enum Direction {
     OldestFirst,
     NewestFirst,
-}
-
-/// The blocks that `rows` of an asset lie in, cut to them.
-pub(super) fn blocks(rows: Range<usize>) -> impl DoubleEndedIterator<Item = Range<usize>> {
-    let (first, end) = (rows.start / BLOCK_ROWS, rows.end.div_ceil(BLOCK_ROWS));
-    let (first, end) = if rows.is_empty() { (0, 0) } else { (first, end) };
-    (first..end).map(move |block| {
-        let start = block * BLOCK_ROWS;
-        rows.start.max(start)..rows.end.min(start + BLOCK_ROWS)
-    })
 }
 
 impl Planned {
@@ -54,10 +42,13 @@ impl Planned {
                 (None, _) | (_, Verdict::Always) => None,
                 (Some(filter), Verdict::Maybe) => Some(filter.eval(frame, block.clone())),
             };
+            frame.check()?;
             if holds.as_ref().is_some_and(|holds| !holds.contains(&true)) {
                 return Ok(ControlFlow::Continue(()));
             }
-            take(block, holds.as_deref())
+            let flow = take(block, holds.as_deref())?;
+            frame.check()?;
+            Ok(flow)
         };
         let flow = |flow: Result<ControlFlow<()>>| match flow {
             Ok(ControlFlow::Continue(())) => ControlFlow::Continue(()),

@@ -91,15 +91,16 @@ impl Lists {
 impl Planned {
     /// What some units have for the lists.
     pub(super) fn ranked(&self, by: &Number, mut lists: Lists, units: &[Unit]) -> Result<Lists> {
+        let sources = self.sources();
         for unit in units {
-            let sources = self.sources();
             let (frame, rows) = self.open(&sources, unit)?;
             self.scan(unit.place, &frame, rows, Direction::OldestFirst, &mut |block, holds| {
                 let values = by.eval(&frame, block.clone()).into_each(block.len());
+                let times = frame.times(block.clone());
                 for (offset, value) in values.iter().enumerate() {
                     if !value.is_nan() && holds.is_none_or(|holds| holds[offset]) {
                         let row = block.start + offset;
-                        let time = frame.time[row];
+                        let time = times[offset];
                         lists.push(Entry { value: *value, place: unit.place, time, row });
                     }
                 }
@@ -124,6 +125,7 @@ impl Planned {
                 let row = lists.entries[*rank].row;
                 self.add(place, &frame, row..row + 1, None, &mut batch);
             }
+            frame.check()?;
         }
         let mut places = vec![0; order.len()];
         for (place, rank) in order.iter().enumerate() {

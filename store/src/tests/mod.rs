@@ -5,13 +5,16 @@ pub(crate) mod bars;
 mod cache;
 mod catalog;
 mod crash;
-#[cfg(debug_assertions)]
 mod decoded;
+#[cfg(debug_assertions)]
 mod faults;
 mod mounts;
 mod options;
 mod panel;
 mod pool;
 mod prune;
+#[cfg(debug_assertions)]
+mod remote;
 mod revision;
+mod short;
 mod verify;

@@ -115,10 +115,16 @@ fn an_older_version_that_is_the_newest_again_stays() {
     let dir = testing::dir();
     let catalog = Catalog::at(dir.path());
     let versions = publish_all(&catalog, 0..3);
+    let before = catalog.entry("b", versions[2]).unwrap().published_ns;
     assert_eq!(publish_small(&catalog, "b", 0).version, versions[0]);
-    let pruned = catalog.prune("b", &keep(1)).unwrap();
-    assert_eq!(pruned.removed.len(), 1);
+    // By age, its last publication counts, not its first.
+    let old = PrunePolicy { published_before_ns: Some(before + 1), ..keep(2) };
+    let removed = catalog.prune("b", &old).unwrap().removed;
+    assert_eq!(removed.iter().map(|entry| entry.version).collect::<Vec<_>>(), [versions[1]]);
     assert_eq!(whole_versions(&catalog), [versions[0], versions[2]]);
+    // And so it does when versions are counted.
+    assert_eq!(catalog.prune("b", &keep(1)).unwrap().removed.len(), 1);
+    assert_eq!(whole_versions(&catalog), versions[..1]);
     assert_eq!(catalog.head("b").unwrap().version, versions[0]);
 }
 
@@ -129,7 +135,9 @@ fn a_leased_version_stays_until_its_last_lease_is_dropped() {
     let versions = publish_all(&catalog, 0..3);
     let lease = open(&catalog, versions[0]).unwrap();
     let clone = lease.clone();
-    let spared = vec![Spared { version: versions[0], reason: SparedReason::Leased }];
+    let published_ns = catalog.entry("b", versions[0]).unwrap().published_ns;
+    let reason = SparedReason::Leased;
+    let spared = vec![Spared { version: versions[0], published_ns, reason }];
     for policy in [rehearsed(keep(1)), keep(1)] {
         let pruned = catalog.prune("b", &policy).unwrap();
         assert_eq!((pruned.removed.len(), &pruned.spared), (1, &spared));
@@ -174,7 +182,11 @@ fn a_pinned_version_stays_until_it_is_unpinned() {
     notes.sort();
     assert_eq!(notes, ["again", "the paper's data"]);
     let pruned = catalog.prune("b", &keep(1)).unwrap();
-    let expected = |at: usize| Spared { version: versions[at], reason: SparedReason::Pinned };
+    let expected = |at: usize| Spared {
+        version: versions[at],
+        published_ns: catalog.entry("b", versions[at]).unwrap().published_ns,
+        reason: SparedReason::Pinned,
+    };
     assert_eq!((pruned.removed.len(), pruned.spared), (0, vec![expected(1), expected(0)]));
     assert!(catalog.unpin("b", versions[0]).unwrap());
     assert!(!catalog.unpin("b", versions[0]).unwrap());
@@ -322,6 +334,8 @@ fn step() -> impl Strategy<Value = Step> {
 #[derive(Default)]
 struct Model {
     oldest_first: Vec<Version>,
+    /// The same ones by their last publications.
+    published: Vec<Version>,
     newest: Option<Version>,
     pinned: BTreeSet<Version>,
 }
@@ -343,6 +357,8 @@ proptest! {
                     if !model.oldest_first.contains(&version) {
                         model.oldest_first.push(version);
                     }
+                    model.published.retain(|other| *other != version);
+                    model.published.push(version);
                     model.newest = Some(version);
                 }
                 Step::Pin(at) => if let Some(version) = pick(at) {
@@ -361,7 +377,8 @@ proptest! {
                 Step::Prune(keep_count) => if model.newest.is_some() {
                     let count = model.oldest_first.len();
                     let mut left = Vec::new();
-                    for (at, version) in model.oldest_first.iter().enumerate() {
+                    for version in &model.oldest_first {
+                        let at = model.published.iter().position(|other| other == version).unwrap();
                         let needed = at + keep_count.max(1) >= count
                             || Some(*version) == model.newest
                             || model.pinned.contains(version)
@@ -373,6 +390,7 @@ proptest! {
                     let pruned = catalog.prune("b", &keep(keep_count)).unwrap();
                     prop_assert_eq!(pruned.removed.len(), count - left.len());
                     prop_assert_eq!(pruned.kept, left.len());
+                    model.published.retain(|version| left.contains(version));
                     model.oldest_first = left;
                 },
             }

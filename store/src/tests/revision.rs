@@ -4,11 +4,11 @@
 //! Method: the naive model is a map from asset and day to values. After every publication the model is written in one go
 //! by [`BundleWriter`] into memory, and its version compared; at the end every value is read back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use barrow_format::{
-    Adjustment, AdjustmentKind, AssetSpec, BundleSpec, BundleWriter, Column, LogicalType,
-    MemorySink, PhysicalType, Provenance, Schema, Values, Version,
+    Adjustment, AdjustmentKind, AssetSpec, BundleSpec, BundleWriter, Column, Compression, Encoding,
+    LogicalType, MemorySink, PhysicalType, Provenance, Schema, Values, Version,
 };
 use proptest::prelude::*;
 
@@ -157,6 +157,11 @@ enum Step {
         days: Vec<u8>,
         seed: u8,
     },
+    /// Bars go, as far as they are there.
+    Remove {
+        asset: u8,
+        days: Vec<u8>,
+    },
     /// The last correction is undone as far as bars were replaced.
     Undo,
     /// A dividend, new or with another value.
@@ -182,8 +187,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         day,
         value,
     });
+    let remove = (0u8..6, prop::collection::vec(0u8..60, 1..40))
+        .prop_map(|(asset, days)| Step::Remove { asset, days });
     let step = prop_oneof![
-        8 => append, 4 => correct, 2 => Just(Step::Undo), 1 => dividend, 1 => Just(Step::Column),
+        8 => append, 4 => correct, 3 => remove, 2 => Just(Step::Undo), 1 => dividend, 1 => Just(Step::Column),
         1 => Just(Step::Compact), 1 => Just(Step::Abandon),
     ];
     prop::collection::vec(step, 1..14)
@@ -219,6 +226,10 @@ impl Played {
         let published = match step {
             Step::Append { assets, seed } => self.append(assets, *seed),
             Step::Correct { asset, days, seed } => self.correct(*asset, days, *seed),
+            Step::Remove { asset, days } => match self.remove(*asset, days) {
+                Some(published) => published,
+                None => return,
+            },
             Step::Undo => match self.replaced.take() {
                 Some((symbol, bars)) => self.put(&symbol, &bars, true),
                 None => return,
@@ -296,6 +307,38 @@ impl Played {
         let replaced = given.keys().filter_map(|day| Some((*day, known.get(day)?.clone())));
         self.replaced = Some((symbol.clone(), replaced.collect()));
         self.put(&symbol, &given, true)
+    }
+
+    /// Takes bars away; `None` where that is refused.
+    fn remove(&mut self, asset: u8, days: &[u8]) -> Option<Published> {
+        let symbol = Self::symbol(asset);
+        let days: BTreeSet<i64> = days.iter().map(|day| i64::from(*day)).collect();
+        let times: Vec<i64> = days.iter().map(|day| day * DAY).collect();
+        let mut revision = self.revise();
+        let Some(bars) = self.model.assets.get_mut(&symbol) else {
+            let error = revision.remove(&symbol, &times).unwrap_err();
+            let expected = Problem::NoAsset { symbol };
+            assert!(matches!(error, Error::Revision { problem, .. } if problem == expected));
+            return None;
+        };
+        revision.remove(&symbol, &times).unwrap();
+        let before = bars.clone();
+        bars.retain(|day, _| !days.contains(day));
+        let removed = before.len() - bars.len();
+        if removed > 0 && bars.is_empty() {
+            if self.model.assets.len() == 1 {
+                self.model.assets.insert(symbol, before);
+                let error = revision.publish().unwrap_err();
+                let nothing = Problem::NothingLeft;
+                assert!(matches!(error, Error::Revision { problem, .. } if problem == nothing));
+                return None;
+            }
+            self.model.assets.remove(&symbol);
+            self.model.dividends.retain(|(other, _), _| *other != symbol);
+        }
+        let published = revision.publish().unwrap();
+        assert_eq!(published.change.rows_removed, u64::try_from(removed).unwrap());
+        Some(published)
     }
 
     fn put(&mut self, symbol: &str, bars: &BTreeMap<i64, Bar>, corrects: bool) -> Published {
@@ -376,11 +419,11 @@ fn naive_difference(a: &Model, b: &Model) -> (u64, u64, u64, Vec<[u64; 3]>) {
     let present = |column: usize, cell: &Option<u64>| {
         cell.is_some_and(|bits| column != 1 || !f64::from_bits(bits).is_nan())
     };
-    let symbols: std::collections::BTreeSet<_> = a.assets.keys().chain(b.assets.keys()).collect();
+    let symbols: BTreeSet<_> = a.assets.keys().chain(b.assets.keys()).collect();
     for symbol in symbols {
         let none = BTreeMap::new();
         let (x, y) = (a.assets.get(symbol).unwrap_or(&none), b.assets.get(symbol).unwrap_or(&none));
-        let days: std::collections::BTreeSet<_> = x.keys().chain(y.keys()).collect();
+        let days: BTreeSet<_> = x.keys().chain(y.keys()).collect();
         for day in days {
             match (x.get(day).map(cells), y.get(day).map(cells)) {
                 (Some(x), Some(y)) => {
@@ -661,6 +704,27 @@ fn a_compacted_version_keeps_its_place_and_its_readers() {
     assert_eq!(close(&old), close(&new));
     assert!(!old.path().exists(), "no version needs the file any more");
     assert!(played.catalog.compact("b", &StageOptions::default()).unwrap().unchanged);
+}
+
+#[test]
+fn a_version_is_stored_in_another_way_and_stays_what_it_is() {
+    let (_dir, mut played) = begin(three_assets());
+    played.put("S1", &BTreeMap::from([(9, bar(5, 1, 9, 0))]), false);
+    let history = played.catalog.history("b").unwrap();
+    let options = StageOptions::default();
+    let (auto, raw) = ([Compression::None, Compression::Auto, Compression::Zstd], []);
+    for (wanted, stored) in [(&raw[..], 0), (&auto, 2), (&raw, 0)] {
+        let published = played.catalog.recompress("b", wanted, &options).unwrap();
+        assert_eq!((published.version, published.unchanged), (history[0].version, false));
+        let lease = BundlePool::new(0).lease(&played.catalog, "b").unwrap();
+        let blocks = (0..3).filter(|at| lease.bundle().encoding(*at) == Encoding::Blocks);
+        assert_eq!(blocks.count(), stored);
+        drop(lease);
+        played.check();
+        let again = played.catalog.recompress("b", wanted, &options).unwrap();
+        assert!(again.unchanged, "{wanted:?}");
+    }
+    assert_eq!(played.catalog.history("b").unwrap().len(), history.len());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `barrow compact`: a version of many parts as one file.
+//! `barrow compact`: a version of many parts, or one to be stored in another way, as one file.
 
 use std::time::Duration;
 
@@ -6,6 +6,7 @@ use barrow_store::StageOptions;
 use serde::Serialize;
 
 use crate::age::Wait;
+use crate::ingest::CompressionOption;
 use crate::invocation::Invocation;
 use crate::numbers::{bytes, counted_len};
 use crate::status::ExitStatus;
@@ -13,13 +14,19 @@ use crate::status::ExitStatus;
 /// Write the newest version of a bundle, of many parts after appends, as one file
 ///
 /// The content and its version stay the same. Reading one part costs nothing that reading many does; the
-/// files that no version needs any more are removed. Columns that are compressed stay compressed.
+/// files that no version needs any more are removed. Columns that are compressed stay compressed, unless
+/// `--compression` says how columns are to be stored.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  barrow compact us-daily")]
+#[command(
+    after_help = "Examples:\n  barrow compact us-daily\n  barrow compact us-daily --compression auto"
+)]
 pub(crate) struct CompactArgs {
     /// Name of the bundle
     #[arg(value_name = "NAME")]
     bundle: String,
+    /// How columns are stored from now on, as in `ingest`: none, zstd, auto, or by column
+    #[arg(long, value_name = "HOW")]
+    compression: Option<CompressionOption>,
     /// Wait for another writer of the bundle, at most this long [default without SECONDS: for ever]
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     wait: Option<Wait>,
@@ -40,7 +47,14 @@ pub(crate) fn run(args: &CompactArgs, invocation: &Invocation) -> anyhow::Result
     let name = args.bundle.as_str();
     let before = catalog.entry(name, catalog.head(name)?.version)?;
     let wait = args.wait.map_or(Duration::ZERO, |wait| wait.most);
-    let published = catalog.compact(name, &StageOptions { wait })?;
+    let options = StageOptions { wait };
+    let published = match &args.compression {
+        None => catalog.compact(name, &options)?,
+        Some(wanted) => {
+            let lease = catalog.lease(name)?;
+            catalog.recompress(name, &wanted.of(lease.schema().columns())?, &options)?
+        }
+    };
     let version = published.version;
     if printer.json {
         printer.json(&Answer {
@@ -52,13 +66,14 @@ pub(crate) fn run(args: &CompactArgs, invocation: &Invocation) -> anyhow::Result
             bytes: published.bytes,
         })?;
     } else if published.unchanged {
-        printer.say(format_args!("{name}@{} is one part already", version.short()));
+        printer.say(format_args!("{name}@{} is stored like that already", version.short()));
     } else {
         printer.say(format_args!(
-            "{name}@{}: {} of {} are one of {} now",
+            "{name}@{}: {} of {} {} one of {} now",
             version.short(),
             counted_len(before.parts.len(), "part"),
             bytes(before.bytes()),
+            if before.parts.len() == 1 { "is" } else { "are" },
             bytes(published.bytes),
         ));
     }

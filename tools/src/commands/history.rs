@@ -6,7 +6,7 @@ use barrow_store::{Hold, Publication};
 use serde::Serialize;
 
 use crate::ingest::ChangeSummary;
-use crate::instant::shown;
+use crate::instant::{shown, to_the_second};
 use crate::invocation::Invocation;
 use crate::numbers::{bytes, count};
 use crate::printer::Tone;
@@ -64,18 +64,22 @@ struct Part {
 impl Row {
     /// Says how the version came to be, and how many rows came or changed with it.
     fn changed(&self) -> String {
-        let ChangeSummary { kind, rows_added, rows_changed, adjustments_changed, .. } = self.change;
+        if self.generation == 0 {
+            return "fetched beside".to_owned();
+        }
+        let ChangeSummary { kind, rows_added, rows_changed, rows_removed, .. } = self.change;
         let mut text = kind.to_owned();
-        if kind == "ingest" {
+        if matches!(kind, "ingest" | "fetch") {
             return text;
         }
-        for (number, sign) in [(rows_added, " +"), (rows_changed, " ~")] {
+        for (number, sign) in [(rows_added, " +"), (rows_changed, " ~"), (rows_removed, " -")] {
             if number > 0 {
                 text.push_str(sign);
                 text.push_str(&count(number));
             }
         }
-        if rows_added + rows_changed == 0 && adjustments_changed > 0 {
+        let rows = rows_added + rows_changed + rows_removed;
+        if rows == 0 && self.change.adjustments_changed > 0 {
             text.push_str(" actions");
         }
         text
@@ -145,7 +149,7 @@ pub(crate) fn run(args: &HistoryArgs, invocation: &Invocation) -> anyhow::Result
     for row in &versions {
         sheet.row([
             row.version.clone(),
-            row.published[..19].replace('T', " "),
+            to_the_second(&row.published),
             count(row.assets),
             count(row.rows),
             row.changed(),

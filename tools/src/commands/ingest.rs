@@ -27,14 +27,14 @@ use crate::status::ExitStatus;
 /// Prices are stored as given, never adjusted.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  barrow ingest us-daily data/daily\n  barrow ingest fx eurusd.csv.gz --timezone America/New_York --timestamps end\n  barrow ingest us long.csv --lenient --rejects bad.csv\n  barrow ingest us-daily data/2026-11-25.csv --append"
+    after_help = "Examples:\n  barrow ingest us-daily data/daily\n  barrow ingest fx eurusd.csv.gz --timezone America/New_York --timestamps end\n  barrow ingest us long.csv --lenient --rejects bad.csv\n  barrow ingest us-daily data/2026-11-25.csv --append\n  barrow ingest us-daily --append --splits splits.csv\n  barrow ingest us-daily bogus.csv --remove"
 )]
 pub(crate) struct IngestArgs {
     /// Name of the bundle
     #[arg(value_name = "NAME")]
     name: String,
-    /// Files, and folders of files
-    #[arg(value_name = "SOURCE", required = true)]
+    /// Files, and folders of files; none where splits or dividends alone are appended or corrected
+    #[arg(value_name = "SOURCE", required_unless_present_any = ["splits", "dividends"])]
     sources: Vec<PathBuf>,
     #[command(flatten)]
     purpose: PurposeArgs,
@@ -53,11 +53,25 @@ pub(crate) struct IngestArgs {
 struct PurposeArgs {
     /// Add later bars, new assets and new columns to it; bars that it has must be the same. Makes a bundle
     /// that is not there
-    #[arg(long, conflicts_with_all = ["correct", "compression"])]
+    #[arg(long, conflicts_with_all = ["correct", "remove", "compression"])]
     append: bool,
     /// Replace its bars and actions by asset and time, and add others wherever they lie
-    #[arg(long, conflicts_with = "compression")]
+    #[arg(long, conflicts_with_all = ["remove", "compression"])]
     correct: bool,
+    /// Remove the bars that the sources name by asset and time; their other columns are passed over
+    #[arg(long, conflicts_with_all = ["compression", "splits", "dividends"])]
+    remove: bool,
+}
+
+impl PurposeArgs {
+    fn chosen(&self) -> Purpose {
+        match self {
+            Self { append: true, .. } => Purpose::Append,
+            Self { correct: true, .. } => Purpose::Correct,
+            Self { remove: true, .. } => Purpose::Remove,
+            _ => Purpose::Replace,
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -212,11 +226,7 @@ impl IngestArgs {
             temp_dir: work.temp_dir.clone(),
             rejects: rows.rejects.clone(),
             rejects_max: rows.rejects_max,
-            purpose: match (self.purpose.append, self.purpose.correct) {
-                (true, _) => Purpose::Append,
-                (_, true) => Purpose::Correct,
-                _ => Purpose::Replace,
-            },
+            purpose: self.purpose.chosen(),
             wait: work.wait.map_or(Duration::ZERO, |wait| wait.most),
         }
     }
@@ -246,6 +256,12 @@ pub(crate) fn run(args: &IngestArgs, invocation: &Invocation) -> anyhow::Result<
     }
     if summary.unchanged {
         printer.say("the content is that of the newest version: nothing was published");
+        if args.work.compression != CompressionOption::default() {
+            let name = &args.name;
+            printer.say(format_args!(
+                "how it is stored is as before: `barrow compact {name} --compression HOW` changes that"
+            ));
+        }
     }
     if !summary.skipped.is_empty() {
         printer.say(match summary.skipped.len() {
@@ -262,7 +278,9 @@ fn changes(summary: &IngestSummary) -> String {
     let parts = [
         (change.rows_added, "row", "added"),
         (change.rows_changed, "row", "changed"),
+        (change.rows_removed, "row", "removed"),
         (change.assets_added, "asset", "added"),
+        (change.assets_removed, "asset", "removed"),
         (change.adjustments_changed, "action", "added or changed"),
     ];
     let told: Vec<String> = parts

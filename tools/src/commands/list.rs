@@ -5,7 +5,7 @@ use std::io::Write;
 use barrow_store::{BundleEntry, Error as StoreError, Usage};
 use serde::Serialize;
 
-use crate::instant::shown;
+use crate::instant::{shown, to_the_second};
 use crate::invocation::Invocation;
 use crate::numbers::{bytes, count, count_len};
 use crate::status::ExitStatus;
@@ -112,7 +112,7 @@ fn print(rows: &[Row], invocation: &Invocation) -> anyhow::Result<()> {
             count_len(row.versions),
             bytes(row.versions_bytes),
             bytes(row.reclaimable_bytes),
-            row.published[..19].replace('T', " "),
+            to_the_second(&row.published),
         ]);
     }
     let mut out = invocation.printer.stdout();

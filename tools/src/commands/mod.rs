@@ -9,6 +9,7 @@ pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod export;
+pub(crate) mod fetch;
 pub(crate) mod history;
 pub(crate) mod ingest;
 pub(crate) mod inspect;
@@ -16,7 +17,9 @@ pub(crate) mod list;
 pub(crate) mod mount;
 pub(crate) mod pin;
 pub(crate) mod prune;
+pub(crate) mod push;
 pub(crate) mod query;
+pub(crate) mod remote;
 pub(crate) mod restore;
 pub(crate) mod search;
 #[cfg(feature = "sql")]

@@ -6,7 +6,7 @@ use barrow_store::{MountEntry, Mounts, OpenMode, OpenOptions, Origin};
 use serde::Serialize;
 
 use crate::hint::Complaint;
-use crate::instant::shown;
+use crate::instant::{shown, to_the_second};
 use crate::invocation::Invocation;
 use crate::numbers::{bytes, counted_len};
 use crate::status::ExitStatus;
@@ -170,7 +170,7 @@ fn print(entries: Vec<MountEntry>, invocation: &Invocation) -> anyhow::Result<Ex
             sheet.row([
                 row.version[..12].to_owned(),
                 bytes(row.bytes),
-                row.used[..19].replace('T', " "),
+                to_the_second(&row.used),
                 stays.to_owned(),
                 row.path.clone(),
             ]);

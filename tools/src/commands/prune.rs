@@ -7,7 +7,7 @@ use barrow_store::{PruneMode, PrunePolicy, Pruned, SparedReason};
 use serde::Serialize;
 
 use crate::age::{Age, Wait};
-use crate::instant::shown;
+use crate::instant::{shown, to_the_second};
 use crate::invocation::Invocation;
 use crate::numbers::{bytes, count_len, counted_len};
 use crate::printer::Tone;
@@ -102,14 +102,14 @@ fn print(pruned: &Pruned, args: &PruneArgs, invocation: &Invocation) -> anyhow::
     let mut out = printer.stdout();
     let heads = [("version", Align::Left), ("published (UTC)", Align::Left), ("", Align::Left)];
     let mut sheet = Sheet::new(heads);
+    let time = |ns: i64| to_the_second(&shown(ns, false).to_string());
     let gone = if args.dry_run { "would go" } else { "removed" };
     for entry in &pruned.removed {
-        let published = shown(entry.published_ns, false).to_string()[..19].replace('T', " ");
-        sheet.row([entry.version.to_string(), published, gone.to_owned()]);
+        sheet.row([entry.version.to_string(), time(entry.published_ns), gone.to_owned()]);
     }
     for spared in &pruned.spared {
         let kept = format!("kept: {}", reason(spared.reason));
-        sheet.row([spared.version.to_string(), "-".to_owned(), kept]);
+        sheet.row([spared.version.to_string(), time(spared.published_ns), kept]);
     }
     if !pruned.removed.is_empty() || !pruned.spared.is_empty() {
         sheet.print(&mut out, printer, "")?;

@@ -85,6 +85,7 @@ fn explain(plan: &Plan, invocation: &Invocation) -> anyhow::Result<ExitStatus> {
             "series": { "read": explanation.series_read, "skipped": explanation.series_skipped },
             "blocks": {
                 "read": blocks.read,
+                "decoded": blocks.decoded,
                 "outside_range": blocks.outside_range,
                 "excluded_by_series": blocks.excluded_by_series,
                 "excluded_by_block": blocks.excluded_by_block,

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use barrow_engine::{
-    Backtest, Metric, Objective, Params, Portal, Space, Sweep, SweepReport, Verdict, Workers,
-    strategies,
+    Backtest, Metric, Objective, Params, Space, Sweep, SweepReport, Workers, strategies,
 };
 use barrow_store::{Lease, SeriesCache};
 use indicatif::ProgressBar;
@@ -20,7 +19,7 @@ use crate::metrics::{name, text, text_of};
 use crate::numbers::{count, count_len, counted_len, fixed, float, float_len, rate, seconds};
 use crate::output::{TrialFormat, write_text, write_trials};
 use crate::printer::Tone;
-use crate::report::{Report, RunSection, Section, StudySection};
+use crate::report::{Report, Rerun};
 use crate::status::ExitStatus;
 use crate::table::{Align, Sheet};
 
@@ -205,46 +204,12 @@ fn write_report(
     path: &Path,
     args: &SweepArgs,
 ) -> anyhow::Result<()> {
-    let mut page = Report::of_sweep(report, args.top.max(20));
-    if let Some(best) = report.best_trial() {
-        if let Some(verdict) = verdict(report, lease, cache, args)? {
-            let section = StudySection::of_verdict(&verdict, report);
-            page.sections.push(Section::Study(Box::new(section)));
-        }
-        let params = report.params(best);
-        let mut section = best_run(report, &params, lease, cache, args)?;
-        "The best trial".clone_into(&mut section.heading);
-        section.note = params.to_string();
-        page.sections.push(Section::Run(Box::new(section)));
-    }
-    write_text(path, &page.render())?;
-    Ok(())
-}
-
-/// What statistics say of the best; `None` where they are not defined, as of a single trial.
-fn verdict(
-    report: &SweepReport,
-    lease: &Lease,
-    cache: &SeriesCache,
-    args: &SweepArgs,
-) -> anyhow::Result<Option<Verdict>> {
     let backtest = args.setting.backtest()?;
-    let portal = Portal::new(lease, cache, &backtest.scope)?;
     let workers = Workers::shared(args.search.workers)?;
     let factory = |params: &Params| strategies::build(&report.strategy, params);
-    Ok(Verdict::of(report, &backtest, &portal, &factory, &workers).ok())
-}
-
-fn best_run(
-    report: &SweepReport,
-    params: &Params,
-    lease: &Lease,
-    cache: &SeriesCache,
-    args: &SweepArgs,
-) -> anyhow::Result<RunSection> {
-    let mut strategy = strategies::build(&report.strategy, params)?;
-    let performance = args.setting.backtest()?.run(lease, strategy.as_mut(), cache)?;
-    Ok(RunSection::of(&performance, lease)?)
+    let rerun = Rerun { backtest: &backtest, lease, cache, factory: &factory, workers: &workers };
+    write_text(path, &Report::of_sweep_in_full(report, args.top.max(20), &rerun)?.render())?;
+    Ok(())
 }
 
 /// Metrics of the table, after the objective.

@@ -8,11 +8,9 @@ use barrow_format::{Adjustment, AdjustmentKind};
 use flate2::read::MultiGzDecoder;
 
 use super::columns::Chunk;
-use super::context::Context;
 use super::error::{IngestError, Problem};
 use super::number::{self, Number};
 use super::options::IngestOptions;
-use super::read::Places;
 use super::recognise::{columns_like, detect_times, normalise};
 use super::source::io_error;
 use super::time::{DAY_NS, TimeFormat};
@@ -149,17 +147,18 @@ fn read_file(
 }
 
 /// Actions of the assets of a bundle, and how many were of other assets. Cash dividends that a file lists
-/// separately for one ex-date add up; a line that comes twice counts once.
+/// separately for one ex-date add up; a line that comes twice counts once. `label` tells file and line of an action that stands
+/// in a row of bars, by its job, member and line.
 ///
 /// # Errors
 ///
 /// [`IngestError::Row`] in strict mode when two actions of one kind, asset and time disagree; in lenient
 /// mode the first is kept.
 pub(crate) fn resolve(
-    context: &Context<'_>,
-    places: &Places,
+    options: &IngestOptions,
     mut actions: Vec<Action>,
     symbols: &[&str],
+    label: &dyn Fn((u32, u32, u64)) -> (String, u64),
 ) -> Result<(Vec<Adjustment>, u64), IngestError> {
     actions.sort_by(|a, b| {
         // Rows of bars come before files of actions, and those in the order of their lines.
@@ -185,13 +184,10 @@ pub(crate) fn resolve(
                 from_file = action.place.is_none();
             }
             Some(last) if kind == AdjustmentKind::CashDividend && from_file => last.value += value,
-            Some(_) if context.options.is_lenient() => {}
+            Some(_) if options.is_lenient() => {}
             Some(_) => {
                 let (file, line) = match action.place {
-                    Some((job, member, line)) => {
-                        let job = usize::try_from(job).unwrap_or(usize::MAX);
-                        (places.label(context, job, member), places.line(job, line))
-                    }
+                    Some(place) => label(place),
                     None => (action.file, action.line),
                 };
                 let (column, value) = (kind.to_string(), value.to_string());

@@ -19,6 +19,9 @@ use super::time::Granularity;
 /// How long an interrupted wait goes on at most.
 const INTERRUPTIBLE: Duration = Duration::from_millis(200);
 
+/// The program that writes.
+pub(crate) const TOOL: &str = concat!("barrow ", env!("CARGO_PKG_VERSION"));
+
 /// What a bundle is to be, before its values.
 #[derive(Debug)]
 pub(crate) struct Draft {
@@ -101,10 +104,8 @@ fn spec(context: &Context<'_>, places: &Places, draft: Draft) -> Result<BundleSp
     let schema = Schema::new(columns, draft.frequency, context.time_zone.clone(), stamp, "")?;
     let assets =
         draft.assets.into_iter().map(|(symbol, rows)| AssetSpec::new(symbol, rows)).collect();
-    let provenance = Provenance {
-        tool: concat!("barrow ", env!("CARGO_PKG_VERSION")).to_owned(),
-        sources: sources(context, places, &draft.rows_of_job),
-    };
+    let provenance =
+        Provenance { tool: TOOL.to_owned(), sources: sources(context, places, &draft.rows_of_job) };
     Ok(BundleSpec { schema, assets, adjustments: draft.adjustments, provenance })
 }
 

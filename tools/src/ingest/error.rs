@@ -323,6 +323,9 @@ pub enum IngestError {
         /// Why not.
         reason: String,
     },
+    /// There are splits or dividends, but nothing to make a bundle of.
+    #[error("there are no sources of bars")]
+    NoSources,
     /// The run was interrupted.
     #[error("interrupted; nothing was published")]
     Interrupted,
@@ -357,6 +360,10 @@ impl IngestError {
             Self::Unrecognised { .. } => Some(
                 "say what it is with `--format`, `--columns`, `--time-column`, `--time-format` or \
                  `--map`, or leave the file out with `--exclude NAME`",
+            ),
+            Self::NoSources => Some(
+                "name files of bars, or bring splits and dividends into a bundle that is there with \
+                 `--append` or `--correct`",
             ),
             Self::NoColumn { .. } => Some("columns are named as in the file's header"),
             Self::NoStoredColumn { .. } => {

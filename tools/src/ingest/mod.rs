@@ -74,7 +74,8 @@ pub use time::{EpochUnit, TimeFormat};
 /// Ingests `sources` (files, and folders of files) into the bundle `name` of `catalog`.
 ///
 /// The bundle's content depends on the content of the sources and on the options, not on the order of
-/// `sources`, the number of threads or the memory. Rows are held in memory up to [`IngestOptions::memory`];
+/// `sources`, the number of threads or the memory. Without sources, splits and dividends alone are brought into a bundle that
+/// is there. Rows are held in memory up to [`IngestOptions::memory`];
 /// more are sorted on disk. Prices are stored as they are given, never adjusted.
 ///
 /// # Errors
@@ -99,9 +100,9 @@ pub fn run(
     })?;
     let known = match options.purpose {
         Purpose::Replace => None,
-        Purpose::Append => known(catalog, name)?,
+        Purpose::Append if !sources.is_empty() => known(catalog, name)?,
         // That there is nothing to correct is said by whoever looks for the bundle.
-        Purpose::Correct => Some(catalog.lease(name)?),
+        _ => Some(catalog.lease(name)?),
     };
     let derived = known.as_ref().map(|lease| revise::like(lease.schema(), options));
     let options = derived.as_ref().unwrap_or(options);
@@ -133,8 +134,12 @@ impl Ingestion<'_> {
         if let Some(export) = Export::recognise(sources, self.options, self.progress)? {
             return export.publish(self.catalog, self.name, self.options, self.progress);
         }
-        let found = source::find(sources, self.options)?;
         let actions = actions::of_files(self.options)?;
+        if sources.is_empty() {
+            let known = self.known.as_ref().ok_or(IngestError::NoSources)?;
+            return revise::publish_actions(self, known, actions, begun);
+        }
+        let found = source::find(sources, self.options)?;
         let mut context = Context::new(found.sources, self.options, self.progress)?;
         context.revises = self.known.is_some();
         self.progress.note(&format!("recognised: {}", context.described));
@@ -279,7 +284,12 @@ impl Drafting<'_, '_> {
         let known = run.known_symbols(&symbols)?;
         let all: Vec<&str> = known.iter().map(String::as_str).collect();
         let all = if run.known.is_some() { &all } else { &symbols };
-        let (adjustments, unused_actions) = actions::resolve(context, places, actions, all)?;
+        let label = |(job, member, line): (u32, u32, u64)| {
+            let place = usize::try_from(job).unwrap_or(usize::MAX);
+            (places.label(context, place, member), places.line(place, line))
+        };
+        let (adjustments, unused_actions) =
+            actions::resolve(context.options, actions, all, &label)?;
         let files = rejects::prepare(context, places, rejects, run.name, rows)?;
         let draft = build::Draft {
             assets: assets.iter().map(|(symbol, rows, _)| ((*symbol).to_owned(), *rows)).collect(),

@@ -86,6 +86,8 @@ pub enum Purpose {
     Append,
     /// The sources correct it: bars and actions that are there are replaced, others added.
     Correct,
+    /// The sources name bars that are to go, by asset and time. All else in them is passed over.
+    Remove,
 }
 
 impl Default for IngestOptions {
@@ -153,6 +155,11 @@ impl IngestOptions {
             || self.adjusted != plain.adjusted
             || self.nonpositive_prices
             || self.sorts()
+    }
+
+    /// Whether sources name bars, so that nothing counts in them but assets and times.
+    pub(crate) fn names_bars(&self) -> bool {
+        self.purpose == Purpose::Remove
     }
 
     /// Whether rows may come in any order.

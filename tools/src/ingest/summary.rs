@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use barrow_format::Frequency;
-use barrow_store::{Change, Published};
+use barrow_store::{Change, Lease, Published};
 use serde::Serialize;
 
 use super::context::Context;
@@ -64,17 +64,27 @@ pub struct ChangeSummary {
     pub rows_added: u64,
     /// Bars that have other values now.
     pub rows_changed: u64,
+    /// Bars that are not there any more.
+    pub rows_removed: u64,
     /// Assets that are new; of an ingestion, all.
     pub assets_added: u64,
+    /// Assets that went with the last of their bars.
+    pub assets_removed: u64,
     /// Splits and dividends that are new or have another value now.
     pub adjustments_changed: u64,
 }
 
 impl ChangeSummary {
     pub(crate) fn of(change: Change) -> Self {
-        let Change { kind, rows_added, rows_changed, assets_added, adjustments_changed } = change;
-        let kind = kind.name();
-        Self { kind, rows_added, rows_changed, assets_added, adjustments_changed }
+        Self {
+            kind: change.kind.name(),
+            rows_added: change.rows_added,
+            rows_changed: change.rows_changed,
+            rows_removed: change.rows_removed,
+            assets_added: change.assets_added,
+            assets_removed: change.assets_removed,
+            adjustments_changed: change.adjustments_changed,
+        }
     }
 }
 
@@ -136,6 +146,38 @@ pub(crate) fn summarise(
         adjustments: outcome.adjustments,
         unused_actions: outcome.unused_actions,
         recognised: context.described.clone(),
+        elapsed_seconds: elapsed.as_secs_f64(),
+    }
+}
+
+/// Says what actions alone, so many of the bundle's assets and of others, came to.
+pub(crate) fn of_actions(
+    known: &Lease,
+    published: &Published,
+    (adjustments, unused_actions): (usize, u64),
+    elapsed: Duration,
+) -> IngestSummary {
+    let columns = known.schema().columns().iter().map(|column| column.name.clone());
+    IngestSummary {
+        bundle: known.name().to_owned(),
+        version: published.version.to_string(),
+        parent: published.parent.map(|parent| parent.to_string()),
+        unchanged: published.unchanged,
+        change: ChangeSummary::of(published.change),
+        assets: 0,
+        rows: 0,
+        rejected: 0,
+        rejects: None,
+        bytes: published.bytes,
+        sources: 0,
+        source_bytes: 0,
+        skipped: Vec::new(),
+        frequency: known.schema().frequency().to_string(),
+        columns: columns.collect(),
+        dropped_columns: Vec::new(),
+        adjustments: adjustments as u64,
+        unused_actions,
+        recognised: "splits and dividends alone".to_owned(),
         elapsed_seconds: elapsed.as_secs_f64(),
     }
 }

@@ -4,7 +4,7 @@ use barrow_engine::{LIBRARY_VERSION, Metric, Performance};
 use barrow_store::{Error, Lease};
 
 use super::exposure::{AssetResult, marked};
-use super::trades::{Trade, trades};
+use super::trades::{Trade, round_trips};
 use super::{CellKind, Fact, Head, Mood, Report, RunSection, Section, Table, Tile};
 use crate::metrics::{LISTED, name, text_of};
 use crate::numbers::{count_len, counted_len, fixed, percent, shortest};
@@ -165,7 +165,7 @@ fn assets_table(mut assets: Vec<AssetResult>) -> Table {
 }
 
 fn trades_table(performance: &Performance) -> Table {
-    let mut all = trades(performance);
+    let mut all = round_trips(performance);
     all.retain(|trade| trade.closed.is_some());
     all.sort_by(|a, b| b.profit.total_cmp(&a.profit));
     let total = all.len();

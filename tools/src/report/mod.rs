@@ -14,6 +14,7 @@ mod from_sweep;
 mod from_walk;
 mod heat;
 mod html;
+mod in_full;
 mod page;
 mod run_section;
 mod scale;
@@ -25,6 +26,8 @@ mod trades;
 use std::fmt;
 
 pub use drawing::{Dot, Drawing, Stroke};
+pub use in_full::Rerun;
+pub use trades::{Trade, round_trips};
 
 /// A timestamp (nanoseconds since the epoch, UTC) and a value.
 pub type Point = (i64, f64);

@@ -4,7 +4,7 @@ use barrow_engine::{Backtest, Commission, Params, Performance, Slippage, strateg
 use barrow_store::SeriesCache;
 
 use super::exposure::marked;
-use super::trades::trades;
+use super::trades::round_trips;
 use super::{Report, Section, SweepSection};
 use crate::testing::Small;
 
@@ -26,7 +26,7 @@ fn near(a: f64, b: f64) {
 fn trades_are_those_that_the_engine_counts() {
     let small = Small::new();
     let performance = run(&small);
-    let all = trades(&performance);
+    let all = round_trips(&performance);
     let closed: Vec<_> = all.iter().filter(|trade| trade.closed.is_some()).collect();
     assert!(closed.len() > 5, "the run trades");
     assert!(closed.iter().any(|trade| trade.is_long) && closed.iter().any(|trade| !trade.is_long));

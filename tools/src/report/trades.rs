@@ -4,21 +4,23 @@ use barrow_engine::{AssetIdx, Performance};
 
 /// A closed trade, or one that is still open at the end.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Trade {
-    pub(super) asset: AssetIdx,
+pub struct Trade {
+    /// What was traded.
+    pub asset: AssetIdx,
     /// Time of the first fill, ns since the epoch, UTC.
-    pub(super) opened: i64,
+    pub opened: i64,
     /// Time of the last fill; `None` while open.
-    pub(super) closed: Option<i64>,
-    pub(super) is_long: bool,
+    pub closed: Option<i64>,
+    /// Bought first, or sold first.
+    pub is_long: bool,
     /// The largest position it had, positive.
-    pub(super) quantity: f64,
+    pub quantity: f64,
     /// Mean price of the fills that enlarged it.
-    pub(super) entry: f64,
+    pub entry: f64,
     /// Mean price of the fills that reduced it.
-    pub(super) exit: f64,
+    pub exit: f64,
     /// Gain after commissions, quote currency; of the fills so far while open.
-    pub(super) profit: f64,
+    pub profit: f64,
 }
 
 /// A position as its fills come by.
@@ -64,7 +66,7 @@ impl Holding {
 /// The trades of a run, in the order in which they closed; those still open come last.
 ///
 /// A fill through zero closes one trade and opens the next; its commission is shared by quantity.
-pub(super) fn trades(performance: &Performance) -> Vec<Trade> {
+pub fn round_trips(performance: &Performance) -> Vec<Trade> {
     let mut holdings = vec![Holding::default(); performance.symbols.len()];
     let mut found = Vec::new();
     for fill in &performance.fills {

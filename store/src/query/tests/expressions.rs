@@ -1,12 +1,10 @@
 //! Reading and evaluating expressions over the rows of one small asset.
 
-use std::borrow::Cow;
-
 use barrow_format::{Column, LogicalType, PhysicalType, Values};
 
 use crate::query::error::Problem;
 use crate::query::expression::Scope;
-use crate::query::frame::{Frame, Series};
+use crate::query::frame::{Frame, Instants, Series};
 use crate::query::lists;
 
 const DAY: i64 = 86_400_000_000_000;
@@ -33,7 +31,7 @@ fn over<T>(read: impl FnOnce(&Frame<'_>) -> T) -> T {
         Series::Stored(Values::U32(&volume)),
         Series::Stored(Values::I64(&adjusted)),
     ];
-    read(&Frame { symbol: "AAPL", time: Cow::Borrowed(&time), columns })
+    read(&Frame::new("AAPL", Instants::Stored(&time), columns))
 }
 
 /// The rows of the small asset where `text` holds.

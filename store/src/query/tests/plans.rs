@@ -41,6 +41,7 @@ fn blocks_are_counted_by_reason() {
     assert_eq!(found.columns, ["open", "close"]);
     let expected = Blocks {
         read: 2 + 1 + 1,
+        decoded: 0,
         outside_range: 0,
         excluded_by_series: 0,
         excluded_by_block: 2,

@@ -60,7 +60,7 @@ impl Roles {
         let mut this = Self { columns: Vec::new(), wide_column: options.wide_column.clone() };
         let meanings = meanings(sample);
         find_time(subject, sample, &meanings, &mut roles)?;
-        if is_wide(sample, &meanings, &roles, options) {
+        if !options.names_bars() && is_wide(sample, &meanings, &roles, options) {
             for (at, role) in roles.iter_mut().enumerate() {
                 let asset = || {
                     if sample.is_empty(at) && sample.names[at].is_empty() {
@@ -77,21 +77,31 @@ impl Roles {
         for at in 0..roles.len() {
             if roles[at].is_none() {
                 let meaning = meanings[at];
-                let role = by_name(subject, sample, at, meaning, &roles, symbol_is_named, options)?;
-                roles[at] = Some(role);
+                let role = by_name(subject, sample, at, meaning, &roles, symbol_is_named, options);
+                roles[at] = Some(match role {
+                    Ok(Role::Symbol) => Role::Symbol,
+                    _ if options.names_bars() => Role::Skip,
+                    role => role?,
+                });
             }
         }
         this.columns = roles.into_iter().map(|role| role.unwrap_or(Role::Skip)).collect();
         if options.format == Some(SourceFormat::Long) && !this.columns.contains(&Role::Symbol) {
             return Err(subject.unrecognised("no column tells the asset"));
         }
-        this.check(subject, sample)?;
+        this.check(subject, sample, options)?;
         Ok(this)
     }
 
-    fn check(&self, subject: &Subject<'_>, sample: &Sample) -> Result<(), IngestError> {
+    fn check(
+        &self,
+        subject: &Subject<'_>,
+        sample: &Sample,
+        options: &IngestOptions,
+    ) -> Result<(), IngestError> {
         let fields = self.fields();
-        if fields.is_empty() {
+        // What names bars need not have values.
+        if fields.is_empty() && !options.names_bars() {
             let found = sample.names.join(", ");
             return Err(subject.unrecognised(format!("none of its columns ({found}) is a price")));
         }

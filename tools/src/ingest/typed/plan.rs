@@ -75,9 +75,9 @@ pub(crate) fn plan(source: &Source, options: &IngestOptions) -> Result<Plan, Ing
     let mut slots = Slots { source, options, names: &names, columns: &columns, found };
     slots.told()?;
     slots.find_time()?;
-    let wide = slots.is_wide();
+    let wide = !options.names_bars() && slots.is_wide();
     let chosen = slots.choose(wide)?;
-    check_fields(source, &chosen.fields, &names)?;
+    check_fields(source, &chosen.fields, &names, options)?;
     let conversion = |(column, slot): (&TypedColumn, &Slot)| match slot {
         Slot::Skip => Ok(Conversion::None),
         _ => column
@@ -137,8 +137,14 @@ fn sample(
     Ok(values[time].take().unwrap_or_else(none))
 }
 
-fn check_fields(source: &Source, fields: &[Column], names: &[String]) -> Result<(), IngestError> {
-    let reason = if fields.is_empty() {
+fn check_fields(
+    source: &Source,
+    fields: &[Column],
+    names: &[String],
+    options: &IngestOptions,
+) -> Result<(), IngestError> {
+    // What names bars need not have values.
+    let reason = if fields.is_empty() && !options.names_bars() {
         format!("none of its columns ({}) is a price", names.join(", "))
     } else if let Some(pair) = fields.windows(2).find(|pair| pair[0].name == pair[1].name) {
         format!("two columns are `{}`", pair[0].name)
@@ -245,6 +251,10 @@ impl Slots<'_> {
         for (at, slot) in slots.iter_mut().enumerate() {
             let found = match &self.found[at] {
                 Some(found) => found.clone(),
+                None if self.options.names_bars() => match self.by_name(at) {
+                    Ok(Found::Slot(Slot::Symbol)) => Found::Slot(Slot::Symbol),
+                    _ => Found::Slot(Slot::Skip),
+                },
                 None if wide => Found::Field(self.options.wide_column.clone()),
                 None => self.by_name(at)?,
             };

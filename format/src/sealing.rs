@@ -1,0 +1,170 @@
+//! Sealing: the tables behind the data are hashed and written, then the first page.
+
+use std::{mem::offset_of, sync::OnceLock};
+
+use zerocopy::{FromZeros, IntoBytes};
+
+use crate::{
+    Digest, SectionKind, Version, Written,
+    check::check_bytes,
+    error::Error,
+    frozen::{FORMAT_MAJOR, FORMAT_MINOR, MAGIC, PAGE, PROVENANCE_MAX, SCHEMA_MAX, ZONE_ROWS},
+    placement::write,
+    record::Superblock,
+    section::{Section, page_up},
+    sink::Sink,
+    tables::{EncodedTables, Tables},
+};
+
+/// Does pieces of work one after the other.
+pub(crate) fn alone(count: usize, work: &(dyn Fn(usize) + Sync)) {
+    (0..count).for_each(work);
+}
+
+/// The sections of a file whose data are written, each at its place.
+#[derive(Debug)]
+pub(crate) struct Sealing<'t> {
+    /// The sections, with their bytes; the data have none here.
+    sections: Vec<(Section, &'t [u8])>,
+    calendar: &'t [i64],
+    /// Where the next section begins.
+    next: u64,
+    pub(crate) minor: u16,
+}
+
+impl<'t> Sealing<'t> {
+    /// Places the sections that every file has.
+    pub(crate) fn of(
+        tables: &'t EncodedTables,
+        calendar: &'t [i64],
+        data_end: u64,
+    ) -> Result<Self, Error> {
+        let minor = FORMAT_MINOR;
+        let mut this = Self { sections: Vec::new(), calendar, next: PAGE, minor };
+        this.place(SectionKind::Schema, &tables.schema)?;
+        this.place(SectionKind::Columns, tables.columns.as_bytes())?;
+        this.push(SectionKind::Data, data_end - this.next, &[]);
+        this.next = data_end;
+        this.place(SectionKind::SymbolIndex, tables.symbol_index.as_bytes())?;
+        this.place(SectionKind::Strings, &tables.strings)?;
+        this.place(SectionKind::Assets, tables.assets.as_bytes())?;
+        this.place(SectionKind::Calendar, calendar.as_bytes())?;
+        this.place(SectionKind::Series, tables.series.as_bytes())?;
+        this.place(SectionKind::Zones, tables.zones.as_bytes())?;
+        this.place(SectionKind::Adjustments, tables.adjustments.as_bytes())?;
+        this.place(SectionKind::Provenance, &tables.provenance)?;
+        Ok(this)
+    }
+
+    /// Places a section at the first page behind the one before.
+    pub(crate) fn place(&mut self, kind: SectionKind, bytes: &'t [u8]) -> Result<(), Error> {
+        let len = bytes.len() as u64;
+        let max = match kind {
+            SectionKind::Schema => SCHEMA_MAX,
+            SectionKind::Provenance => PROVENANCE_MAX,
+            _ => u64::MAX,
+        };
+        if len > max {
+            return Err(Error::SectionTooLong { kind, len, max });
+        }
+        self.push(kind, len, bytes);
+        let next = self.next.checked_add(len).and_then(page_up);
+        self.next = next.ok_or(Error::TooLarge { what: "more than 2^63 bytes" })?;
+        Ok(())
+    }
+
+    fn push(&mut self, kind: SectionKind, len: u64, bytes: &'t [u8]) {
+        let (offset, check, digest) = (self.next, 0, Digest::from_bytes([0; 32]));
+        self.sections.push((Section { kind, offset, len, check, digest }, bytes));
+    }
+
+    /// Hashes and writes all sections and computes the version, by a crew; then writes the first page.
+    pub(crate) fn seal(
+        self,
+        tables: &Tables<'_>,
+        sink: &impl Sink,
+        crew: impl FnOnce(usize, &(dyn Fn(usize) + Sync)),
+    ) -> Result<Written, Error> {
+        // What takes longest comes first.
+        let mut order: Vec<usize> = (0..self.sections.len()).collect();
+        order
+            .sort_by_key(|&place| std::cmp::Reverse(self.sections.get(place).map(|it| it.1.len())));
+        let version = OnceLock::new();
+        let sealed: Vec<OnceLock<_>> = order.iter().map(|_| OnceLock::new()).collect();
+        let seal = |place: &usize| -> Option<()> {
+            let (section, bytes) = self.sections.get(*place)?;
+            sealed.get(*place)?.get_or_init(|| seal_section(*section, bytes, sink));
+            Some(())
+        };
+        let compute = || tables.version(self.calendar);
+        crew(order.len() + 1, &|piece| match piece.checked_sub(1) {
+            None => drop(version.get_or_init(compute)),
+            Some(piece) => drop(order.get(piece).and_then(seal)),
+        });
+        let version = *version.get_or_init(compute);
+        let mut sections = Vec::with_capacity(sealed.len());
+        for (place, sealed) in sealed.into_iter().enumerate() {
+            // Whatever a crew left undone is done here.
+            let Some((section, bytes)) = self.sections.get(place) else { continue };
+            let sealed = sealed.into_inner();
+            sections.push(sealed.unwrap_or_else(|| seal_section(*section, bytes, sink))?);
+        }
+        write_first_page(&sections, (tables, self.next), (version, self.minor), sink)
+    }
+}
+
+/// Hashes and writes a section, and the zeros that fill its last page.
+fn seal_section(section: Section, bytes: &[u8], sink: &impl Sink) -> Result<Section, Error> {
+    if section.kind == SectionKind::Data {
+        return Ok(section);
+    }
+    if !bytes.is_empty() {
+        write(sink, section.offset, bytes)?;
+    }
+    let end = section.range().end;
+    let zeros = page_up(end).map_or(0, |next| next - end);
+    if zeros > 0 {
+        write(sink, end, &vec![0; usize::try_from(zeros).unwrap_or(0)])?;
+    }
+    Ok(Section { check: check_bytes(bytes), digest: Digest::of(bytes), ..section })
+}
+
+fn write_first_page(
+    sections: &[Section],
+    (tables, file_len): (&Tables<'_>, u64),
+    (version, minor): (Version, u16),
+    sink: &impl Sink,
+) -> Result<Written, Error> {
+    let spec = tables.spec;
+    let rows = tables.placement.row_starts.last().copied().unwrap_or(0);
+    let mut page = Superblock::new_zeroed();
+    page.magic = MAGIC;
+    page.major = FORMAT_MAJOR;
+    page.minor = minor;
+    page.section_count = u32::try_from(sections.len()).unwrap_or(u32::MAX);
+    page.file_len = file_len;
+    page.rows = rows;
+    page.assets = u32::try_from(spec.assets.len()).unwrap_or(u32::MAX);
+    page.columns = u32::try_from(spec.schema.columns().len()).unwrap_or(u32::MAX);
+    page.version = *version.as_bytes();
+    page.zone_rows = ZONE_ROWS;
+    for (entry, section) in page.sections.iter_mut().zip(sections) {
+        *entry = section.to_record();
+    }
+    let digest = superblock_digest(&page);
+    page.checksum = *digest.as_bytes();
+    page.check = superblock_check(&page);
+    write(sink, 0, page.as_bytes())?;
+    let assets = spec.assets.len() as u64;
+    Ok(Written { version, digest, file_len, assets, rows })
+}
+
+/// Hashes the superblock up to its checksum.
+pub(crate) fn superblock_digest(page: &Superblock) -> Digest {
+    Digest::of(page.as_bytes().get(..offset_of!(Superblock, checksum)).unwrap_or_default())
+}
+
+/// Returns the check word of the superblock up to its check word.
+pub(crate) fn superblock_check(page: &Superblock) -> u64 {
+    check_bytes(page.as_bytes().get(..offset_of!(Superblock, check)).unwrap_or_default())
+}

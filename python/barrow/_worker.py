@@ -1,0 +1,104 @@
+"""The loop of a worker process: trials come in through a pipe, and how they ended goes out.
+
+A message is a length (eight bytes, little-endian) and a pickle. Names, versions and parameters travel, never data: each
+worker maps the bundle itself.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import struct
+import sys
+from typing import IO, Any, Optional
+
+__all__ = ["Bench", "read", "write"]
+
+_LENGTH = struct.Struct("<Q")
+
+
+def write(to: IO[bytes], message: Any) -> None:
+    """Writes a message."""
+    data = pickle.dumps(message)
+    to.write(_LENGTH.pack(len(data)) + data)
+    to.flush()
+
+
+def read(source: IO[bytes]) -> Optional[Any]:
+    """Reads a message; ``None`` where the pipe ends."""
+    head = source.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        return None
+    length = _LENGTH.unpack(head)[0]
+    data = source.read(length)
+    return pickle.loads(data) if len(data) == length else None
+
+
+class Bench:
+    """Runners by stretch, over one bundle and one strategy. ``orders`` are what :func:`barrow._workers.orders` packed."""
+
+    def __init__(self, orders: bytes, threads: int) -> None:
+        self._threads = threads
+        (self._bundle, self._strategy, self._settings, self._seed, *self._terms) = pickle.loads(orders)
+        self._runners: dict[tuple[int, int], Any] = {}
+
+    @property
+    def bundle(self) -> Any:
+        """The bundle, opened here."""
+        return self._bundle
+
+    def run(self, asks: list[bytes], first_ns: int, last_ns: int) -> list[bytes]:
+        """Runs trials over a stretch of time, and says how they ended."""
+        runner = self._runners.pop((first_ns, last_ns), None)
+        if runner is None:
+            from barrow._barrow import TrialRunner
+
+            settings = self._settings.within(first_ns, last_ns)
+            runner = TrialRunner(self._bundle, self._strategy, settings, self._seed, self._threads, *self._terms)
+        # The last used is kept longest; a walk-forward has three stretches at a time.
+        self._runners[first_ns, last_ns] = runner
+        while len(self._runners) > 4:
+            del self._runners[next(iter(self._runners))]
+        ends: list[bytes] = runner.run(asks)
+        return ends
+
+
+def main() -> None:
+    """Serves until the pipe ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    source, to = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    # What a strategy prints is no message.
+    os.dup2(2, 1)
+    bench: Optional[Bench] = None
+    from barrow._shipping import prepare
+
+    while (message := read(source)) is not None:
+        kind, *rest = message
+        try:
+            if kind == "prepare":
+                prepare(rest[0])
+            elif kind == "orders":
+                bench = Bench(rest[0], 1)
+                write(to, ("ready", os.getpid()))
+            elif bench is not None:
+                asks, first_ns, last_ns = rest
+                for ask in asks:
+                    write(to, ("ends", bench.run([ask], first_ns, last_ns)))
+        except Exception as error:
+            write(to, ("error", _portable(error)))
+
+
+def _portable(error: Exception) -> Exception:
+    """The error itself, or one that says the same where it cannot be pickled."""
+    from barrow.errors import BacktestError
+
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return BacktestError(f"{type(error).__name__}: {error}")
+    return error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,200 @@
+"""Walk-forward, and what it returns."""
+
+from __future__ import annotations
+
+import html
+import os
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Optional
+
+import numpy as np
+import numpy.typing as npt
+
+from barrow import _barrow
+from barrow._barrow import Bundle, Plan, Settings
+from barrow.running import axes_of, maker_of, opened, write_page
+from barrow.strategy import Strategy
+from barrow.sweeps import crew_of, space_of
+from barrow.columns import Columns
+
+__all__ = ["WalkForward", "cut_of", "walk_forward"]
+
+
+def cut_of(
+    train: Any,
+    test: Any,
+    validate: Any = None,
+    step: Any = None,
+    embargo: int = 0,
+    purge: int = 0,
+    anchored: bool = False,
+    partial_last: bool = True,
+) -> dict[str, Any]:
+    """How a clock is cut into folds, as the extension takes it."""
+    lengths = {"train": train, "test": test, "validate": validate, "step": step}
+    texts = {name: None if length is None else str(length) for name, length in lengths.items()}
+    return {**texts, "embargo": embargo, "purge": purge, "anchored": anchored, "partial_last": partial_last}
+
+
+def walk_forward(
+    bundle: Bundle | str,
+    strategy: str | type[Strategy] | Strategy | Callable[..., Any],
+    space: Any = None,
+    *,
+    train: Any,
+    test: Any,
+    validate: Any = None,
+    step: Any = None,
+    embargo: int = 0,
+    purge: int = 0,
+    anchored: bool = False,
+    partial_last: bool = True,
+    search: str = "grid",
+    trials: Optional[int] = None,
+    cost: Optional[float] = None,
+    objective: str = "sharpe",
+    constraints: Iterable[str] = (),
+    limits: Sequence[str] = (),
+    workers: int = 0,
+    isolate: bool = False,
+    time_limit: Optional[float] = None,
+    part: str = "spread",
+    round: Optional[int] = None,
+    cash: float = 100_000.0,
+    commission: str = "none",
+    slippage: str = "none",
+    start: Any = None,
+    end: Any = None,
+    assets: Optional[Sequence[str]] = None,
+    seed: int = 0,
+    whole_shares: bool = True,
+    crew: Any = None,
+    **params: Any,
+) -> WalkForward:
+    """Searches on one stretch of history and judges on the next, again and again.
+
+    In each fold a search runs on ``train``; of its trials the best on ``validate`` is chosen (on ``train`` without one), and
+    run on ``test``, which has no part in any choice.
+
+    :param train, validate, test, step: Lengths: ``500`` bars, ``"250s"`` sessions, ``"90d"``, ``"6m"``, ``"4y"``. The step
+        from fold to fold is a test's length unless given.
+    :param embargo: Bars left out before each test.
+    :param purge: Bars taken from the end of what is fitted and chosen on.
+    :param anchored: Trains from the first bar on in every fold.
+    :param partial_last: Whether a last test that the data cuts short counts.
+
+    The other arguments are those of :func:`barrow.sweep`.
+    """
+    bundle = opened(bundle)
+    settings = Settings(cash, commission, slippage, start, end, assets, seed)
+    maker = maker_of(strategy, bundle, assets, end, whole_shares)
+    plan = Plan(
+        search,
+        [objective],
+        seed=seed,
+        trials=trials,
+        cost=cost,
+        round=round,
+        limits=list(limits),
+        workers=workers,
+        time_limit=time_limit,
+        part=part,
+    )
+    points = space_of(space, constraints, params)
+    cut = cut_of(train, test, validate, step, embargo, purge, anchored, partial_last)
+    crew = crew_of(crew, bundle, maker, settings, seed, workers, isolate, (time_limit, part))
+    return WalkForward(_barrow.walk_forward(bundle, maker, points, settings, plan, cut, crew=crew))
+
+
+class WalkForward:
+    """The result of a walk-forward: the tests one after the other, and how choosing fared in each fold."""
+
+    def __init__(self, native: Any) -> None:
+        self._native: Any = native
+        self._cache: dict[str, Any] = {}
+
+    def _get(self, name: str) -> Any:
+        if name not in self._cache:
+            self._cache[name] = getattr(self._native, name)
+        return self._cache[name]
+
+    def __getstate__(self) -> dict[str, Any]:
+        names = ("facts", "times", "equity", "metrics", "folds")
+        return {**{name: self._get(name) for name in names}, "page": self._page()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._native, self._cache = None, state
+
+    def _page(self) -> str:
+        return str(self._cache["page"] if self._native is None else self._native.page())
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What was run, how, and how the choices hold: ``efficiency``, ``profitable``, ``drift``."""
+        return dict(self._get("facts"))
+
+    @property
+    def times(self) -> npt.NDArray[np.datetime64]:
+        """Times of the stitched equity: ``datetime64[ns]``, UTC."""
+        times: npt.NDArray[np.datetime64] = self._get("times")
+        return times
+
+    @property
+    def equity(self) -> npt.NDArray[np.float64]:
+        """Equity of the tests one after the other, quote currency."""
+        equity: npt.NDArray[np.float64] = self._get("equity")
+        return equity
+
+    @property
+    def metrics(self) -> dict[str, Optional[float]]:
+        """Figures of the stitched equity; those that need single fills are ``None``."""
+        return dict(self._get("metrics"))
+
+    @property
+    def folds(self) -> list[dict[str, Any]]:
+        """The folds, oldest first: periods, ``chosen`` parameters, figures on each stretch, ``rank_correlation``."""
+        return list(self._get("folds"))
+
+    @property
+    def table(self) -> Columns:
+        """A row a fold: period of the test, chosen parameters, and the objective where the choice was made and after."""
+        metric = str(self.facts["objective"]).split(":")[-1]
+        folds = self.folds
+        columns: dict[str, Any] = {
+            "test_from": np.array([fold["test"][0] for fold in folds], dtype=np.str_),
+            "test_to": np.array([fold["test"][1] for fold in folds], dtype=np.str_),
+        }
+        for name in sorted({name for fold in folds for name in fold["chosen"]}):
+            columns[name] = np.array([fold["chosen"].get(name) for fold in folds])
+        columns["on_choice"] = _defined((fold["on_validate"] or fold["on_train"])[metric] for fold in folds)
+        columns["on_test"] = _defined(fold["on_test"][metric] for fold in folds)
+        columns["rank_correlation"] = _defined(fold["rank_correlation"] for fold in folds)
+        return Columns(columns)
+
+    def report(self, path: str | os.PathLike[str]) -> None:
+        """Writes a self-contained HTML page: the one that ``barrow walk-forward --report`` writes."""
+        write_page(path, self._page())
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draws the equity of the tests with Matplotlib, and returns the axes."""
+        axes = axes_of(ax)
+        axes.plot(self.times, self.equity)
+        for fold in self.folds:
+            axes.axvline(np.datetime64(fold["test"][0][:10]), linewidth=0.5, alpha=0.5)
+        axes.set_ylabel("equity out of sample")
+        return axes
+
+    def _head(self) -> str:
+        facts = self.facts
+        return f"{len(self.folds)} folds of {facts['strategy']} on {facts['bundle']}, {facts['search']}"
+
+    def __repr__(self) -> str:
+        return f"{self._head()}\n{self.table!r}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(self._head())}</p>{self.table._repr_html_()}"
+
+
+def _defined(values: Iterable[Optional[float]]) -> npt.NDArray[np.float64]:
+    """Figures as an array, NaN where one is undefined."""
+    return np.array([np.nan if value is None else value for value in values])

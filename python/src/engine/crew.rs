@@ -1,0 +1,130 @@
+//! [`Outside`]: a crew that Python code leads, of other processes or other machines.
+
+use barrow_engine::search::{Ask, Origin};
+use barrow_engine::{Backtest, Crew, Crews, Ended, Error, Portal, Terms, wire};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList};
+
+use super::performance::metrics_dict;
+use super::scripted::failed;
+use super::settings::params_of;
+
+/// An object of Python with `hands`, the number of trials that run at once, and `run(asks, first_ns, last_ns)`, which
+/// yields lists of ends. Asks are pairs of id and bytes; ends are bytes; both as of [`wire`].
+#[derive(Debug)]
+pub(crate) struct Outside {
+    object: Py<PyAny>,
+    hands: usize,
+    terms: Terms,
+}
+
+impl Outside {
+    pub(crate) fn new(object: &Bound<'_, PyAny>, terms: Terms) -> PyResult<Self> {
+        let hands = object.getattr("hands")?.extract()?;
+        Ok(Self { object: object.clone().unbind(), hands, terms })
+    }
+
+    fn lead(
+        &self,
+        py: Python<'_>,
+        asks: &[Ask],
+        (first_ns, last_ns): (i64, i64),
+        ended: &(dyn Fn(Vec<(u64, Ended)>) + Sync),
+    ) -> PyResult<()> {
+        let pairs = asks.iter().map(|ask| {
+            let mut bytes = Vec::new();
+            wire::put_ask(&mut bytes, ask);
+            (ask.id, PyBytes::new(py, &bytes))
+        });
+        let pairs = PyList::new(py, pairs.collect::<Vec<_>>())?;
+        let object = self.object.bind(py);
+        for batch in object.call_method1("run", (pairs, first_ns, last_ns))?.try_iter()? {
+            let mut ends = Vec::new();
+            for bytes in batch?.try_iter()? {
+                ends.push(end_of(bytes?.cast()?)?);
+            }
+            ended(ends);
+            py.check_signals()?;
+        }
+        Ok(())
+    }
+}
+
+/// A crew over one stretch.
+#[derive(Debug)]
+struct Stretch<'a> {
+    outside: &'a Outside,
+    period_ns: (i64, i64),
+}
+
+impl Crew for Stretch<'_> {
+    fn hands(&self) -> usize {
+        self.outside.hands
+    }
+
+    fn terms(&self) -> Terms {
+        self.outside.terms
+    }
+
+    fn run(&self, asks: &[Ask], ended: &(dyn Fn(Vec<(u64, Ended)>) + Sync)) -> Result<(), Error> {
+        let led = Python::attach(|py| self.outside.lead(py, asks, self.period_ns, ended));
+        led.map_err(failed)
+    }
+}
+
+impl Crews for Outside {
+    fn hands(&self) -> usize {
+        self.hands
+    }
+
+    fn over<'s>(&'s self, _: &'s Backtest, portal: &'s Portal<'_>) -> Box<dyn Crew + 's> {
+        let times = portal.times();
+        let at = |time: Option<&i64>| time.copied().unwrap_or(0);
+        Box::new(Stretch { outside: self, period_ns: (at(times.first()), at(times.last())) })
+    }
+}
+
+/// Reads the bytes of an end.
+fn end_of(bytes: &Bound<'_, PyBytes>) -> PyResult<(u64, Ended)> {
+    let broken = || pyo3::exceptions::PyValueError::new_err("the bytes are no end of a trial");
+    wire::read_end(bytes.as_bytes()).ok_or_else(broken)
+}
+
+/// Returns the bytes of a trial that failed, for a reason that its runner could not tell itself.
+#[pyfunction]
+pub(crate) fn failed_end<'py>(py: Python<'py>, id: u64, reason: String) -> Bound<'py, PyBytes> {
+    let mut bytes = Vec::new();
+    wire::put_end(&mut bytes, id, &Ended::Failed(reason));
+    PyBytes::new(py, &bytes)
+}
+
+/// Returns the bytes of a trial to be run.
+#[pyfunction]
+#[pyo3(signature = (id, params, budget=1.0, resumes=None))]
+pub(crate) fn ask_of<'py>(
+    py: Python<'py>,
+    id: u64,
+    params: &Bound<'py, PyDict>,
+    budget: f64,
+    resumes: Option<u64>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let (params, origin) = (params_of(params)?, Origin::Sequence);
+    let ask = Ask { id, params, budget, bracket: 0, rung: 0, seed: 0, resumes, origin };
+    let mut bytes = Vec::new();
+    wire::put_ask(&mut bytes, &ask);
+    Ok(PyBytes::new(py, &bytes))
+}
+
+/// Returns the figures of a trial by name, or `None` and the reason why there are none; no reason where its parameters break
+/// the strategy's rule.
+#[pyfunction]
+pub(crate) fn figures_of<'py>(
+    py: Python<'py>,
+    bytes: &Bound<'py, PyBytes>,
+) -> PyResult<(Option<Bound<'py, PyDict>>, Option<String>)> {
+    Ok(match end_of(bytes)?.1 {
+        Ended::Done(trial) => (Some(metrics_dict(py, &trial.metrics, trial.final_equity)?), None),
+        Ended::Failed(reason) => (None, Some(reason)),
+        Ended::Skipped => (None, None),
+    })
+}

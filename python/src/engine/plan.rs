@@ -1,0 +1,80 @@
+//! [`Plan`]: how a space is searched.
+
+use barrow_engine::search::{Limit, Method};
+use barrow_engine::{Objective, Terms, Trial};
+use pyo3::prelude::*;
+
+use super::runner::terms_of;
+use super::sweep::{limits_of, objectives_of};
+use crate::error::{Result, raised};
+
+/// Method, seed, ends, objectives and limits of a search.
+#[pyclass(frozen, module = "barrow._barrow")]
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) method: Method,
+    pub(crate) seed: u64,
+    pub(crate) trials: Option<u64>,
+    pub(crate) cost: Option<f64>,
+    pub(crate) round: Option<usize>,
+    pub(crate) objectives: Vec<Objective>,
+    pub(crate) limits: Vec<Limit>,
+    /// Threads; 0 is one a core.
+    pub(crate) workers: usize,
+    pub(crate) terms: Terms,
+}
+
+impl Plan {
+    /// Tells whether every point of a grid is run, by the shortest way.
+    pub(crate) fn is_plain_grid(&self) -> bool {
+        let open = self.trials.is_none() && self.cost.is_none() && self.round.is_none();
+        let plain =
+            self.limits.is_empty() && self.terms.time_max.is_none() && self.objectives.len() == 1;
+        self.method == Method::Grid && open && plain
+    }
+
+    /// Returns by how much a trial misses the limits together.
+    pub(crate) fn violation(&self, trial: &Trial) -> f64 {
+        let missed = |limit: &Limit| limit.violation_of(&trial.metrics, trial.final_equity);
+        self.limits.iter().map(missed).sum()
+    }
+}
+
+#[pymethods]
+impl Plan {
+    #[new]
+    #[pyo3(signature = (
+        search, objectives, *, seed=0, trials=None, cost=None, round=None, limits=Vec::new(), workers=0, time_limit=None,
+        part="spread"
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "they are Python's keyword arguments")]
+    #[expect(clippy::needless_pass_by_value, reason = "an argument that is extracted is owned")]
+    fn new(
+        py: Python<'_>,
+        search: &str,
+        objectives: Vec<String>,
+        seed: u64,
+        trials: Option<u64>,
+        cost: Option<f64>,
+        round: Option<usize>,
+        limits: Vec<String>,
+        workers: usize,
+        time_limit: Option<f64>,
+        part: &str,
+    ) -> Result<Self> {
+        let method: Method = match search.strip_prefix("genetic") {
+            Some(settings) => format!("nsga2{settings}").parse()?,
+            None => search.parse()?,
+        };
+        if trials.is_none() && cost.is_none() && method != Method::Grid {
+            let name = method.name();
+            let text = format!(
+                "`{name}` does not end by itself: say how far it shall go, `trials=200`, or `cost=50` in whole runs"
+            );
+            return Err(raised(py, "SettingError", &text, &[]).into());
+        }
+        let (objectives, limits) = (objectives_of(&objectives)?, limits_of(&limits)?);
+        let terms = terms_of(seed, time_limit, part)?;
+        Ok(Self { method, seed, trials, cost, round, objectives, limits, workers, terms })
+    }
+}

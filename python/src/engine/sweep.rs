@@ -1,0 +1,375 @@
+//! Sweeps and searches: [`search`] and its [`SweepReport`].
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use barrow_engine::search::{Ask, Goals, Limit, Origin, Outcome, SearchPlan, pareto_front};
+use barrow_engine::{
+    Backtest, Crew, Crews as _, Error, Hunt, Objective, Params, Portal, Study, Sweep, Threads,
+    Trial, Verdict, Workers,
+};
+use barrow_store::{Journal, Lease};
+use barrow_tools::report::{Report, Rerun};
+use pyo3::exceptions::PyIndexError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyTuple};
+
+use super::arrays::frozen;
+use super::crew::Outside;
+use super::maker::Maker;
+use super::performance::{Performance, metric_columns};
+use super::plan::Plan;
+use super::running::cache;
+use super::settings::{Settings, params_dict};
+use super::space::Space;
+use super::watch::{Watch, watched};
+use crate::bundle::Bundle;
+use crate::error::Result;
+
+/// Runs a search. See `barrow.sweep`.
+#[pyfunction]
+#[pyo3(signature = (bundle, strategy, space, settings, plan, *, study=None, crew=None, show=None))]
+#[expect(clippy::too_many_arguments, reason = "they are Python's keyword arguments")]
+pub(crate) fn search(
+    py: Python<'_>,
+    bundle: &Bound<'_, Bundle>,
+    strategy: &Bound<'_, PyAny>,
+    space: &Space,
+    settings: &Settings,
+    plan: &Plan,
+    study: Option<PathBuf>,
+    crew: Option<&Bound<'_, PyAny>>,
+    show: Option<&Bound<'_, PyAny>>,
+) -> Result<SweepReport> {
+    let searched = Searched {
+        bundle: bundle.clone().unbind(),
+        lease: bundle.get().lease().clone(),
+        maker: Arc::new(Maker::of(strategy)?),
+        space: Arc::clone(&space.space),
+        backtest: settings.backtest.clone(),
+        plan: plan.clone(),
+    };
+    let crew = crew.map(|crew| Outside::new(crew, plan.terms)).transpose()?;
+    let report = match &crew {
+        // Led by Python, on this thread, which sees Ctrl-C by itself.
+        Some(crew) => {
+            let show = show.map(|show| show.clone().unbind());
+            py.detach(|| searched.run_outside(crew, study.as_deref(), show.as_ref()))?
+        }
+        None => watched(py, show, |watch| searched.run(study.as_deref(), watch))??,
+    };
+    Ok(SweepReport { report, searched })
+}
+
+/// All that a search is of.
+#[derive(Debug)]
+struct Searched {
+    bundle: Py<Bundle>,
+    lease: Lease,
+    maker: Arc<Maker>,
+    space: Arc<barrow_engine::Space>,
+    backtest: Backtest,
+    plan: Plan,
+}
+
+impl Searched {
+    fn make(
+        &self,
+        params: &Params,
+    ) -> std::result::Result<Box<dyn barrow_engine::Strategy + Send>, Error> {
+        self.maker.make(params, &self.lease)
+    }
+
+    fn workers(&self) -> std::result::Result<Arc<Workers>, Error> {
+        // Python runs one thread at a time.
+        Workers::shared(if self.maker.is_scripted() { 1 } else { self.plan.workers })
+    }
+
+    fn run(
+        &self,
+        study: Option<&std::path::Path>,
+        watch: &Watch,
+    ) -> std::result::Result<barrow_engine::SweepReport, Error> {
+        let (cancel, workers) = (Some(&watch.cancel), self.workers()?);
+        let factory = |params: &Params| self.make(params);
+        let progress = |progress| watch.show(progress);
+        if self.plan.is_plain_grid() && study.is_none() {
+            let sweep = Sweep {
+                progress: Some(&progress),
+                cancel,
+                ..Sweep::new(self.backtest.clone(), self.plan.objectives[0])
+            };
+            return sweep.run_with(&self.lease, &factory, &self.space, cache(), &workers);
+        }
+        let portal = Portal::new(&self.lease, cache(), &self.backtest.scope)?;
+        let terms = self.plan.terms;
+        let crew = Threads::new(&self.backtest, &portal, &factory, &workers, terms, cancel);
+        let hunt = Hunt { progress: Some(&progress), cancel, ..self.hunt()? };
+        self.hunted(&hunt, &portal, &crew, study)
+    }
+
+    fn run_outside(
+        &self,
+        outside: &Outside,
+        study: Option<&std::path::Path>,
+        show: Option<&Py<PyAny>>,
+    ) -> std::result::Result<barrow_engine::SweepReport, Error> {
+        let portal = Portal::new(&self.lease, cache(), &self.backtest.scope)?;
+        let progress = |at: barrow_engine::Progress| {
+            let Some(show) = show else { return };
+            // A bar that cannot be drawn stops no search.
+            Python::attach(|py| drop(show.call1(py, (at.done, at.total, at.best))));
+        };
+        let hunt = Hunt { progress: Some(&progress), ..self.hunt()? };
+        let crew = outside.over(&self.backtest, &portal);
+        self.hunted(&hunt, &portal, crew.as_ref(), study)
+    }
+
+    fn hunt(&self) -> std::result::Result<Hunt<'_>, Error> {
+        let directions = self.plan.objectives.iter().map(|objective| objective.direction);
+        let goals = Goals::several(directions.collect())?;
+        let mut plan = SearchPlan::new(self.plan.method.clone(), self.plan.seed, goals);
+        (plan.trials_max, plan.cost_max) = (self.plan.trials, self.plan.cost);
+        Ok(Hunt {
+            backtest: &self.backtest,
+            objectives: self.plan.objectives.clone(),
+            limits: self.plan.limits.clone(),
+            plan,
+            round: self.plan.round,
+            progress: None,
+            cancel: None,
+        })
+    }
+
+    fn hunted(
+        &self,
+        hunt: &Hunt<'_>,
+        portal: &Portal<'_>,
+        crew: &dyn Crew,
+        study: Option<&std::path::Path>,
+    ) -> std::result::Result<barrow_engine::SweepReport, Error> {
+        let study = study.map(|path| Study::open(Journal::open(path)?));
+        let mut study = study.transpose()?;
+        let factory = |params: &Params| self.make(params);
+        hunt.run(portal, &factory, &self.space, crew, study.as_mut())
+    }
+}
+
+/// What a search returns.
+#[pyclass(frozen, module = "barrow._barrow")]
+#[derive(Debug)]
+pub(crate) struct SweepReport {
+    report: barrow_engine::SweepReport,
+    searched: Searched,
+}
+
+#[pymethods]
+impl SweepReport {
+    /// Settings and facts by name.
+    #[getter]
+    fn facts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let report = &self.report;
+        let facts = PyDict::new(py);
+        facts.set_item("bundle", &report.bundle)?;
+        facts.set_item("version", report.version.to_string())?;
+        facts.set_item("strategy", &report.strategy)?;
+        facts.set_item("fixed", params_dict(py, &report.fixed)?)?;
+        facts.set_item("objective", report.objective.to_string())?;
+        facts.set_item("bars", report.bars)?;
+        facts.set_item("asset_bars", report.asset_bars)?;
+        facts.set_item("cash", report.cash)?;
+        facts.set_item("commission", report.commission.to_string())?;
+        facts.set_item("slippage", report.slippage.to_string())?;
+        facts.set_item("seed", report.seed)?;
+        facts.set_item("skipped", report.skipped)?;
+        facts.set_item("not_run", report.not_run)?;
+        facts.set_item("workers", report.workers)?;
+        facts.set_item("elapsed_seconds", report.elapsed_seconds)?;
+        let search = report.search.as_ref();
+        facts.set_item("search", search.map_or("grid", |search| search.method.as_str()))?;
+        facts.set_item("asked", report.points_len())?;
+        facts.set_item("resumed", search.map_or(0, |search| search.resumed))?;
+        facts.set_item("notes", search.map_or(Vec::new(), |search| search.notes.clone()))?;
+        facts.set_item("library_version", barrow_engine::LIBRARY_VERSION)?;
+        Ok(facts)
+    }
+
+    /// Names of the parameters that vary.
+    #[getter]
+    fn names(&self) -> Vec<&str> {
+        self.report.space.axes().iter().map(barrow_engine::Axis::name).collect()
+    }
+
+    fn __len__(&self) -> usize {
+        self.report.trials.len()
+    }
+
+    /// Numbers of the trials that ended: places in the grid, or ids of the search.
+    #[getter]
+    fn ids<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        frozen(py, self.report.trials.iter().map(|trial| trial.index).collect())
+    }
+
+    /// Parameters of every trial that ended.
+    #[getter]
+    fn params<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let params = self.report.trials.iter().map(|trial| self.report.params(trial));
+        let dicts = params.map(|params| params_dict(py, &params));
+        PyList::new(py, dicts.collect::<PyResult<Vec<_>>>()?)
+    }
+
+    /// Figures of every trial that ended, as columns.
+    #[getter]
+    fn metrics<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyDict>> {
+        let runs: Vec<_> =
+            self.report.trials.iter().map(|trial| (&trial.metrics, trial.final_equity)).collect();
+        metric_columns(py, &runs)
+    }
+
+    /// Parameters and reason of every trial that failed.
+    #[getter]
+    fn failed<'py>(&self, py: Python<'py>) -> PyResult<Vec<(Bound<'py, PyDict>, &str)>> {
+        let failed = self.report.failed.iter();
+        let pair = |failure: &'_ barrow_engine::Failure| {
+            params_dict(py, &self.report.point(failure.index))
+        };
+        failed.map(|failure| Ok((pair(failure)?, failure.error.as_str()))).collect()
+    }
+
+    /// Trials of a part of the period: id, parameters, budget, bracket, rung, continued trial, objective.
+    #[getter]
+    #[expect(clippy::type_complexity, reason = "a row of a table")]
+    fn partial<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<Vec<(u64, Bound<'py, PyDict>, f64, u32, u32, Option<u64>, Option<f64>)>> {
+        let partial = self.report.search.as_ref().map_or(&[][..], |search| &search.partial);
+        let row = |one: &barrow_engine::Partial| {
+            let params = params_dict(py, &self.report.point(one.id))?;
+            Ok((one.id, params, one.budget, one.bracket, one.rung, one.resumes, one.value))
+        };
+        partial.iter().map(row).collect()
+    }
+
+    /// Place of the best trial, `None` where the objective is undefined for all.
+    #[getter]
+    fn best(&self) -> Option<usize> {
+        self.report.best
+    }
+
+    /// Places of the trials that no other is better than in every objective, ascending.
+    #[getter]
+    fn front(&self) -> Result<Vec<usize>> {
+        let plan = &self.searched.plan;
+        let goals = Goals::several(plan.objectives.iter().map(|one| one.direction).collect())?;
+        let outcome = |trial: &Trial| Outcome::Done {
+            values: plan
+                .objectives
+                .iter()
+                .map(|one| trial.value(*one).unwrap_or(f64::NAN))
+                .collect(),
+            violation: plan.violation(trial),
+        };
+        let ask = |id: u64| Ask {
+            id,
+            params: Params::new(),
+            budget: 1.0,
+            bracket: 0,
+            rung: 0,
+            seed: 0,
+            resumes: None,
+            origin: Origin::Sequence,
+        };
+        let ended = (0..).zip(&self.report.trials).map(|(at, trial)| (ask(at), outcome(trial)));
+        let front = pareto_front(&ended.collect::<Vec<_>>(), &goals);
+        Ok(front.into_iter().filter_map(|at| usize::try_from(at).ok()).collect())
+    }
+
+    /// What [`run`](super::run) takes to run a trial again.
+    fn again<'py>(&self, py: Python<'py>, place: usize) -> PyResult<Bound<'py, PyTuple>> {
+        let searched = &self.searched;
+        let params = self.report.trials.get(place).map(|trial| self.report.params(trial));
+        let strategy = match searched.maker.as_ref() {
+            Maker::BuiltIn(name) => name.into_pyobject(py)?.into_any(),
+            Maker::Scripted(callable) => callable.bind(py).clone(),
+        };
+        let settings = Settings { backtest: searched.backtest.clone() };
+        let params = params_dict(py, &params.unwrap_or_default())?;
+        (searched.bundle.clone_ref(py), strategy, params, settings).into_pyobject(py)
+    }
+
+    /// Runs a trial again in full.
+    fn rerun(&self, py: Python<'_>, place: usize) -> Result<Performance> {
+        let Some(trial) = self.report.trials.get(place) else {
+            let text = format!("no trial at place {place} of {}", self.report.trials.len());
+            return Err(PyIndexError::new_err(text).into());
+        };
+        let (searched, params) = (&self.searched, self.report.params(trial));
+        let run = || {
+            let mut strategy = searched.make(&params)?;
+            searched.backtest.run(&searched.lease, strategy.as_mut(), cache())
+        };
+        let performance = if searched.maker.is_scripted() { run() } else { py.detach(run) };
+        Ok(Performance::new(performance?, &searched.lease))
+    }
+
+    /// Whether the best trial is more than luck, by name.
+    fn verdict<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyDict>> {
+        let searched = &self.searched;
+        let verdict = watched(py, None, |_| {
+            let workers = searched.workers()?;
+            let portal = Portal::new(&searched.lease, cache(), &searched.backtest.scope)?;
+            let factory = |params: &Params| searched.make(params);
+            Verdict::of(&self.report, &searched.backtest, &portal, &factory, &workers)
+        })??;
+        Ok(verdict_dict(py, &verdict)?)
+    }
+
+    /// The page that `barrow sweep --report` writes.
+    fn page(&self, py: Python<'_>, top: usize) -> Result<String> {
+        let searched = &self.searched;
+        let page = watched(py, None, |_| {
+            let workers = searched.workers()?;
+            let factory = |params: &Params| searched.make(params);
+            let rerun = Rerun {
+                backtest: &searched.backtest,
+                lease: &searched.lease,
+                cache: cache(),
+                factory: &factory,
+                workers: &workers,
+            };
+            Report::of_sweep_in_full(&self.report, top, &rerun).map(|page| page.render())
+        })??;
+        Ok(page)
+    }
+}
+
+fn verdict_dict<'py>(py: Python<'py>, verdict: &Verdict) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    dict.set_item("trials", verdict.trials)?;
+    dict.set_item("sampled", verdict.sampled)?;
+    dict.set_item("effective_trials", verdict.effective_trials)?;
+    dict.set_item("sharpe", verdict.best.sharpe)?;
+    dict.set_item("probabilistic", verdict.probabilistic)?;
+    dict.set_item("deflated", verdict.deflated)?;
+    dict.set_item("deflated_effective", verdict.deflated_effective)?;
+    dict.set_item("min_track_record", verdict.min_track_record)?;
+    dict.set_item("holm", verdict.holm)?;
+    dict.set_item("overfitting", verdict.overfitting)?;
+    dict.set_item("reality_check", verdict.reality_check)?;
+    dict.set_item("superiority", verdict.superiority)?;
+    Ok(dict)
+}
+
+/// Reads objectives.
+pub(crate) fn objectives_of(texts: &[String]) -> std::result::Result<Vec<Objective>, Error> {
+    if texts.is_empty() {
+        return Err(Error::NoObjective);
+    }
+    texts.iter().map(|text| text.parse()).collect()
+}
+
+/// Reads limits.
+pub(crate) fn limits_of(texts: &[String]) -> std::result::Result<Vec<Limit>, Error> {
+    texts.iter().map(|text| text.parse()).collect()
+}

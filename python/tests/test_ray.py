@@ -1,0 +1,181 @@
+"""Promise: a sweep on a Ray cluster is the sweep without it, to the last bit, and loses nothing when nodes and workers die.
+
+Method: a cluster of two nodes on this machine, the second with a catalog of its own, which is empty; results are compared with
+local ones while actors are killed, a trial kills whoever runs it, and a node is taken away. The object store is looked at before
+and after. It takes a minute, and is left out where Ray is not installed.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import barrow
+from conftest import market
+from scripted import Crossing, Fragile
+from test_sweep import same
+
+ray = pytest.importorskip("ray", reason="the package `ray` is not installed: `pip install 'ray[tune]'`")
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+SPACE = {"fast": "int(2..6)", "slow": "int(7..14)"}
+STORE_BYTES = 78 * 2**20
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    from ray.cluster_utils import Cluster
+
+    first, second = tmp_path_factory.mktemp("first"), tmp_path_factory.mktemp("second")
+    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        patch.setenv("PYTHONPATH", path)
+        patch.setenv("BARROW_ROOT", str(first))
+        barrow.ingest("market", market(), root=first)
+        node: dict[str, Any] = {"num_cpus": 1, "object_store_memory": STORE_BYTES}
+        cluster: Any = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+        cluster.other_root = second
+
+        def other_node() -> Any:
+            added = cluster.add_node(**node, env_vars={"BARROW_ROOT": str(second)})
+            # Ray sets the variables here as well.
+            os.environ["BARROW_ROOT"] = str(first)
+            return added
+
+        cluster.other_node, cluster.second = other_node, other_node()
+        ray.init(address=cluster.address, log_to_driver=False)
+        yield cluster
+        ray.shutdown()
+        cluster.shutdown()
+
+
+@pytest.fixture
+def bundle(cluster: Any) -> barrow.Bundle:
+    return barrow.open("market")
+
+
+@pytest.fixture
+def store(bundle: barrow.Bundle, tmp_path: Path) -> Path:
+    """A folder from which nodes fetch."""
+    barrow.push(bundle.name, tmp_path / "store")
+    return tmp_path / "store"
+
+
+def test_a_sweep_is_that_of_this_process(cluster: Any, bundle: barrow.Bundle, store: Path) -> None:
+    for search in ({"search": "random", "trials": 60}, {"search": "bohb:min=1/9", "trials": 40, "part": "first"}):
+        run: dict[str, Any] = {"seed": 4, **search}
+        local = barrow.sweep(bundle, "sma-cross", SPACE, **run)
+        same(barrow.ray.sweep(bundle, "sma-cross", SPACE, store=store, **run), local)
+        same(barrow.ray.sweep(bundle, Crossing, SPACE, store=store, **run), local)
+    # The second node fetches the version while the first is at work already.
+    patience = time.monotonic() + 60
+    while "market" not in barrow.catalog(cluster.other_root) and time.monotonic() < patience:
+        time.sleep(0.1)
+    assert [entry.version for entry in barrow.catalog(cluster.other_root).versions("market")] == [bundle.version]
+
+
+def test_a_walk_forward_is_that_of_this_process(bundle: barrow.Bundle, store: Path) -> None:
+    run: dict[str, Any] = {"train": 25, "test": 10, "search": "random", "trials": 10}
+    local = barrow.walk_forward(bundle, "sma-cross", SPACE, **run)
+    remote = barrow.ray.walk_forward(bundle, Crossing, SPACE, store=store, **run)
+    np.testing.assert_array_equal(remote.equity, local.equity)
+    assert remote.folds == local.folds
+
+
+def test_actors_stay_and_nothing_enters_the_object_store(bundle: barrow.Bundle, store: Path) -> None:
+    barrow.ray.sweep(bundle, "sma-cross", SPACE, store=store)
+    before = {hand.actor._actor_id for hands in barrow.ray._hands.values() for hand in hands}
+    free = ray.available_resources()["object_store_memory"]
+    barrow.ray.sweep(bundle, "sma-cross", SPACE, store=store, search="random", trials=2000, commission="bps:1")
+    assert {hand.actor._actor_id for hands in barrow.ray._hands.values() for hand in hands} == before
+    assert (free - ray.available_resources()["object_store_memory"]) / 2000 < 1024
+
+
+def test_a_trial_that_kills_its_actor_fails_after_two_tries(bundle: barrow.Bundle, store: Path) -> None:
+    space = {"fast": "2..5", "slow": [6, 8]}
+    sweep = barrow.ray.sweep(bundle, Fragile, space, store=store, how="die")
+    assert len(sweep) == 6
+    assert [params["fast"] for params, _ in sweep.failed] == [4, 4]
+    assert all("its process ended 2 times" in reason for _, reason in sweep.failed)
+    local = barrow.sweep(bundle, Crossing, space, search="grid", workers=1)
+    survivors = local.trials["fast"] != 4
+    np.testing.assert_array_equal(sweep.trials["sharpe"], local.trials["sharpe"][survivors])
+
+
+def test_a_trial_that_raises_has_failed(bundle: barrow.Bundle, store: Path) -> None:
+    sweep = barrow.ray.sweep(bundle, Fragile, {"fast": "2..5", "slow": 8}, store=store)
+    assert [params["fast"] for params, _ in sweep.failed] == [4]
+    assert "ValueError: of my own" in sweep.failed[0][1]
+    with pytest.raises(barrow.errors.SettingError, match="no parameter `fst`"):
+        barrow.ray.sweep(bundle, Crossing, {"fst": [1, 2]}, store=store)
+
+
+def test_tune_stops_trials_by_a_part_of_the_period(bundle: barrow.Bundle, tmp_path: Path, store: Path) -> None:
+    pytest.importorskip("ray.tune")
+    from ray import tune
+    from ray.tune.schedulers import HyperBandScheduler
+
+    train = barrow.ray.trainable(bundle, "sma-cross", max_t=9, store=store)
+    tuner = tune.Tuner(
+        tune.with_resources(train, {"cpu": 1}),
+        param_space={"fast": tune.grid_search([2, 3, 4]), "slow": 9},
+        tune_config=tune.TuneConfig(
+            metric="total_return", mode="max", scheduler=HyperBandScheduler(max_t=9, reduction_factor=3), reuse_actors=True
+        ),
+        run_config=tune.RunConfig(storage_path=str(tmp_path), verbose=0),
+    )
+    results = tuner.fit()
+    assert not results.errors
+    best = results.get_best_result()
+    assert best.metrics is not None and best.metrics["budget"] == 1.0
+    config = best.metrics["config"]
+    whole = barrow.backtest(bundle, "sma-cross", params=config)
+    assert best.metrics["total_return"] == whole.metrics["total_return"]
+    assert best.metrics["fills"] == whole.metrics["fills"]
+
+
+def test_a_node_that_dies_takes_nothing_along(cluster: Any, bundle: barrow.Bundle, store: Path, tmp_path: Path) -> None:
+    study = tmp_path / "sweep.study"
+    run: dict[str, Any] = {"search": "random", "trials": 150, "seed": 9, "shares": 10}
+    local = barrow.sweep(bundle, Slow, SPACE, workers=1, naps=0, **run)
+    killed = threading.Event()
+
+    def kill(done: int, _total: int, _best: float | None) -> None:
+        if done > 20 and not killed.is_set():
+            killed.set()
+            cluster.remove_node(cluster.second, allow_graceful=False)
+
+    sweep = barrow.ray.sweep(bundle, Slow, SPACE, store=store, study=study, progress=kill, naps=1, **run)
+    assert killed.is_set()
+    assert sweep.failed == []
+    for name in set(local.trials) - {"naps"}:
+        np.testing.assert_array_equal(sweep.trials[name], local.trials[name])
+    states = [trial["state"] for trial in barrow.read_study(study)[1]]
+    assert states.count("done") == len(states)
+    # A node that joins later takes part in the next sweep.
+    cluster.second = cluster.other_node()
+    patience = time.monotonic() + 60
+    while sum(node["Alive"] for node in ray.nodes()) != 2 and time.monotonic() < patience:
+        time.sleep(0.1)
+    assert barrow.ray.sweep(bundle, "sma-cross", SPACE, store=store, search="random", trials=20).facts["workers"] == 2
+
+
+class Slow(Crossing):
+    """Takes its time."""
+
+    name = "Slow"
+    naps = 0
+
+    def setup(self, setup: Any) -> None:
+        super().setup(setup)
+        time.sleep(0.02 * self.naps)

@@ -1,0 +1,82 @@
+//! What `barrow push` and `barrow fetch` share: which remote, and how far the transfer is.
+
+use std::time::Instant;
+
+use barrow_store::{DirectoryRemote, Progress};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::commands::verify::bytes_rate;
+use crate::hint::Complaint;
+use crate::numbers::{bytes, duration};
+use crate::printer::Printer;
+
+/// Where to, or where from.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RemoteArgs {
+    /// Directory of the remote: a shared disk, a stick, a mounted bucket
+    #[arg(value_name = "REMOTE")]
+    remote: String,
+    /// Objects of 8 MiB that are under way at once
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
+    streams: u16,
+}
+
+impl RemoteArgs {
+    /// Names the remote. No I/O.
+    pub(crate) fn open(&self) -> Result<DirectoryRemote, Complaint> {
+        match self.remote.split_once("://") {
+            None => Ok(DirectoryRemote::at(&self.remote)),
+            Some(("file", path)) if path.starts_with('/') => Ok(DirectoryRemote::at(path)),
+            Some(("file", _)) => {
+                Err(Complaint::new(format!("`{}` names no directory", self.remote))
+                    .hint("a directory is written as it is, or as `file:///srv/bars`"))
+            }
+            Some((scheme, _)) => {
+                Err(Complaint::new(format!("a remote over `{scheme}` is not for this command"))
+                    .hint(format!(
+                        "the Python package reaches it: `barrow.fetch(NAME, \"{}\")`; this command \
+                         takes directories",
+                        self.remote
+                    )))
+            }
+        }
+    }
+
+    pub(crate) fn streams(&self) -> usize {
+        usize::from(self.streams)
+    }
+}
+
+/// Shows how far a transfer is, in bytes.
+pub(crate) struct TransferBar {
+    bar: ProgressBar,
+    started: Instant,
+}
+
+impl TransferBar {
+    pub(crate) fn new(printer: Printer) -> Self {
+        let bar = printer.bar(0, "");
+        let template = "{bar:32} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        Self { bar, started: Instant::now() }
+    }
+
+    pub(crate) fn show(&self, progress: Progress) {
+        self.bar.set_length(progress.total_bytes);
+        self.bar.set_position(progress.done_bytes);
+    }
+
+    pub(crate) fn elapsed_seconds(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
+    }
+
+    /// Takes the bar away, and says what became of these bytes in which time.
+    pub(crate) fn done(&self, verb: &str, moved_bytes: u64) -> String {
+        self.bar.finish_and_clear();
+        let elapsed = self.started.elapsed();
+        let rate = bytes_rate(moved_bytes, elapsed.as_secs_f64());
+        format!("{} {verb} in {} ({rate})", bytes(moved_bytes), duration(elapsed))
+    }
+}
