@@ -22,6 +22,7 @@ use crate::opening::catalog_at;
 /// Publishes a version to a remote. See `barrow.push`.
 #[pyfunction]
 #[pyo3(signature = (spec, remote, root, streams, check, watch))]
+#[expect(clippy::needless_pass_by_value, reason = "an argument that is extracted is owned")]
 pub(crate) fn push<'py>(
     py: Python<'py>,
     spec: &str,
@@ -49,6 +50,7 @@ pub(crate) fn push<'py>(
 /// Brings a version from a remote; waits for ever where no seconds are given. See `barrow.fetch`.
 #[pyfunction]
 #[pyo3(signature = (spec, remote, root, streams, wait_seconds, watch))]
+#[expect(clippy::needless_pass_by_value, reason = "an argument that is extracted is owned")]
 pub(crate) fn fetch<'py>(
     py: Python<'py>,
     spec: &str,

@@ -25,7 +25,7 @@ from barrow.sweeps import space_of
 __all__ = ["Objective", "distributions", "suggest"]
 
 
-def suggest(trial: optuna.Trial, space: Space) -> dict[str, Any]:
+def suggest(trial: optuna.Trial, space: _barrow.Space) -> dict[str, Any]:
     """Asks a trial for the parameters of a point of the space.
 
     Whole numbers become ``suggest_int``, real ones ``suggest_float``, both with the step and the scale of their axis, and lists
