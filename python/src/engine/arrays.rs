@@ -4,12 +4,10 @@ use numpy::{Element, PyArray1};
 use pyo3::intern;
 use pyo3::prelude::*;
 
-use crate::array::ready;
 use crate::error::Result;
 
 /// Returns values as a read-only array: shape `[len]`.
 pub(crate) fn frozen<T: Element>(py: Python<'_>, values: Vec<T>) -> Result<Bound<'_, PyAny>> {
-    ready(py)?;
     let array = PyArray1::from_vec(py, values).into_any();
     array.getattr(intern!(py, "flags"))?.setattr(intern!(py, "writeable"), false)?;
     Ok(array)
