@@ -18,7 +18,7 @@ def dumps(thing: Any) -> bytes:
     file again, as those of ``multiprocessing`` do.
     """
     try:
-        import cloudpickle  # type: ignore[import-not-found, import-untyped, unused-ignore]
+        import cloudpickle
     except ImportError:
         pass
     else:
@@ -43,7 +43,7 @@ def preparation() -> bytes:
     data.pop("authkey", None)
     # A main file is read again only where that is the only way to find what is defined in it.
     try:
-        import cloudpickle  # type: ignore[import-not-found, import-untyped, unused-ignore]  # noqa: F401
+        import cloudpickle  # noqa: F401
     except ImportError:
         pass
     else:

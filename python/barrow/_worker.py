@@ -11,21 +11,21 @@ import pickle
 import signal
 import struct
 import sys
-from typing import Any, BinaryIO, Optional
+from typing import IO, Any, Optional
 
 __all__ = ["Bench", "read", "write"]
 
 _LENGTH = struct.Struct("<Q")
 
 
-def write(to: BinaryIO, message: Any) -> None:
+def write(to: IO[bytes], message: Any) -> None:
     """Writes a message."""
     data = pickle.dumps(message)
     to.write(_LENGTH.pack(len(data)) + data)
     to.flush()
 
 
-def read(source: BinaryIO) -> Optional[Any]:
+def read(source: IO[bytes]) -> Optional[Any]:
     """Reads a message; ``None`` where the pipe ends."""
     head = source.read(_LENGTH.size)
     if len(head) < _LENGTH.size:

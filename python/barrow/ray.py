@@ -76,7 +76,7 @@ class _Bench:
 
         name, root, is_file, version = place
         if store is not None and not is_file:
-            from barrow.remote import fetch  # type: ignore[import-not-found, unused-ignore]
+            from barrow.remote import fetch
 
             fetch(name, store, version, root=root)
         self._bench = Bench(orders, self._threads)
@@ -94,6 +94,8 @@ class _Hand:
     def __init__(self, actor: Any, node: str, threads: int) -> None:
         self.actor, self.node, self.threads = actor, node, threads
         self.orders: Optional[bytes] = None
+        # What it answers once it has done what the orders say.
+        self.answer: Any = None
         self.is_ready = False
         # The batches under way, oldest first, and since when the oldest runs.
         self.batches: deque[tuple[Any, list[Ask]]] = deque()
@@ -125,9 +127,7 @@ class Crew:
 
     def begin(self, orders: bytes, maker: Any, bundle: Bundle, time_limit: Optional[float]) -> _Crew:
         """Makes ready for a sweep: ``orders`` are what the actors are told of it."""
-        name, root, is_file, version = bundle.__reduce__()[1][:4]  # type: ignore[index]
-        place = (name, root, is_file, version)
-        return _Crew(orders, place, self._store, isinstance(maker, str))
+        return _Crew(orders, _place(bundle), self._store, isinstance(maker, str))
 
 
 class _Crew:
@@ -173,7 +173,16 @@ class _Crew:
 
     def run(self, asks: list[Ask], first_ns: int, last_ns: int) -> Iterator[list[bytes]]:
         """Runs trials over a stretch of time, and yields how they ended, as they end."""
-        ray, stretch = self._ray, (first_ns, last_ns)
+        try:
+            yield from self._run(asks, (first_ns, last_ns))
+        except BaseException:
+            # What is under way is of no use, and would keep the next sweep waiting.
+            for hand in [hand for hand in self._team if hand.batches or not hand.is_ready]:
+                self._dismiss(hand)
+            raise
+
+    def _run(self, asks: list[Ask], stretch: tuple[int, int]) -> Iterator[list[bytes]]:
+        ray = self._ray
         waiting, alone = deque(asks), deque[Ask]()
         left = len(asks)
         refs: dict[Any, _Hand] = {}
@@ -194,7 +203,7 @@ class _Crew:
                 left -= len(failed)
                 yield failed
                 continue
-            if not hand.batches:
+            if done[0] == hand.answer:
                 self._check_version(answer)
                 hand.is_ready = True
                 continue
@@ -208,10 +217,21 @@ class _Crew:
             left -= len(answer)
             yield answer
 
+    def _dismiss(self, hand: _Hand) -> None:
+        """Lets an actor go for good."""
+        hand.batches.clear()
+        self._ray.kill(hand.actor)
+        for hands in _hands.values():
+            if hand in hands:
+                hands.remove(hand)
+        self._team.remove(hand)
+
     def _order(self, hand: _Hand, refs: dict[Any, _Hand]) -> None:
         if hand.orders != self._orders:
             hand.orders, hand.is_ready, hand.size = self._orders, False, hand.threads
-            refs[hand.actor.order.remote(self._orders, self._place, self._store)] = hand
+            hand.answer = hand.actor.order.remote(self._orders, self._place, self._store)
+        if not hand.is_ready:
+            refs[hand.answer] = hand
 
     def _check_version(self, version: str) -> None:
         if version != self._place[3]:
@@ -266,11 +286,7 @@ class _Crew:
                     failed.append(failed_end(trial[0], f"its process ended {tries} times: {_first_line(error)}"))
                 else:
                     alone.append(trial)
-        hand.batches.clear()
-        for hands in _hands.values():
-            if hand in hands:
-                hands.remove(hand)
-        self._team.remove(hand)
+        self._dismiss(hand)
         nodes = {node["NodeID"]: node["Alive"] for node in self._ray.nodes()}
         if nodes.get(hand.node):
             heir = self._start(hand.node, hand.threads, soft=False)
@@ -280,6 +296,12 @@ class _Crew:
         if not self._team:
             raise BacktestError(f"all actors of the Ray cluster have ended: {_first_line(error)}")
         return failed
+
+
+def _place(bundle: Bundle) -> tuple[Any, ...]:
+    """Name, root, whether it is a file, and version: as they are pickled."""
+    reduced: Any = bundle.__reduce__()
+    return tuple(reduced[1][:4])
 
 
 def _first_line(error: Exception) -> str:
@@ -320,7 +342,7 @@ def trainable(
     settings = _barrow.Settings(cash, commission, slippage, start, end, assets, seed)
     maker = maker_of(strategy, source, assets, end)
     orders = _workers.orders(source, maker, settings, seed, None, part)
-    place = source.__reduce__()[1][:4]  # type: ignore[index]
+    place = _place(source)
     calendar = source.calendar
     stretch = (int(calendar[0].astype("int64")), int(calendar[-1].astype("int64")))
     metric = objective.split(":")[-1]

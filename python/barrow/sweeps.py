@@ -37,7 +37,8 @@ class Space(_barrow.Space):
         **more: Any,
     ) -> Space:
         every = {**(axes or {}), **more}
-        return super().__new__(cls, {name: _values(values) for name, values in every.items()}, list(constraints))
+        axes = {name: _values(values) for name, values in every.items()}
+        return _barrow.Space.__new__(cls, axes, list(constraints))
 
 
 def _values(values: Any) -> Any:

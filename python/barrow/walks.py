@@ -31,9 +31,9 @@ def cut_of(
     partial_last: bool = True,
 ) -> dict[str, Any]:
     """How a clock is cut into folds, as the extension takes it."""
-    text = lambda length: None if length is None else str(length)  # noqa: E731
-    lengths = {"train": str(train), "test": str(test), "validate": text(validate), "step": text(step)}
-    return {**lengths, "embargo": embargo, "purge": purge, "anchored": anchored, "partial_last": partial_last}
+    lengths = {"train": train, "test": test, "validate": validate, "step": step}
+    texts = {name: None if length is None else str(length) for name, length in lengths.items()}
+    return {**texts, "embargo": embargo, "purge": purge, "anchored": anchored, "partial_last": partial_last}
 
 
 def walk_forward(
@@ -160,17 +160,15 @@ class WalkForward:
         """A row a fold: period of the test, chosen parameters, and the objective where the choice was made and after."""
         metric = str(self.facts["objective"]).split(":")[-1]
         folds = self.folds
-        value = lambda figures: np.nan if figures[metric] is None else figures[metric]  # noqa: E731
         columns: dict[str, Any] = {
             "test_from": np.array([fold["test"][0] for fold in folds], dtype=np.str_),
             "test_to": np.array([fold["test"][1] for fold in folds], dtype=np.str_),
         }
         for name in sorted({name for fold in folds for name in fold["chosen"]}):
             columns[name] = np.array([fold["chosen"].get(name) for fold in folds])
-        columns["on_choice"] = np.array([value(fold["on_validate"] or fold["on_train"]) for fold in folds])
-        columns["on_test"] = np.array([value(fold["on_test"]) for fold in folds])
-        ranks = [fold["rank_correlation"] for fold in folds]
-        columns["rank_correlation"] = np.array([np.nan if rank is None else rank for rank in ranks])
+        columns["on_choice"] = _defined((fold["on_validate"] or fold["on_train"])[metric] for fold in folds)
+        columns["on_test"] = _defined(fold["on_test"][metric] for fold in folds)
+        columns["rank_correlation"] = _defined(fold["rank_correlation"] for fold in folds)
         return Columns(columns)
 
     def report(self, path: str | os.PathLike[str]) -> None:
@@ -195,3 +193,8 @@ class WalkForward:
 
     def _repr_html_(self) -> str:
         return f"<p>{html.escape(self._head())}</p>{self.table._repr_html_()}"
+
+
+def _defined(values: Iterable[Optional[float]]) -> npt.NDArray[np.float64]:
+    """Figures as an array, NaN where one is undefined."""
+    return np.array([np.nan if value is None else value for value in values])

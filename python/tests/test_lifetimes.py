@@ -176,3 +176,38 @@ def test_dask_sends_a_name(bundle: barrow.Bundle, rows: Rows) -> None:
     tasks = [dask.delayed(total)(bundle, symbol) for symbol in bundle]
     found = dask.compute(*tasks, scheduler="processes", num_workers=2)
     assert list(found) == [float(values.sum()) for values in closes(rows).values()]
+
+
+def test_waiting_lets_other_threads_run(root: Path, rows: Rows) -> None:
+    # The main thread can only let go of the lock if the waiting call let go of the interpreter's.
+    fcntl = pytest.importorskip("fcntl")
+    barrow.ingest("market", rows)
+    late = {name: values[-1:].copy() for name, values in rows.items()}
+    late["time"] += np.timedelta64(30, "D")
+    with open(root / "market" / "LOCK", "r+") as lock, ThreadPoolExecutor(1) as threads:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        waiting = threads.submit(barrow.ingest, "market", late, append=True, wait=60.0)
+        assert not waiting.done()
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        assert waiting.result().change.rows_added == 1
+
+
+def test_an_interrupt_ends_an_ingestion_without_a_trace(root: Path) -> None:
+    script = """
+import os, signal, sys, threading, numpy as np, barrow
+count = 2_000_000
+rows = {"time": np.arange(count) * 60_000_000_000 + 1_600_000_000_000_000_000, "close": np.ones(count)}
+barrow.ingest("warm", {name: values[:9] for name, values in rows.items()}, symbol="X", frequency="1m")
+threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+try:
+    while True:
+        rows["close"] += 1.0
+        barrow.ingest("endless", rows, symbol="X", append=False, frequency="1m")
+except KeyboardInterrupt:
+    sys.exit(7)
+"""
+    ended = subprocess.run([sys.executable, "-c", script], timeout=120, cwd=root.parent, check=False)
+    assert ended.returncode == 7
+    assert [path for path in root.rglob(".tmp-*")] == []
+    if "endless" in barrow.catalog():
+        barrow.open("endless").verify()

@@ -196,7 +196,7 @@ def test_an_exception_comes_out_with_the_bar_and_the_asset(bundle: barrow.Bundle
     with pytest.raises(ZeroDivisionError, match="of my own") as caught:
         barrow.backtest(bundle, Fails)
     day = str(bundle.calendar[10])[:10]
-    assert caught.value.__notes__ == [f"at the bar of {day}; the asset asked about last: BBB"]  # type: ignore[attr-defined]
+    assert getattr(caught.value, "__notes__") == [f"at the bar of {day}; the asset asked about last: BBB"]
 
 
 def test_orders_are_checked_where_they_are_sent(bundle: barrow.Bundle) -> None:

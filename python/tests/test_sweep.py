@@ -155,7 +155,7 @@ def test_spaces_are_read_as_they_are_written(bundle: barrow.Bundle) -> None:
     assert {"fast": 3, "slow": 8, "kind": "a,b"} in space
     assert {"fast": 9, "slow": 8, "kind": "c"} not in space
     assert space.constraints == ("fast < slow",)
-    toml = barrow.Space.from_toml('constraints = ["fast < slow"]\n[params]\nfast = "2..4"\nslow = [6, 8]\n', [])
+    toml = barrow.Space.from_toml('constraints = ["fast < slow"]\n[params]\nfast = "2..4"\nslow = [6, 8]\n')
     assert len(toml) == 6
     texts = barrow.sweep(bundle, "sma-cross", ["fast=2..3", "slow=6,8"])
     same(texts, barrow.sweep(bundle, "sma-cross", barrow.Space(fast=[2, 3], slow=[6, 8])))

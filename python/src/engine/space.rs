@@ -38,6 +38,7 @@ impl Space {
 
     /// Reads a space from the text of a TOML document.
     #[staticmethod]
+    #[pyo3(signature = (text, constraints=Vec::new()))]
     #[expect(clippy::needless_pass_by_value, reason = "an argument that is extracted is owned")]
     fn from_toml(text: &str, constraints: Vec<String>) -> Result<Self> {
         Self::of(barrow_engine::Space::from_toml(text)?, &constraints)
