@@ -273,7 +273,7 @@ impl Context {
     fn prices<'py>(&self, py: Python<'py>, column: &str) -> Result<Bound<'py, PyAny>> {
         let index = self.column(column)?;
         let last = |at| Ok(self.past(at, index, 1)?.last().copied().unwrap_or(f64::NAN));
-        Ok(owned(py, (0..self.assets.len()).map(last).collect::<Result<_>>()?))
+        owned(py, (0..self.assets.len()).map(last).collect::<Result<_>>()?)
     }
 
     /// An indicator's value at the asset's latest bar, `None` while it has none.
@@ -288,7 +288,7 @@ impl Context {
     fn values<'py>(&self, py: Python<'py>, series: &Series) -> Result<Bound<'py, PyAny>> {
         let (keep, values) = self.declared(series)?;
         if keep == 1 {
-            return Ok(owned(py, values.to_vec()));
+            return owned(py, values.to_vec());
         }
         owned_matrix(py, values.to_vec(), [self.assets.len(), keep])
     }
@@ -304,7 +304,7 @@ impl Context {
     }
 
     #[getter]
-    fn positions<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+    fn positions<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
         owned(py, self.positions.clone())
     }
 
@@ -313,7 +313,7 @@ impl Context {
     }
 
     #[getter]
-    fn open_quantities<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+    fn open_quantities<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
         owned(py, self.open.clone())
     }
 
