@@ -222,11 +222,11 @@ impl Context {
     }
 
     fn has_bar(&mut self, asset: &Bound<'_, PyAny>) -> Result<bool> {
-        self.place(asset).map(|at| self.active[at])
+        Ok(self.place(asset).map(|at| self.active[at])?)
     }
 
     fn bars_so_far(&mut self, asset: &Bound<'_, PyAny>) -> Result<usize> {
-        self.place(asset).map(|at| self.rows[at])
+        Ok(self.place(asset).map(|at| self.rows[at])?)
     }
 
     /// The last `n` values of a column, oldest first: a read-only view, shape `[min(n, bars so far)]`.
@@ -273,7 +273,7 @@ impl Context {
     fn prices<'py>(&self, py: Python<'py>, column: &str) -> Result<Bound<'py, PyAny>> {
         let index = self.column(column)?;
         let last = |at| Ok(self.past(at, index, 1)?.last().copied().unwrap_or(f64::NAN));
-        owned(py, (0..self.assets.len()).map(last).collect::<Result<_>>()?)
+        Ok(owned(py, (0..self.assets.len()).map(last).collect::<Result<_>>()?))
     }
 
     /// An indicator's value at the asset's latest bar, `None` while it has none.
@@ -288,7 +288,7 @@ impl Context {
     fn values<'py>(&self, py: Python<'py>, series: &Series) -> Result<Bound<'py, PyAny>> {
         let (keep, values) = self.declared(series)?;
         if keep == 1 {
-            return owned(py, values.to_vec());
+            return Ok(owned(py, values.to_vec()));
         }
         owned_matrix(py, values.to_vec(), [self.assets.len(), keep])
     }
@@ -300,20 +300,20 @@ impl Context {
     }
 
     fn position(&mut self, asset: &Bound<'_, PyAny>) -> Result<f64> {
-        self.place(asset).map(|at| self.positions[at])
+        Ok(self.place(asset).map(|at| self.positions[at])?)
     }
 
     #[getter]
-    fn positions<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+    fn positions<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
         owned(py, self.positions.clone())
     }
 
     fn open_quantity(&mut self, asset: &Bound<'_, PyAny>) -> Result<f64> {
-        self.place(asset).map(|at| self.open[at])
+        Ok(self.place(asset).map(|at| self.open[at])?)
     }
 
     #[getter]
-    fn open_quantities<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+    fn open_quantities<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
         owned(py, self.open.clone())
     }
 
