@@ -9,9 +9,9 @@ use barrow_format::{
     AssetSpec, BundleSpec, BundleWriter, Compression, Digest, Provenance, Schema, Values, ValuesBuf,
 };
 use barrow_store::query::{Answer, Query};
-use barrow_store::{AssetBars, BundlePool, Catalog, Lease, StageOptions};
+use barrow_store::{AssetBars, BundlePool, Catalog, DecodedCache, Lease, StageOptions};
 
-use crate::query::folder;
+use crate::query::{CACHE_BYTES, folder};
 use crate::sealed::{number, seal};
 
 /// Days of the long asset: two blocks, of which the second is short.
@@ -49,6 +49,8 @@ struct Change {
 /// When that does not hold.
 pub fn segmented_bundle(input: &[u8]) {
     let [choice, changes @ ..] = input else { return };
+    // What is decoded of changed files is never asked for again.
+    DecodedCache::global().set_budget_bytes(CACHE_BYTES);
     let version = version(choice % 2 == 1);
     let change = |bytes: &[u8]| Change {
         file: usize::from(bytes[0]) % (version.parts.len() + 1),
@@ -73,8 +75,7 @@ pub fn segmented_bundle(input: &[u8]) {
     alter(&mut head, changes.iter().filter(|change| change.file == 0));
     written.push(version.write("changed.barrow", &head));
     let mut is_whole = false;
-    if let Ok(lease) = BundlePool::new(0).lease_file(version.folder.path().join("changed.barrow"))
-    {
+    if let Ok(lease) = BundlePool::new(0).lease_file(version.folder.path().join("changed.barrow")) {
         let found = read_everything(&lease);
         is_whole = lease.verify(1).ok() && lease.version() == version.lease.version();
         if is_whole {

@@ -17,11 +17,11 @@ pub(crate) fn interruptible<T: Send>(
     stop: &AtomicBool,
     work: impl FnOnce() -> T + Send,
 ) -> PyResult<T> {
-    let look = |py: Python<'_>| -> PyResult<()> {
-        py.check_signals()?;
-        Ok(())
-    };
-    watched(py, stop, look, work)
+    watched(py, stop, look_for_signals, work)
+}
+
+fn look_for_signals(py: Python<'_>) -> PyResult<()> {
+    py.check_signals()
 }
 
 /// As [`interruptible`], with a `look` of one's own: it is called every now and then, and an exception of it stops the work.

@@ -10,17 +10,20 @@ mod stored;
 use std::path::Path;
 
 use barrow_format::LogicalType;
-use barrow_store::Lease;
 use barrow_store::query::{
     Answer, AsOf, AssetChoice, BATCH_ROWS, Batch, Header, Keys, Meant, MetadataCondition, Per,
     Period, Plan, Query, Skipping,
 };
+use barrow_store::{DecodedCache, Lease};
 
 use self::draw::Draw;
 use self::expr::{Cond, Expr};
 use self::market::{COLUMNS, Market, OTHER_COLUMNS};
 use self::model::{Model, Row};
 use self::stored::Storage;
+
+/// What decoded series may take: little, since each run decodes others.
+pub(crate) const CACHE_BYTES: usize = 1 << 26;
 
 /// Any bytes as a bundle and a query: the answer is that of the naive model, bit for bit the same at any number of
 /// threads, with or without skipping, and however the bundle is stored.
@@ -29,6 +32,7 @@ use self::stored::Storage;
 ///
 /// When that does not hold.
 pub fn query_plan(input: &[u8]) {
+    DecodedCache::global().set_budget_bytes(CACHE_BYTES);
     let mut draw = Draw::over(input);
     let market = Market::draw(&mut draw, "A");
     let other = draw.one_in(3).then(|| Market::draw(&mut draw, "B"));

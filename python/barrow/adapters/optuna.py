@@ -41,7 +41,7 @@ def suggest(trial: optuna.Trial, space: _barrow.Space) -> dict[str, Any]:
     return params
 
 
-def distributions(space: Space) -> dict[str, optuna.distributions.BaseDistribution]:
+def distributions(space: _barrow.Space) -> dict[str, optuna.distributions.BaseDistribution]:
     """The distributions of a space without conditions, for ``study.ask`` and ``optuna.create_trial``."""
     found: dict[str, optuna.distributions.BaseDistribution] = {}
     for axis in _barrow.space_axes(space):

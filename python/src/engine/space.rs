@@ -58,7 +58,7 @@ impl Space {
         usize::try_from(self.space.len()).unwrap_or(usize::MAX)
     }
 
-    #[expect(clippy::unused_self, reason = "Python calls it on an object")]
+    #[expect(clippy::unused_self, reason = "Python asks an object")]
     fn __bool__(&self) -> bool {
         true
     }

@@ -90,6 +90,7 @@ pub(crate) fn walk_forward(
         windows: cut.windows()?,
         round: plan.round,
         terms: plan.terms,
+        progress: None,
         cancel: None,
     };
     let factory = |params: &Params| maker.make(params, lease);

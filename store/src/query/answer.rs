@@ -9,6 +9,7 @@ use arrow_schema::{ArrowError, SchemaRef};
 
 use super::Per;
 use super::batch::{BATCH_ROWS, Batch, Header};
+use super::group::{Group, Grouping};
 use super::ordered::Ordered;
 use super::plan::{Form, Planned};
 use super::top::Lists;
@@ -28,6 +29,8 @@ pub struct Batches {
 enum Source {
     /// Tasks whose rows follow one another.
     Parts(Ordered<Result<Batch>>),
+    /// Tasks that have groups by asset, in order, and the group that may go on in the next one.
+    Groups(Ordered<Result<Vec<Option<Group>>>>, Option<Group>),
     /// Rows that only all tasks together tell.
     Whole(VecDeque<Batch>),
 }
@@ -50,6 +53,15 @@ impl Batches {
         };
         match source {
             Source::Parts(parts) => parts.next().transpose(),
+            Source::Groups(parts, open) => {
+                let Form::Groups(grouping) = &self.planned.form else { return Ok(None) };
+                let complete = match parts.next() {
+                    Some(groups) => Grouping::complete(open, groups?),
+                    None if open.is_some() => vec![open.take()],
+                    None => return Ok(None),
+                };
+                Ok(Some(self.planned.group_rows(grouping, &complete)))
+            }
             Source::Whole(parts) => Ok(parts.pop_front()),
         }
     }
@@ -84,11 +96,14 @@ impl Batches {
 fn begin(planned: &Arc<Planned>) -> Result<Source> {
     let count = planned.tasks.len();
     match &planned.form {
-        Form::Groups(grouping) if !grouping.by_asset => {
+        Form::Groups(grouping) => {
             let work = task(planned, |planned, task| match &planned.form {
                 Form::Groups(grouping) => planned.groups(grouping, planned.units_of(task)),
                 _ => Ok(Vec::new()),
             });
+            if grouping.by_asset {
+                return Ok(Source::Groups(Ordered::new(count, planned.threads, work), None));
+            }
             let mut all = Vec::new();
             for groups in Ordered::new(count, planned.threads, work) {
                 grouping.merge(&mut all, groups?);
@@ -117,11 +132,9 @@ fn begin(planned: &Arc<Planned>) -> Result<Source> {
 fn part(planned: &Planned, task: usize) -> Result<Batch> {
     let units = || planned.units_of(task);
     match &planned.form {
-        Form::Rows | Form::Top { .. } => planned.rows(units()),
+        // Groups and top lists are put together elsewhere.
+        Form::Rows | Form::Groups(_) | Form::Top { .. } => planned.rows(units()),
         Form::Latest => planned.latest(units()),
-        Form::Groups(grouping) => {
-            Ok(planned.group_rows(grouping, &planned.groups(grouping, units())?))
-        }
         Form::Panel { value, times } => planned.panel(value, &times[planned.tasks[task].clone()]),
     }
 }

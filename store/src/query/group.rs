@@ -106,23 +106,48 @@ impl Grouping {
         found.len() - 1
     }
 
+    /// Puts the groups of a later task behind the last one of those before, which may go on in it: returns the groups that
+    /// are complete, and keeps the last. Groups are by asset.
+    pub(super) fn complete(
+        open: &mut Option<Group>,
+        mut more: Vec<Option<Group>>,
+    ) -> Vec<Option<Group>> {
+        let first = more.first_mut().and_then(Option::as_mut);
+        match (open.take(), first) {
+            (before, None) => {
+                *open = before;
+                return more;
+            }
+            (Some(mut before), Some(first))
+                if (before.asset, before.period) == (first.asset, first.period) =>
+            {
+                before.merge(first);
+                *first = before;
+            }
+            (before, Some(_)) => more.splice(0..0, before.map(Some)).for_each(drop),
+        }
+        *open = more.pop().flatten();
+        more
+    }
+
     /// Puts the groups of later rows to those of before.
     pub(super) fn merge(&self, all: &mut Vec<Option<Group>>, more: Vec<Option<Group>>) {
-        if self.by_asset {
-            all.extend(more);
-            return;
-        }
         all.resize_with(self.slots(), || None);
         for (slot, group) in all.iter_mut().zip(more) {
             match (slot.as_mut(), group) {
-                (Some(before), Some(group)) => {
-                    for (cell, more) in before.cells.iter_mut().zip(&group.cells) {
-                        cell.merge(more);
-                    }
-                }
+                (Some(before), Some(group)) => before.merge(&group),
                 (None, Some(group)) => *slot = Some(group),
                 (_, None) => {}
             }
+        }
+    }
+}
+
+impl Group {
+    /// Adds what was seen of the same group in later rows.
+    fn merge(&mut self, more: &Self) {
+        for (cell, more) in self.cells.iter_mut().zip(&more.cells) {
+            cell.merge(more);
         }
     }
 }

@@ -311,12 +311,17 @@ impl Planned {
 
     /// Cuts the work into units and tasks, which depend on the bundle and the query alone.
     fn cut(&mut self) -> Result<()> {
-        let mut splits = matches!(self.form, Form::Rows) && self.resample.is_none();
+        // Where long assets are cut: at the beginning of a block. Their results are put together in order.
+        let most = match self.form {
+            _ if self.resample.is_some() => None,
+            Form::Rows => Some(BATCH_ROWS),
+            Form::Groups(_) | Form::Top { .. } => Some(TASK_ROWS),
+            Form::Latest | Form::Panel { .. } => None,
+        };
         if let Form::Panel { times, .. } = &self.form {
             let step = times_at_once(self.assets.len());
             let starts = (0..times.len()).step_by(step);
             self.tasks = starts.map(|start| start..times.len().min(start + step)).collect();
-            splits = false;
         }
         let slack = self.resample.as_ref().map_or(Some(0), |resampling| resampling.slack_ns);
         let span = slack.map_or(i64::MIN..=i64::MAX, |slack| {
@@ -329,9 +334,8 @@ impl Planned {
             let rows = all.within(span.clone())?.rows();
             let first = all.rows().start;
             let mut rows = rows.start - first..rows.end - first;
-            while splits && rows.len() > BATCH_ROWS {
-                // Cut where blocks begin.
-                let end = (rows.start / BATCH_ROWS + 1) * BATCH_ROWS;
+            while let Some(most) = most.filter(|most| rows.len() > *most) {
+                let end = (rows.start / most + 1) * most;
                 self.units.push(Unit { place, rows: rows.start..end });
                 rows.start = end;
             }
@@ -340,7 +344,7 @@ impl Planned {
             }
         }
         if !matches!(self.form, Form::Panel { .. }) {
-            self.tasks = pack(&self.units, if splits { BATCH_ROWS } else { TASK_ROWS });
+            self.tasks = pack(&self.units, most.unwrap_or(TASK_ROWS));
         }
         Ok(())
     }

@@ -1,13 +1,19 @@
 //! Plans over small bundles, counted by hand: what is skipped, what is refused, what is chosen.
 
+use barrow_format::{
+    AssetSpec, BundleSpec, BundleWriter, Column, Frequency, LogicalType, PhysicalType, Provenance,
+    Schema, Stamp, Values, ValuesBuf,
+};
+
+use crate::catalog::Catalog;
 use crate::error::Error;
 use crate::lease::Lease;
+use crate::pool::BundlePool;
 use crate::query::{
     Answer, AssetChoice, Blocks, Explanation, Keys, Per, Period, Plan, Query, Skipping,
 };
 use crate::testing::{DAY, Listing, value};
 use crate::tests::bars::lease;
-use barrow_format::ValuesBuf;
 
 /// Three assets: one of 10,000 days, which has three zones, one of ten days, one without any.
 fn bundle() -> Lease {
@@ -141,4 +147,78 @@ fn a_stream_that_is_left_early_ends_its_threads() {
     // From 1970-01 on, a month after another; 10,000 days end within 1997-05.
     assert_eq!((&counts[..3], counts.len()), (&[31, 28, 31][..], 27 * 12 + 5 + 1));
     assert_eq!(counts.iter().sum::<i64>(), 10_010);
+}
+
+/// An asset of 300,000 minutes, which is cut into three tasks, between two short ones. Closes count the minutes of their
+/// asset, and volumes are fractions.
+fn long() -> Lease {
+    let dir = crate::testing::dir();
+    let catalog = Catalog::at(dir.path());
+    let columns = vec![
+        Column::new("time", PhysicalType::I64, LogicalType::Timestamp),
+        Column::new("close", PhysicalType::F64, LogicalType::Price),
+        Column::new("volume", PhysicalType::F64, LogicalType::Volume),
+    ];
+    let minutes = Frequency::Intraday { step_ns: DAY / 1440 };
+    let rows = [10_u32, 300_000, 10];
+    let spec = BundleSpec {
+        schema: Schema::new(columns, minutes, "UTC", Stamp::BarStart, "").unwrap(),
+        assets: ["A", "B", "C"]
+            .iter()
+            .zip(rows)
+            .map(|(it, n)| AssetSpec::new(*it, n.into()))
+            .collect(),
+        adjustments: vec![],
+        provenance: Provenance::default(),
+    };
+    let staging = catalog.stage("b").unwrap();
+    let writer = BundleWriter::new(spec, staging.sink()).unwrap();
+    for (asset, rows) in rows.into_iter().enumerate() {
+        let times: Vec<i64> = (0..rows).map(|row| i64::from(row) * (DAY / 1440)).collect();
+        let closes: Vec<f64> = (0..rows).map(f64::from).collect();
+        let volumes: Vec<f64> = closes.iter().map(|close| 1.0 / (close + 0.7)).collect();
+        writer.put(asset, 0, Values::I64(&times)).unwrap();
+        writer.put(asset, 1, Values::F64(&closes)).unwrap();
+        writer.put(asset, 2, Values::F64(&volumes)).unwrap();
+    }
+    let written = writer.finish().unwrap();
+    staging.publish(written).unwrap();
+    BundlePool::new(0).lease(&catalog, "b").unwrap()
+}
+
+#[test]
+fn a_long_asset_is_cut_and_its_groups_are_put_together() {
+    let lease = long();
+    let ask = |by: Keys, aggregates: &str, threads: usize| {
+        let answer = Answer::Groups { by, aggregates: aggregates.to_owned() };
+        let plan = Query { answer, threads, ..Query::default() }.plan(&lease).unwrap();
+        (plan.explain().unwrap().steps.pop().unwrap(), plan.collect().unwrap())
+    };
+    let numbers = |batch: &crate::query::Batch, column: usize| -> Vec<f64> {
+        crate::query::frame::widened(batch.columns[column].values(), 1.0).into_owned()
+    };
+    let (tasks, found) = ask(Keys::Asset, "sum(close), count(*), first(close), last(close)", 2);
+    assert_eq!(tasks, "4 tasks on 2 threads");
+    assert_eq!(numbers(&found, 0), [45.0, 299_999.0 * 150_000.0, 45.0]);
+    assert_eq!(numbers(&found, 1), [10.0, 300_000.0, 10.0]);
+    assert_eq!((numbers(&found, 2), numbers(&found, 3)), (vec![0.0; 3], vec![9.0, 299_999.0, 9.0]));
+    let (_, found) = ask(Keys::AssetAndPeriod(Period::Session), "count(*), min(close)", 3);
+    let days = 300_000_u32.div_ceil(1440);
+    assert_eq!(found.rows, usize::try_from(days).unwrap() + 2);
+    let expected: Vec<f64> =
+        (0..days).map(|day| f64::from((300_000 - day * 1440).min(1440))).collect();
+    assert_eq!(numbers(&found, 0)[1..found.rows - 1], expected);
+    let expected: Vec<f64> = (0..days).map(|day| f64::from(day * 1440)).collect();
+    assert_eq!(numbers(&found, 1)[1..found.rows - 1], expected);
+    let bits = |by, threads| {
+        let (_, found) =
+            ask(by, "sum(volume), mean(volume), std(volume), vwap(close), median(volume)", threads);
+        (0..5)
+            .map(|column| numbers(&found, column).iter().map(|it| it.to_bits()).collect())
+            .collect()
+    };
+    for by in [Keys::Whole, Keys::Asset, Keys::Period(Period::Month)] {
+        let alone: Vec<Vec<u64>> = bits(by, 1);
+        assert!([2, 3, 7].into_iter().all(|threads| bits(by, threads) == alone), "{by:?}");
+    }
 }
