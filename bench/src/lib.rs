@@ -14,6 +14,7 @@
 
 pub mod command;
 pub mod compressed;
+pub mod crews;
 pub mod engine;
 pub mod query;
 pub mod reading;

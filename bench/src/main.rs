@@ -6,8 +6,8 @@ use anyhow::{Context, Result};
 use barrow_bench::report::{HEAD, Row};
 use barrow_bench::storage::Bench;
 use barrow_bench::{
-    command, compressed, engine, query, reading, revisions, search, sets, short, storage, sweeps,
-    versions,
+    command, compressed, crews, engine, query, reading, revisions, search, sets, short, storage,
+    sweeps, versions,
 };
 use clap::{Parser, Subcommand};
 
@@ -68,8 +68,12 @@ enum What {
     Exact,
     /// History and pruning of a thousand versions.
     Versions,
-    /// What searches find at equal cost, beside the reference implementations.
+    /// How soon new workers are at work, and what a second one is worth; with `barrow` beside this program.
+    Crews,
+    /// What searches find at equal cost, beside the reference implementations, and what they cost.
     Search,
+    /// What a proposal of each search costs; a part of `search`.
+    Proposals,
     /// The demo's time and memory.
     Demo,
     /// Write the CSV folders of S, M and L.
@@ -147,11 +151,14 @@ fn measure(what: What, cli: &Cli, bench: &Bench) -> Result<Vec<Row>> {
             let mut rows = sweeps::grids(bench)?;
             rows.extend(sweeps::walk_forward(bench)?);
             rows.extend(sweeps::studies(bench)?);
+            rows.extend(crews::rows(bench)?);
             Ok(rows)
         }
         What::Exact => exact(cli, bench),
         What::Versions => versions::all(bench),
+        What::Crews => crews::rows(bench),
         What::Search => search::rows(),
+        What::Proposals => search::proposals(),
         What::Demo => command::demo(bench),
         What::Csv => {
             for set in [sets::S, sets::M, sets::L] {

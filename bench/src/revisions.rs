@@ -1,7 +1,9 @@
 //! Rows over versions of many parts: appends, reading after them, history and difference.
 
-use std::fs;
+use std::fs::{self, File};
 use std::hint::black_box;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use barrow_format::Values;
@@ -53,6 +55,12 @@ fn appends(bench: &Bench) -> Result<Vec<Row>> {
         Row::of("append one session to M, published", Unit::Milliseconds, &samples, Some(20.0)),
         Row::of("the same against ingesting M", Unit::Ratio, &ratios(&samples, ingest), Some(0.02))
             .map(|row| row.note(note)),
+        Row::of(
+            "the flushes of such an append alone",
+            Unit::Milliseconds,
+            &sample(40, || flushes(&bench.work)),
+            None,
+        ),
         Row::of("250 sessions appended to M, one by one", Unit::Seconds, &[total], None),
         Row::of("bytes written by them", Unit::Mebibytes, &[mebibytes(written)?], None),
         Row::of("parts at most", Unit::Ratio, &[f64::from(u32::try_from(most)?)], None),
@@ -67,6 +75,37 @@ fn appends(bench: &Bench) -> Result<Vec<Row>> {
     rows.push(Row::of(what, Unit::Ratio, &ratios(&many, middle), Some(1.2)));
     fs::remove_dir_all(&folder)?;
     Ok(rows.into_iter().flatten().collect())
+}
+
+/// Writes what an append to M writes, and waits for the device as often: for the files, the folders, and the page.
+fn flushes(work: &Path) -> Result<()> {
+    let folder = tempfile::tempdir_in(work)?;
+    let page = File::create(folder.path().join("page"))?;
+    page.write_all_at(&[0; 4096], 0)?;
+    let mut files = Vec::new();
+    for (name, bytes) in [("part", 2_500_000), ("record", 1_000), ("lock", 11)] {
+        let file = File::create(folder.path().join(format!(".{name}")))?;
+        file.write_all_at(&vec![7; bytes], 0)?;
+        files.push(file);
+    }
+    let together = |flushes: Vec<&File>| -> Result<()> {
+        std::thread::scope(|scope| {
+            let all: Vec<_> =
+                flushes.into_iter().map(|file| scope.spawn(move || file.sync_all())).collect();
+            all.into_iter().try_for_each(|one| Ok(one.join().unwrap_or(Ok(()))?))
+        })
+    };
+    together(files.iter().chain([&page]).collect())?;
+    for folder_name in ["parts", "versions"] {
+        fs::create_dir(folder.path().join(folder_name))?;
+    }
+    fs::rename(folder.path().join(".part"), folder.path().join("parts/part"))?;
+    fs::rename(folder.path().join(".record"), folder.path().join("versions/record"))?;
+    let open = |name: &str| File::open(folder.path().join(name));
+    let folders = [open("parts")?, open("versions")?, open("")?];
+    together(folders.iter().collect())?;
+    page.write_all_at(&[1; 8], 16)?;
+    Ok(page.sync_data()?)
 }
 
 /// Appends one bar of each asset.

@@ -137,6 +137,7 @@ pub fn walk_forward(bench: &Bench) -> Result<Vec<Row>> {
         },
         round: None,
         terms: Terms::default(),
+        progress: None,
         cancel: None,
     };
     let workers = Workers::new(2)?;
@@ -149,7 +150,7 @@ pub fn walk_forward(bench: &Bench) -> Result<Vec<Row>> {
     Ok(Row::of(what, Unit::Seconds, &times, Some(3.0)).into_iter().collect())
 }
 
-/// Threads to their first trial, and a journal of a million trials.
+/// A journal of a million trials.
 pub fn studies(bench: &Bench) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     let lease = bench.lease(EMPTY)?;
@@ -161,25 +162,6 @@ pub fn studies(bench: &Bench) -> Result<Vec<Row>> {
     let path = bench.work.join("million.study");
     let _ = std::fs::remove_file(&path);
     let workers = Workers::new(2)?;
-    let (mut starts, count) = (Vec::new(), 16_u32);
-    for _ in 0..bench.runs * 5 {
-        let (time, made) = seconds(|| {
-            Workers::new(16).map(|workers| {
-                let one = Space::parse(["fast=2..17", "slow=20"]);
-                one.map(|space| {
-                    let sweep = Sweep::new(settings.clone(), "sharpe".parse()?);
-                    sweep.run(&lease, "sma-cross", &space, &cache, &workers)
-                })
-            })
-        });
-        ensure!(made??.is_ok_and(|report| report.trials.len() == 16), "all points ran");
-        starts.push(time / f64::from(count));
-    }
-    let what = "a new thread, to its first trial";
-    let note = "16 threads started and a trial each, over 16";
-    let row = Row::of(what, Unit::Microseconds, &starts, Some(50.0));
-    rows.extend(row.map(|row| row.note(note)));
-
     let hunt = |study: Option<&mut Study>| {
         let crew = Threads::new(&settings, &portal, &factory, &workers, Terms::default(), None);
         let hunt = Hunt {

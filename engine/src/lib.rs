@@ -57,6 +57,7 @@ mod backtest;
 mod blotter;
 mod context;
 mod costs;
+mod cross_validation;
 mod curve;
 mod error;
 mod exact;
@@ -87,6 +88,9 @@ pub use annual::bars_per_year;
 pub use backtest::Backtest;
 pub use context::Context;
 pub use costs::{Commission, Slippage};
+pub use cross_validation::{
+    CrossValidation, CrossValidationReport, PathReport, SharpeSpread, SplitReport,
+};
 pub use error::Error;
 pub use indicator::{Ema, Indicator, RateOfChange, Sma, ZScore};
 pub use metrics::{Metrics, Track, Trades};

@@ -10,7 +10,7 @@ panel = bundle.panel("close", "2020", "2024")  # times x assets, NaN where there
 polars.DataFrame(bundle)                    # or pyarrow.table(bundle), duckdb.sql("from bundle")
 ```
 
-Importing it imports neither NumPy nor any frame library: that happens at the first array, or frame.
+Importing it imports NumPy and no frame library: those are imported where the first frame is made.
 """
 
 from __future__ import annotations

@@ -35,11 +35,11 @@ pub(crate) enum Shown {
     Instants,
 }
 
-/// Brings NumPy in. Its table of functions is looked up where no error can be passed on, an interrupt while it is imported
-/// included; after this, that cannot fail.
+/// Brings NumPy in, when the package is imported. NumPy's table of functions is looked up where no error can be passed on, which
+/// takes a tenth of a millisecond: after this it is there.
 pub(crate) fn ready(py: Python<'_>) -> PyResult<()> {
-    static READY: PyOnceLock<()> = PyOnceLock::new();
-    READY.get_or_try_init(py, || py.import("numpy.lib").map(drop)).copied()
+    py.import("numpy.lib")?;
+    dtype(py, Shown::Instants, Values::I64(&[])).map(drop)
 }
 
 /// Returns values of a lease as a read-only array over the same memory, which keeps the lease's owner alive.
@@ -48,16 +48,14 @@ pub(crate) fn view<'py, K: Keeper>(
     shown: Shown,
     values: impl for<'l> FnOnce(&'l Lease) -> Result<Values<'l>>,
 ) -> Result<Bound<'py, PyAny>> {
-    ready(owner.py())?;
     let values = values(K::lease(owner))?;
     let dtype = dtype(owner.py(), shown, values)?;
     over(owner.as_any(), dtype, values)
 }
 
 /// Returns computed values as an array of its own: shape `[len]`.
-pub(crate) fn owned(py: Python<'_>, values: Vec<f64>) -> Result<Bound<'_, PyAny>> {
-    ready(py)?;
-    Ok(PyArray1::from_vec(py, values).into_any())
+pub(crate) fn owned(py: Python<'_>, values: Vec<f64>) -> Bound<'_, PyAny> {
+    PyArray1::from_vec(py, values).into_any()
 }
 
 /// Returns computed values, row after row, as an array of its own: shape `[rows, columns]`.
@@ -66,7 +64,6 @@ pub(crate) fn owned_matrix(
     values: Vec<f64>,
     shape: [usize; 2],
 ) -> Result<Bound<'_, PyAny>> {
-    ready(py)?;
     let flat = PyArray1::from_vec(py, values);
     let matrix: Bound<'_, PyArray2<f64>> = flat.reshape(shape)?;
     Ok(matrix.into_any())

@@ -281,7 +281,7 @@ impl Bundle {
     ) -> Result<Bound<'py, PyAny>> {
         let time_ns = when(time)?.first_ns;
         let values = py.detach(|| self.lease.cross_section(column, time_ns))?;
-        owned(py, values)
+        Ok(owned(py, values))
     }
 
     /// Reads every byte of the version and compares it with what stands for it: digests, statistics, order, padding. Takes about

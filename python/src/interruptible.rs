@@ -17,7 +17,11 @@ pub(crate) fn interruptible<T: Send>(
     stop: &AtomicBool,
     work: impl FnOnce() -> T + Send,
 ) -> PyResult<T> {
-    watched(py, stop, |py| py.check_signals(), work)
+    watched(py, stop, look_for_signals, work)
+}
+
+fn look_for_signals(py: Python<'_>) -> PyResult<()> {
+    py.check_signals()
 }
 
 /// As [`interruptible`], with a `look` of one's own: it is called every now and then, and an exception of it stops the work.

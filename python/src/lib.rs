@@ -74,6 +74,7 @@ mod _barrow {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::array::ready(module.py())?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use barrow_store::{
@@ -17,11 +18,13 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use crate::error::{Fact, Failure, Result, raised, whole_text};
+use crate::interruptible::interruptible;
 use crate::opening::catalog_at;
 
 /// Publishes a version to a remote. See `barrow.push`.
 #[pyfunction]
 #[pyo3(signature = (spec, remote, root, streams, check, watch))]
+#[expect(clippy::needless_pass_by_value, reason = "an argument that is extracted is owned")]
 pub(crate) fn push<'py>(
     py: Python<'py>,
     spec: &str,
@@ -31,8 +34,9 @@ pub(crate) fn push<'py>(
     check: bool,
     watch: Option<Py<PyAny>>,
 ) -> Result<Bound<'py, PyDict>> {
-    let pushed = transfer(py, watch, |watch| {
-        let options = TransferOptions { wait: Duration::ZERO, streams, check, watch };
+    let pushed = transfer(py, watch, |stop, watch| {
+        let stop = Some(stop);
+        let options = TransferOptions { wait: Duration::ZERO, streams, check, stop, watch };
         catalog_at(root).push(spec, &*remote.remote, &options)
     })?;
     let Pushed { version, parts, parts_sent, bytes, bytes_sent, newest } = pushed;
@@ -49,6 +53,7 @@ pub(crate) fn push<'py>(
 /// Brings a version from a remote; waits for ever where no seconds are given. See `barrow.fetch`.
 #[pyfunction]
 #[pyo3(signature = (spec, remote, root, streams, wait_seconds, watch))]
+#[expect(clippy::needless_pass_by_value, reason = "an argument that is extracted is owned")]
 pub(crate) fn fetch<'py>(
     py: Python<'py>,
     spec: &str,
@@ -61,8 +66,8 @@ pub(crate) fn fetch<'py>(
     let wait = wait_seconds.map_or(Duration::MAX, |seconds| {
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::ZERO)
     });
-    let fetched = transfer(py, watch, |watch| {
-        let options = TransferOptions { wait, streams, check: false, watch };
+    let fetched = transfer(py, watch, |stop, watch| {
+        let options = TransferOptions { wait, streams, check: false, stop: Some(stop), watch };
         catalog_at(root).fetch(spec, &*remote.remote, &options)
     })?;
     let Fetched { version, parts, parts_fetched, bytes, newest, unchanged, .. } = fetched;
@@ -153,11 +158,11 @@ fn answered(error: PyErr) -> io::Error {
     io::Error::new(kind, error)
 }
 
-/// Carries out a transfer with the interpreter's lock let go, and raises what came of it.
+/// Carries out a transfer with the interpreter's lock let go and Ctrl-C heard, and raises what came of it.
 fn transfer<T: Send>(
     py: Python<'_>,
     watch: Option<Py<PyAny>>,
-    run: impl FnOnce(Option<&(dyn Fn(Progress) + Sync)>) -> barrow_store::Result<T> + Send,
+    run: impl FnOnce(&AtomicBool, Option<&(dyn Fn(Progress) + Sync)>) -> barrow_store::Result<T> + Send,
 ) -> Result<T> {
     let told = watch.map(|watch| {
         move |progress: Progress| {
@@ -170,7 +175,9 @@ fn transfer<T: Send>(
             });
         }
     });
-    let outcome = py.detach(|| run(told.as_ref().map(|told| told as &(dyn Fn(Progress) + Sync))));
+    let stop = AtomicBool::new(false);
+    let told = told.as_ref().map(|told| told as &(dyn Fn(Progress) + Sync));
+    let outcome = interruptible(py, &stop, || run(&stop, told))?;
     outcome.map_err(|error| match error {
         Error::Remote(remote) => raise(py, &remote).into(),
         other => Failure::Store(other),

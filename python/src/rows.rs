@@ -17,7 +17,6 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::array::ready;
 use crate::capsule::{refused, stream_of};
 use crate::error::Result;
 
@@ -101,7 +100,6 @@ fn unpacked(array: &ArrayRef) -> std::result::Result<ArrayRef, ArrowError> {
 
 fn array(name: &str, values: &Bound<'_, PyAny>) -> Result<ArrayRef> {
     let py = values.py();
-    ready(py)?;
     let array = py.import("numpy")?.call_method1("asarray", (values,))?;
     if array.getattr("ndim")?.extract::<usize>()? != 1 {
         let text = format!("column `{name}` is no array of one dimension");

@@ -58,8 +58,8 @@ def test_versions_and_history(versions: list[str]) -> None:
     listed = catalog.versions("market")
     assert [it.version for it in listed] == versions[::-1]
     assert [it.parent for it in listed] == [versions[1], versions[0], None]
-    assert listed[0].change == Change("correct", 0, 1, 0, 0)
-    assert listed[1].change == Change("append", 10, 0, 0, 0)
+    assert listed[0].change == Change("correct", 0, 1, 0, 0, 0, 0)
+    assert listed[1].change == Change("append", 10, 0, 0, 0, 0, 0)
     published = catalog.restore("market", versions[0][:10])
     assert published.version == versions[0]
     history = catalog.history("market")

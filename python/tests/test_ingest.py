@@ -86,7 +86,7 @@ def test_appending_and_correcting(root: Path, rows: Rows) -> None:
     whole = barrow.ingest("whole", rows)
     assert second.version == whole.version
     assert second.parent == first.version
-    assert second.change == Change("append", int(np.sum(~early)), 0, 0, 0)
+    assert second.change == Change("append", int(np.sum(~early)), 0, 0, 0, 0, 0)
     wrong = {name: values[:1].copy() for name, values in rows.items()}
     wrong["volume"][0] += 1.0
     with pytest.raises(barrow.errors.RevisionError, match="AAA"):

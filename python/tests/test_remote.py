@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -203,6 +204,53 @@ def test_failures_say_what_failed_and_keep_their_cause(bundle: barrow.Bundle, th
     remote.failure = None
     assert not (there / "market").exists()
     barrow.fetch("market", remote, root=there)
+
+
+def test_ctrl_c_ends_a_transfer_that_goes_on_later(bundle: barrow.Bundle, there: Path) -> None:
+    remote = Memory()
+    barrow.push("market", remote)
+    released = threading.Event()
+    read = remote.read
+
+    def slow(key: str, bytes_max: int) -> bytes:
+        if key.startswith("parts/"):
+            signal.raise_signal(signal.SIGINT)
+            released.wait(10)
+        return read(key, bytes_max)
+
+    remote.read = slow  # type: ignore[method-assign]
+    threading.Timer(0.3, released.set).start()
+    with pytest.raises(KeyboardInterrupt):
+        barrow.fetch("market", remote, root=there)
+    remote.read = read  # type: ignore[method-assign]
+    assert not list(there.glob("market/versions/*")), "nothing was published"
+    assert barrow.fetch("market", remote, root=there).newest
+
+
+def test_a_wait_for_another_fetch_ends_in_time_and_by_ctrl_c(bundle: barrow.Bundle, there: Path) -> None:
+    remote = Memory()
+    barrow.push("market", remote)
+    begun, released = threading.Event(), threading.Event()
+    read = remote.read
+
+    def slow(key: str, bytes_max: int) -> bytes:
+        if key.startswith("objects/"):
+            begun.set()
+            released.wait(10)
+        return read(key, bytes_max)
+
+    remote.read = slow  # type: ignore[method-assign]
+    other = threading.Thread(target=barrow.fetch, args=("market", remote), kwargs={"root": there})
+    other.start()
+    begun.wait(10)
+    with pytest.raises(errors.LockedError):
+        barrow.fetch("market", remote, root=there, wait=0.05)
+    threading.Timer(0.3, signal.raise_signal, [signal.SIGINT]).start()
+    with pytest.raises(KeyboardInterrupt):
+        barrow.fetch("market", remote, root=there)
+    released.set()
+    other.join()
+    assert barrow.fetch("market", remote, root=there).unchanged
 
 
 def test_progress_is_told_and_ends_with_all_of_it(bundle: barrow.Bundle, there: Path) -> None:

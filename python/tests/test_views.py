@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import gc
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -151,3 +153,13 @@ def test_errors_are_barrows_and_the_fitting_built_ins(bundle: barrow.Bundle, tmp
         barrow.open(GOLDEN, version="0000")
     with pytest.raises(TypeError):
         bundle.panel("cents")
+
+
+def test_importing_imports_no_frames() -> None:
+    script = """
+import sys, barrow
+assert "numpy" in sys.modules
+heavy = {"pandas", "polars", "pyarrow", "duckdb", "ray", "dask"} & set(sys.modules)
+assert not heavy, heavy
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=GOLDEN.parent)

@@ -61,7 +61,7 @@ impl Catalog {
             return staging.unchanged();
         }
         let compression = match wanted {
-            None => compression(files)?,
+            None => files.compression()?,
             Some(wanted) => wanted.to_vec(),
         };
         let failed = |error| Error::written(name)(error);
@@ -114,19 +114,4 @@ fn described(files: Files<'_>) -> Result<BundleSpec> {
             sources: files.sources()?,
         },
     })
-}
-
-/// Returns how each column is to be stored: compressed where some part has it compressed.
-fn compression(files: Files<'_>) -> Result<Vec<Compression>> {
-    let mut compression = vec![Compression::None; files.head.schema().columns().len()];
-    for part in 1..=files.parts.count() {
-        let bundle = files.bundle(part)?;
-        for (column, compression) in files.head.schema().columns().iter().zip(&mut compression) {
-            let place = bundle.schema().column_index(&column.name);
-            if place.is_some_and(|place| bundle.encoding(place) == Encoding::Blocks) {
-                *compression = Compression::Auto;
-            }
-        }
-    }
-    Ok(compression)
 }

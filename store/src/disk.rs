@@ -13,9 +13,10 @@
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 
+use crate::crew;
 use crate::error::{Error, Result};
 use crate::fault;
 
@@ -145,6 +146,17 @@ pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
 pub(crate) fn remove(path: &Path) -> io::Result<()> {
     fault::strike("remove")?;
     fs::remove_file(path)
+}
+
+/// Removes the names of many files, on all processors; says which one is still there.
+pub(crate) fn remove_together(paths: &[PathBuf]) -> Result<(), (usize, io::Error)> {
+    // Faults are counted here and in order, in whatever order the threads come to it.
+    for place in 0..paths.len() {
+        fault::strike("remove").map_err(|error| (place, error))?;
+    }
+    crew::each(paths.iter().enumerate().collect(), |(place, path)| {
+        fs::remove_file(path).map_err(|error| (place, error))
+    })
 }
 
 /// Creates a directory whose parent exists; that it is there already is no error.

@@ -1,8 +1,9 @@
 //! Drafts: the file of a revision, laid out before it is written.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
-use barrow_format::record::{PartRecord, SegmentRecord};
+use barrow_format::record::SegmentRecord;
 use barrow_format::{
     Adjustment, Asset, AssetSpec, BundleSpec, Provenance, RevisionSpec, RevisionWriter, Sink,
     Written,
@@ -15,13 +16,12 @@ use crate::draft_calendar::calendar;
 use crate::draft_series::DraftRows;
 use crate::error::{Error, Result};
 use crate::instant::Instant;
+use crate::pack::Pack;
+use crate::placed::Placed;
 use crate::revision::Revision;
 use crate::revision_problem::RevisionProblem as Problem;
 use crate::segments::{Files, span};
-use crate::tiers;
 
-/// Segments of an asset that are left at most: of more, all its rows are copied into the new file.
-const SEGMENTS_MAX: usize = 64;
 /// Stands, in a source, for the buffers of the revision.
 pub(crate) const FRESH: u32 = u32::MAX;
 
@@ -48,9 +48,8 @@ impl Entry<'_> {
 #[derive(Debug)]
 pub(crate) struct Draft<'r> {
     entries: Vec<Entry<'r>>,
-    spec: RevisionSpec,
-    /// The rows that are to lie in the file itself, in order.
-    copies: Vec<SegmentRecord>,
+    bundle: BundleSpec,
+    placed: Placed,
     calendar: Vec<i64>,
     pub(crate) change: Change,
 }
@@ -79,31 +78,41 @@ impl<'r> Draft<'r> {
             return Err(revision.problem(Problem::NothingLeft));
         }
         let placed = Placed::of(revision.files(), &entries)?;
-        let spec = RevisionSpec {
-            bundle: BundleSpec {
-                schema: revision.merged_schema(revision.columns.clone())?,
-                assets: entries
-                    .iter()
-                    .map(|entry| described(revision, entry))
-                    .collect::<Result<_>>()?,
-                adjustments,
-                provenance: provenance(revision, &placed.copied_from)?,
-            },
-            parts: placed.parts,
-            segments: placed.segments,
+        let assets = entries.iter().map(|entry| described(revision, entry));
+        let bundle = BundleSpec {
+            schema: revision.merged_schema(revision.columns.clone())?,
+            assets: assets.collect::<Result<_>>()?,
+            adjustments,
+            provenance: provenance(revision, &placed.copied_from)?,
         };
         let calendar = calendar(revision, &entries)?;
-        Ok(Some(Self { entries, spec, copies: placed.copies, calendar, change }))
+        Ok(Some(Self { entries, bundle, placed, calendar, change }))
     }
 
-    /// Writes the file.
-    pub(crate) fn write<S: Sink>(self, revision: &Revision, sink: &S) -> Result<Written> {
-        let Self { entries, spec, copies, calendar, .. } = self;
+    /// Writes the head to a sink, and before it, where rows are compressed, the file that these lie in, to `path`.
+    pub(crate) fn write<S: Sink>(
+        self,
+        revision: &Revision,
+        (sink, path): (&S, &Path),
+    ) -> Result<(Written, Option<Pack>)> {
+        let Self { entries, mut bundle, placed, calendar, .. } = self;
         let failed = |error| Error::written(revision.name())(error);
+        let mut rows = DraftRows { entries: &entries, copies: &placed.copies, revision };
+        let mut pack = None;
+        if let Some(compression) = &placed.compression {
+            let sources = std::mem::take(&mut bundle.provenance.sources);
+            let provenance = Provenance { sources, tool: bundle.provenance.tool.clone() };
+            let about = (bundle.schema.clone(), provenance);
+            pack = Some(Pack::write(rows, about, compression, path)?);
+            rows.copies = &[];
+        }
+        let record = pack.as_ref().map(|pack: &Pack| pack.record);
+        let (parts, segments) = placed.tables(revision.files(), record)?;
+        let spec = RevisionSpec { bundle, parts, segments };
         let writer = RevisionWriter::new(spec, sink).map_err(failed)?;
-        let rows = DraftRows { entries: &entries, copies: &copies, revision };
         let series = rows.write(&writer)?;
-        writer.finish_by(&series, &calendar, crew::every).map_err(failed)
+        let written = writer.finish_by(&series, &calendar, crew::every).map_err(failed)?;
+        Ok((written, pack))
     }
 }
 
@@ -173,92 +182,6 @@ fn woven(segments: &[SegmentRecord], pieces: &[Piece]) -> Vec<SegmentRecord> {
         }
     }
     sources
-}
-
-/// Where everything lies once the file is written.
-struct Placed {
-    parts: Vec<PartRecord>,
-    segments: Vec<SegmentRecord>,
-    copies: Vec<SegmentRecord>,
-    /// The files, by their place in the version before, from which rows are copied.
-    copied_from: BTreeSet<u32>,
-}
-
-impl Placed {
-    fn of(files: Files<'_>, entries: &[Entry<'_>]) -> Result<Self> {
-        let absorbed = absorbed(files, entries)?;
-        let mut segments = Vec::new();
-        let mut copies: Vec<SegmentRecord> = Vec::new();
-        let mut copied_from = BTreeSet::new();
-        let mut used = BTreeSet::new();
-        let mut local_rows = 0;
-        for (ordinal, entry) in (0..).zip(entries) {
-            let stays =
-                |source: &&SegmentRecord| source.part != FRESH && !absorbed.contains(&source.part);
-            let gathers = entry.sources.iter().filter(stays).count() > SEGMENTS_MAX;
-            for source in &entry.sources {
-                let copies_it = gathers || !stays(&source);
-                let mut segment = SegmentRecord { asset: ordinal, ..*source };
-                if copies_it {
-                    (segment.part, segment.row) = (FRESH, local_rows);
-                    local_rows += source.rows;
-                    copies.push(*source);
-                    copied_from.extend((source.part != FRESH).then_some(source.part));
-                } else {
-                    used.insert(source.part);
-                }
-                push_segment(&mut segments, segment);
-            }
-        }
-        let mut parts: Vec<(PartRecord, u32)> =
-            used.iter().map(|&part| Ok((files.record(part)?, part))).collect::<Result<_>>()?;
-        parts.sort_by_key(|(record, _)| record.digest);
-        let places: BTreeMap<u32, u32> =
-            parts.iter().zip(1..).map(|((_, part), place)| (*part, place)).collect();
-        for segment in &mut segments {
-            // Rows of the file itself are in no table.
-            segment.part = places.get(&segment.part).copied().unwrap_or(0);
-        }
-        let parts = parts.into_iter().map(|(record, _)| record).collect();
-        Ok(Self { parts, segments, copies, copied_from })
-    }
-}
-
-/// Appends a segment, or makes the last one longer when this one follows it in the same file.
-fn push_segment(segments: &mut Vec<SegmentRecord>, segment: SegmentRecord) {
-    match segments.last_mut() {
-        Some(last)
-            if (last.asset, last.part) == (segment.asset, segment.part)
-                && last.row + last.rows == segment.row =>
-        {
-            last.rows += segment.rows;
-        }
-        _ => segments.push(segment),
-    }
-}
-
-/// Returns the files of the version before that the new file takes in.
-fn absorbed(files: Files<'_>, entries: &[Entry<'_>]) -> Result<BTreeSet<u32>> {
-    let mut live: BTreeMap<u32, u64> = BTreeMap::new();
-    for source in entries.iter().flat_map(|entry| &entry.sources) {
-        *live.entry(source.part).or_default() += source.rows;
-    }
-    let fresh = live.remove(&FRESH).unwrap_or(0);
-    // Compressed columns stay compressed: a file that has some is left alone.
-    let plain = |part: &u32| {
-        let bundle = files.bundle(*part)?;
-        let columns = 0..bundle.schema().columns().len();
-        Ok(columns.into_iter().all(|column| bundle.local_values(column, 0..0).is_ok()))
-    };
-    let rows: Vec<u64> = live.values().copied().collect();
-    // What every file is like is looked up only where one is taken in.
-    let any = vec![true; rows.len()];
-    if !tiers::absorbed(&rows, fresh, &any).contains(&true) {
-        return Ok(BTreeSet::new());
-    }
-    let merges: Vec<bool> = live.keys().map(plain).collect::<Result<_>>()?;
-    let taken = tiers::absorbed(&rows, fresh, &merges);
-    Ok(live.keys().zip(taken).filter(|(_, taken)| *taken).map(|(part, _)| *part).collect())
 }
 
 fn described(revision: &Revision, entry: &Entry<'_>) -> Result<AssetSpec> {

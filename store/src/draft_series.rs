@@ -45,6 +45,23 @@ impl DraftRows<'_, '_> {
         }
         Ok(all)
     }
+
+    /// Returns rows of a column from a file of the version before, or from the buffers.
+    pub(crate) fn rows(&self, column: usize, part: u32, rows: Range<usize>) -> Result<Rows<'_>> {
+        let files = self.revision.files();
+        if part == FRESH {
+            let values = self.revision.fresh.get(column).map(ValuesBuf::values);
+            let values = values.and_then(|values| values.slice(rows));
+            return Ok(Rows::Mapped(values.unwrap_or(Values::U8(&[]))));
+        }
+        if column < files.head.schema().columns().len() {
+            return files.rows(part, column, rows);
+        }
+        let described = self.revision.columns.get(column);
+        let mut buffer = ValuesBuf::new(described.map_or(PhysicalType::F64, |it| it.physical));
+        buffer.extend_missing(rows.len());
+        Ok(Rows::Made(buffer))
+    }
 }
 
 /// One column.
@@ -79,7 +96,7 @@ impl ColumnDraft<'_, '_> {
             let rows = span(copy);
             for start in rows.clone().step_by(WRITTEN_AT_ONCE) {
                 let end = rows.end.min(start + WRITTEN_AT_ONCE);
-                buffer.extend(self.rows(copy.part, start..end)?.values());
+                buffer.extend(self.rows.rows(self.index, copy.part, start..end)?.values());
                 if buffer.len() >= WRITTEN_AT_ONCE {
                     flush(&mut buffer)?;
                 }
@@ -112,7 +129,9 @@ impl ColumnDraft<'_, '_> {
         }
         let mut meter = SeriesMeter::new(entry.rows);
         for source in &entry.sources {
-            meter.push(self.rows(source.part, crate::segments::span(source))?.values());
+            meter.push(
+                self.rows.rows(self.index, source.part, crate::segments::span(source))?.values(),
+            );
         }
         Ok(meter.finish().with_span(span))
     }
@@ -131,7 +150,7 @@ impl ColumnDraft<'_, '_> {
         let mut bytes = [0; 64];
         let tail = self.rows.revision.files().tail(self.index, old, tail, &mut bytes)?;
         let mut meter = SeriesMeter::resume(summary, (physical, before), tail, entry.rows);
-        meter.push(self.rows(FRESH, rows)?.values());
+        meter.push(self.rows.rows(self.index, FRESH, rows)?.values());
         Ok(meter.finish().with_span(self.span(entry)))
     }
 
@@ -167,22 +186,6 @@ impl ColumnDraft<'_, '_> {
             (Some(old), Some(new)) => Some((old.0.min(new.0), old.1.max(new.1))),
             (old, new) => old.or(new),
         }
-    }
-
-    /// Returns rows from a file of the version before, or from the buffers.
-    fn rows(&self, part: u32, rows: Range<usize>) -> Result<Rows<'_>> {
-        let files = self.rows.revision.files();
-        if part == FRESH {
-            let values = self.rows.revision.fresh.get(self.index).map(ValuesBuf::values);
-            let values = values.and_then(|values| values.slice(rows));
-            return Ok(Rows::Mapped(values.unwrap_or(Values::U8(&[]))));
-        }
-        if self.index < files.head.schema().columns().len() {
-            return files.rows(part, self.index, rows);
-        }
-        let mut buffer = ValuesBuf::new(self.physical());
-        buffer.extend_missing(rows.len());
-        Ok(Rows::Made(buffer))
     }
 
     fn physical(&self) -> PhysicalType {

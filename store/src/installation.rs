@@ -59,6 +59,7 @@ pub(crate) fn install(
     let mut folders = vec![dir.path()];
     if order == Order::Together {
         folders.extend(files.iter().map(|file| folder(file.path)));
+        folders.dedup();
     }
     let folders: Vec<_> = folders.into_iter().map(|path| (Flush::Dir(path), path)).collect();
     flush(&folders)?;

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use barrow_format::{Digest, Version};
@@ -211,14 +212,14 @@ impl Pruning {
         sync_dir(&self.dir.versions())?;
         let gone: BTreeSet<Version> = self.removed.iter().map(|entry| entry.version).collect();
         returns::forget(&self.dir, &gone)?;
-        let (mut parts, mut bytes) = (0, 0);
-        for digest in unnamed_parts(&self.dir, &self.kept)? {
-            let path = self.dir.part(digest);
-            let length = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
-            disk::remove(&path).map_err(Error::io("remove", &path))?;
-            parts += 1;
-            bytes += length;
-        }
+        let unnamed = unnamed_parts(&self.dir, &self.kept)?;
+        let paths: Vec<_> = unnamed.into_iter().map(|digest| self.dir.part(digest)).collect();
+        let length = |path: &PathBuf| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+        let (parts, bytes) = (paths.len(), paths.iter().map(length).sum());
+        disk::remove_together(&paths).map_err(|(place, error)| {
+            let path = paths.get(place).map_or_else(|| Path::new(""), PathBuf::as_path);
+            Error::io("remove", path)(error)
+        })?;
         Ok(self.outcome(parts, bytes))
     }
 

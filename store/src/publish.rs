@@ -25,6 +25,7 @@ use crate::installation::{Order, Unnamed, install};
 use crate::lock::{WriterLock, remove_quietly};
 use crate::mapping::Mapping;
 use crate::options::Paging;
+use crate::pack::Pack;
 use crate::record::{self, PartEntry, VersionEntry};
 use crate::republish::open_part;
 use crate::returns::{self, Return};
@@ -72,6 +73,8 @@ pub struct Staging {
     pub(crate) dir: BundleDir,
     pub(crate) lock: WriterLock,
     sink: FileSink,
+    /// Another new file that the part refers to.
+    pack: Option<Pack>,
     /// The catalog's directory, if this staging created it.
     made_root: Option<PathBuf>,
     /// The parts that a fetch has collected, read-only; they take the place of the sink.
@@ -114,7 +117,8 @@ impl Staging {
         match prepared {
             Ok(sink) => {
                 let (catalog, name) = (catalog.clone(), name.to_owned());
-                Ok(Self { catalog, name, dir, lock, sink, made_root, arrived: None, done: false })
+                let (pack, arrived, done) = (None, None, false);
+                Ok(Self { catalog, name, dir, lock, sink, pack, made_root, arrived, done })
             }
             Err(error) => {
                 remove_unpublished(&dir, &lock);
@@ -131,6 +135,11 @@ impl Staging {
     /// Returns the path of another unfinished file of this writer.
     pub(crate) fn scratch_path(&self) -> PathBuf {
         self.dir.temporary("scratch")
+    }
+
+    /// Returns the path of another file to publish with the part.
+    pub(crate) fn pack_path(&self) -> PathBuf {
+        self.dir.temporary("pack")
     }
 
     /// Returns where to write the part; hand it to [`BundleWriter::new`](barrow_format::BundleWriter::new).
@@ -153,11 +162,18 @@ impl Staging {
     pub fn publish(self, written: Written) -> Result<Published> {
         let kind = ChangeKind::Ingest;
         let (rows_added, assets_added) = (written.rows, written.assets);
-        self.publish_change(written, Change { rows_added, assets_added, ..Change::of(kind) })
+        let change = Change { rows_added, assets_added, ..Change::of(kind) };
+        self.publish_change(written, None, change)
     }
 
-    /// Publishes as [`Staging::publish`] does, and writes down what changed.
-    pub(crate) fn publish_change(mut self, written: Written, change: Change) -> Result<Published> {
+    /// Publishes as [`Staging::publish`] does, with another file that the part refers to, and writes down what changed.
+    pub(crate) fn publish_change(
+        mut self,
+        written: Written,
+        pack: Option<Pack>,
+        change: Change,
+    ) -> Result<Published> {
+        self.pack = pack;
         let new = self.examine(written, change)?;
         let published = self.advance(new)?;
         self.done = true;
@@ -300,11 +316,15 @@ impl Staging {
                 })
                 .collect());
         }
-        self.sink.protect()?;
-        let path = |head: &PartEntry| self.dir.part(head.digest);
-        let head = entry.parts.first().map(path);
-        let sink = |path| (self.sink.file(), self.sink.path().to_owned(), path);
-        Ok(head.map(sink).into_iter().collect())
+        let pack = self.pack.as_ref();
+        let pack = pack.map(|pack| (&pack.sink, Digest::from_bytes(pack.record.digest)));
+        let head = entry.parts.first().map(|head| (&self.sink, head.digest));
+        let mut parts = Vec::new();
+        for (sink, digest) in pack.into_iter().chain(head) {
+            sink.protect()?;
+            parts.push((sink.file(), sink.path().to_owned(), self.dir.part(digest)));
+        }
+        Ok(parts)
     }
 
     /// Writes down that an older version becomes the newest again, and advances `HEAD`.
@@ -353,6 +373,9 @@ pub(crate) fn describe(head: &Bundle<Mapping>, path: &Path) -> Result<VersionEnt
 impl Drop for Staging {
     fn drop(&mut self) {
         remove_quietly(self.sink.path());
+        if let Some(pack) = &self.pack {
+            remove_quietly(pack.sink.path());
+        }
         if !self.done
             && let Err(error) = sweep(&self.dir, &self.lock)
         {

@@ -257,8 +257,8 @@ impl Revision {
         self.adjustments.push(GivenAdjustment { symbol, time, kind, value, corrects: true });
     }
 
-    /// Publishes the version: writes one file and makes it the bundle's newest version. Where nothing changes, nothing is
-    /// published.
+    /// Publishes the version: writes one file (two where the bundle is compressed and there is much to write) and makes it
+    /// the bundle's newest version. Where nothing changes, nothing is published.
     ///
     /// # Errors
     ///
@@ -269,8 +269,9 @@ impl Revision {
         let draft = Draft::of(&self, Change::of(kind))?;
         let Some(draft) = draft else { return self.staging.unchanged() };
         let change = draft.change;
-        let written = draft.write(&self, self.staging.sink())?;
-        self.staging.publish_change(written, change)
+        let (written, pack) =
+            draft.write(&self, (self.staging.sink(), &self.staging.pack_path()))?;
+        self.staging.publish_change(written, pack, change)
     }
 
     /// Returns the name of the bundle.

@@ -179,7 +179,7 @@ fn keys(value: &Value) -> Vec<&str> {
     value.as_object().expect("an object").keys().map(String::as_str).collect()
 }
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 18] = [
     "ingest",
     "ls",
     "inspect",
@@ -194,6 +194,8 @@ const COMMANDS: [&str; 16] = [
     "fetch",
     "backtest",
     "sweep",
+    "walk-forward",
+    "cross-validate",
     "demo",
     "completions",
 ];
@@ -608,6 +610,7 @@ fn bad_names_are_answered_with_what_was_meant() {
     check("strategy", &["backtest", "small", "--strategy", "sma-crss"]);
     check("param", &["backtest", "small", "--strategy", "sma-cross", "--param", "fst=3"]);
     check("objective", &[SWEEP.as_slice(), &["--objective", "sharp"]].concat());
+    check("search", &[SWEEP.as_slice(), &["--search", "bobh", "--trials", "9"]].concat());
     check("shell", &["completions", "dos"]);
 }
 
@@ -631,6 +634,14 @@ fn bad_values_are_answered_with_what_is_right() {
     check("period", &[CROSS.as_slice(), &["--from", "2020"]].concat());
     check("space", &["sweep", "small", "-s", "sma-cross", "-p", "fast=5..1"]);
     check("nothing-to-run", &["sweep", "small", "-s", "sma-cross", "-p", "fast=9", "-p", "slow=3"]);
+    let range = ["sweep", "small", "-s", "mean-reversion", "-p", "entry=real(1..2)"];
+    check("search-range", &range);
+    check(
+        "search-setting",
+        &[SWEEP.as_slice(), &["--search", "tpe:startup=x", "--cost", "9"]].concat(),
+    );
+    let crossed = ["cross-validate", "small", "-s", "sma-cross", "-p", "fast=1..2", "-p", "slow=3"];
+    check("search-rungs", &[&crossed[..], &["--search", "bohb", "--trials", "9"]].concat());
     check("trials-file", &[SWEEP.as_slice(), &["--out", "trials.xlsx"]].concat());
     check("quiet-and-verbose", &["ls", "-q", "-v"]);
 }

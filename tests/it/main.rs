@@ -28,3 +28,4 @@ mod spec;
 mod study;
 mod tidy;
 mod version;
+mod workers;

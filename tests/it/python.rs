@@ -40,7 +40,7 @@ fn run(command: &mut Command) -> String {
     for name in ["PYTHONPATH", "PYTHONHOME", "RUSTFLAGS", "BARROW_ROOT", "VIRTUAL_ENV"] {
         command.env_remove(name);
     }
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let output = command.output().expect("the program can be run");
     let mut said = String::from_utf8_lossy(&output.stdout).into_owned();
     let _ = write!(said, "{}", String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{command:?} failed:\n{said}");

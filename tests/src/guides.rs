@@ -12,6 +12,5 @@ struct Queries;
 
 /// `README.md`.
 #[doc = include_str!("../../README.md")]
-#[expect(clippy::doc_markdown, reason = "names of programs stand in prose there")]
 #[expect(dead_code, reason = "carries the page's doctests and nothing else")]
 struct Readme;

@@ -11,11 +11,13 @@ use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 #[cfg(feature = "sql")]
 use crate::commands::sql;
 use crate::commands::{
-    backtest, compact, completions, demo, diff, export, fetch, history, ingest, inspect, list,
-    mount, pin, prune, push, query, restore, study, sweep, verify, walk_forward, worker,
+    backtest, compact, completions, cross_validate, demo, diff, export, fetch, history, ingest,
+    inspect, list, mount, pin, prune, push, query, restore, study, sweep, verify, walk_forward,
+    worker,
 };
 use crate::hint;
 use crate::invocation::{Invocation, default_root};
+use crate::isolate::COMMAND;
 use crate::opening::OpeningArgs;
 use crate::printer::{Printer, Verbosity};
 use crate::status::ExitStatus;
@@ -82,11 +84,10 @@ enum Command {
     Backtest(backtest::BacktestArgs),
     Sweep(Box<sweep::SweepArgs>),
     WalkForward(Box<walk_forward::WalkForwardArgs>),
+    CrossValidate(Box<cross_validate::CrossValidateArgs>),
     Study(study::StudyArgs),
     Demo(demo::DemoArgs),
     Completions(completions::CompletionsArgs),
-    #[command(name = crate::isolate::COMMAND, hide = true)]
-    Worker(worker::WorkerArgs),
 }
 
 /// Runs the command line `args`, program name first, and returns the exit status of the process.
@@ -95,6 +96,13 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn run_args(args: Vec<OsString>) -> ExitStatus {
+    // Before anything is set up for the others: a worker is to be there at once.
+    if args.get(1).is_some_and(|command| command == COMMAND) {
+        return worker::run().unwrap_or_else(|error| {
+            Printer::new(Verbosity::Normal, false).complain(format_args!("error: {error:#}"));
+            ExitStatus::Failed
+        });
+    }
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => return hint::report_usage(&error),
@@ -152,8 +160,8 @@ fn dispatch(command: &Command, invocation: &Invocation) -> anyhow::Result<ExitSt
         Command::Backtest(args) => backtest::run(args, invocation),
         Command::Sweep(args) => sweep::run(args, invocation),
         Command::WalkForward(args) => walk_forward::run(args, invocation),
+        Command::CrossValidate(args) => cross_validate::run(args, invocation),
         Command::Study(args) => study::run(args, invocation),
-        Command::Worker(args) => worker::run(args),
         Command::Demo(args) => demo::run(args, invocation),
         Command::Completions(args) => completions::run(args, invocation, Cli::command()),
     }

@@ -3,6 +3,8 @@
 //! Libraries say what went wrong; only this module and the commands know the command line, so only
 //! they say what to type next.
 
+mod engine;
+
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
@@ -150,7 +152,7 @@ fn hint(error: &(dyn StdError + 'static), invocation: &Invocation) -> Option<Str
         return io_hint(error);
     }
     if let Some(error) = error.downcast_ref::<EngineError>() {
-        return engine_hint(error);
+        return engine::hint(error);
     }
     error.downcast_ref::<IngestError>()?.hint().map(str::to_owned)
 }
@@ -331,34 +333,6 @@ fn revision_hint(bundle: &str, problem: &RevisionProblem) -> Option<String> {
         RevisionProblem::ColumnType { .. } | RevisionProblem::NoMissing { .. } => format!(
             "`barrow inspect {bundle}` lists the columns; leave one of the source out with `--drop \
              COLUMN`, or name it with `--map`"
-        ),
-        _ => return None,
-    })
-}
-
-fn engine_hint(error: &EngineError) -> Option<String> {
-    Some(match error {
-        EngineError::UnknownStrategy { nearest: Some(nearest), .. } => {
-            format!("`--strategy {nearest}`; `barrow backtest --help` describes them all")
-        }
-        EngineError::UnknownStrategy { .. }
-        | EngineError::UnknownParam { .. }
-        | EngineError::BadParam { .. }
-        | EngineError::Constraint { .. } => {
-            "`barrow backtest --help` describes the strategies and their parameters".to_owned()
-        }
-        EngineError::BadSpace { .. } => {
-            "write `--param fast=10`, or for a sweep `fast=2..20:2` or `fast=5,10,20`".to_owned()
-        }
-        EngineError::EmptyPeriod { bundle, .. } => {
-            format!("`barrow inspect {bundle}` shows first and last bar of each asset")
-        }
-        EngineError::MissingColumn { bundle, .. } => {
-            format!("`barrow inspect {bundle}` lists the columns")
-        }
-        EngineError::BadPrice { symbol, .. } => format!(
-            "`barrow query NAME --assets {symbol} --filter 'missing(close)'` shows the bars; leave the \
-             asset out with `--assets`"
         ),
         _ => return None,
     })

@@ -5,7 +5,7 @@
 //! a frame of length (`u32`, little-endian) and bytes. Workers stay from round to round; one that dies or
 //! is killed for taking too long is replaced.
 
-use std::io::{self, Read, Write};
+use std::io;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use barrow_engine::search::Ask;
-use barrow_engine::{Crew, Ended, Error, Terms, wire};
+use barrow_engine::{Backtest, Crew, Crews, Ended, Error, Portal, Scope, Terms, wire};
 use serde::{Deserialize, Serialize};
 
 /// The hidden command that a worker process runs.
@@ -46,37 +46,54 @@ pub(crate) struct Orders {
     pub(crate) memory_max: Option<u64>,
 }
 
+/// Makes processes for stretches of history.
+#[derive(Debug)]
+pub(crate) struct ProcessCrews<'a> {
+    /// This program.
+    pub(crate) program: PathBuf,
+    /// Whose scope is that of each crew.
+    pub(crate) orders: Orders,
+    pub(crate) hands: usize,
+    pub(crate) terms: Terms,
+    pub(crate) cancel: &'a AtomicBool,
+}
+
+impl<'a> ProcessCrews<'a> {
+    /// Workers over a scope; each is started with its first trial.
+    pub(crate) fn over_scope(&self, scope: &Scope) -> Processes<'a> {
+        let Scope { from, to, assets } = scope.clone();
+        Processes {
+            program: self.program.clone(),
+            orders: Orders { from, to, assets, ..self.orders.clone() },
+            terms: self.terms,
+            cancel: self.cancel,
+            workers: (0..self.hands.max(1)).map(|_| Mutex::new(None)).collect(),
+        }
+    }
+}
+
+impl Crews for ProcessCrews<'_> {
+    fn hands(&self) -> usize {
+        self.hands.max(1)
+    }
+
+    fn over<'s>(&'s self, backtest: &'s Backtest, _: &'s Portal<'_>) -> Box<dyn Crew + 's> {
+        Box::new(self.over_scope(&backtest.scope))
+    }
+}
+
 /// Processes that run trials, and how long one may take.
 #[derive(Debug)]
 pub(crate) struct Processes<'a> {
     program: PathBuf,
-    orders: Vec<u8>,
+    orders: Orders,
     terms: Terms,
     cancel: &'a AtomicBool,
     /// One for each hand; `None` until it is needed.
     workers: Vec<Mutex<Option<Worker>>>,
 }
 
-impl<'a> Processes<'a> {
-    /// Prepares `hands` workers; each is started with its first trial.
-    ///
-    /// # Errors
-    /// When this program does not know where it is.
-    pub(crate) fn new(
-        orders: &Orders,
-        hands: usize,
-        terms: Terms,
-        cancel: &'a AtomicBool,
-    ) -> anyhow::Result<Self> {
-        Ok(Self {
-            program: std::env::current_exe()?,
-            orders: serde_json::to_vec(orders)?,
-            terms,
-            cancel,
-            workers: (0..hands.max(1)).map(|_| Mutex::new(None)).collect(),
-        })
-    }
-
+impl Processes<'_> {
     /// Runs one trial on a worker's process, which is started when there is none.
     fn trial(&self, slot: &mut Option<Worker>, ask: &Ask) -> Result<Ended, io::Error> {
         let worker = match slot {
@@ -85,7 +102,7 @@ impl<'a> Processes<'a> {
         };
         let mut bytes = Vec::new();
         wire::put_ask(&mut bytes, ask);
-        let sent = write_frame(&mut worker.input, &bytes);
+        let sent = wire::write_frame(&mut worker.input, &bytes);
         let answer = match (sent, self.terms.time_max) {
             (Err(_), _) => Err(RecvTimeoutError::Disconnected),
             (Ok(()), None) => worker.output.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -162,7 +179,7 @@ struct Worker {
 
 impl Worker {
     /// Starts a process and waits until it has mapped the bundle.
-    fn start(program: &PathBuf, orders: &[u8]) -> Result<Worker, io::Error> {
+    fn start(program: &PathBuf, orders: &Orders) -> Result<Worker, io::Error> {
         let mut command = Command::new(program);
         command.arg(COMMAND).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn()?;
@@ -171,13 +188,13 @@ impl Worker {
         let (sender, output) = channel();
         // Ends with the process, whose death closes the pipe.
         std::thread::spawn(move || {
-            while let Ok(Some(frame)) = read_frame(&mut pipe) {
+            while let Ok(Some(frame)) = wire::read_frame(&mut pipe) {
                 if sender.send(frame).is_err() {
                     return;
                 }
             }
         });
-        write_frame(&mut input, orders)?;
+        wire::write_frame(&mut input, &serde_json::to_vec(orders)?)?;
         let mut worker = Worker { child, input, output };
         let ready = worker.output.recv();
         if ready.is_ok_and(|frame| frame.is_empty()) {
@@ -203,64 +220,5 @@ impl Drop for Worker {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-    }
-}
-
-/// The most bytes of a frame.
-const FRAME_BYTES_MAX: usize = 1 << 24;
-
-/// Writes a frame.
-///
-/// # Errors
-/// When the pipe is closed.
-pub(crate) fn write_frame(to: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
-    let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
-    let mut frame = Vec::with_capacity(bytes.len() + 4);
-    frame.extend_from_slice(&length.to_le_bytes());
-    frame.extend_from_slice(bytes);
-    to.write_all(&frame)?;
-    to.flush()
-}
-
-/// Reads a frame; `None` where the pipe ends before one.
-///
-/// # Errors
-/// When the pipe ends within a frame, or the frame is too long to be one.
-pub(crate) fn read_frame(from: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
-    let mut length = [0; 4];
-    let mut have = 0;
-    while have < length.len() {
-        match from.read(&mut length[have..])? {
-            0 if have == 0 => return Ok(None),
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            more => have += more,
-        }
-    }
-    let length = usize::try_from(u32::from_le_bytes(length)).map_err(io::Error::other)?;
-    if length > FRAME_BYTES_MAX {
-        return Err(io::Error::other("a frame is too long"));
-    }
-    let mut bytes = vec![0; length];
-    from.read_exact(&mut bytes)?;
-    Ok(Some(bytes))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn frames_are_read_back_and_torn_ones_are_errors() {
-        let mut pipe = Vec::new();
-        write_frame(&mut pipe, b"abc").unwrap();
-        write_frame(&mut pipe, b"").unwrap();
-        let mut from = pipe.as_slice();
-        assert_eq!(read_frame(&mut from).unwrap().unwrap(), b"abc");
-        assert_eq!(read_frame(&mut from).unwrap().unwrap(), b"");
-        assert!(read_frame(&mut from).unwrap().is_none());
-        for cut in 1..7 {
-            assert!(read_frame(&mut &pipe[..cut]).is_err(), "{cut}");
-        }
-        assert!(read_frame(&mut &[255_u8, 255, 255, 255, 0][..]).is_err());
     }
 }

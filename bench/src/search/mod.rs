@@ -120,7 +120,7 @@ fn multi(function: &Function, bars: [f64; 3], random: f64) -> Result<Vec<Row>> {
 }
 
 /// The time of one proposal among 1000 observations of 10 numbers, and of 100,000 asks and tells.
-fn proposals() -> Result<Vec<Row>> {
+pub fn proposals() -> Result<Vec<Row>> {
     let texts: Vec<String> = (0..10).map(|at| format!("x{at}=real(0..1)")).collect();
     let space = std::sync::Arc::new(barrow_engine::Space::parse(texts.iter().map(String::as_str))?);
     let mut rows = Vec::new();

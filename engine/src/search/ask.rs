@@ -30,6 +30,15 @@ pub struct Ask {
     pub origin: Origin,
 }
 
+impl Ask {
+    /// A whole run of a point, of no search.
+    pub fn whole(id: u64, params: &Params) -> Ask {
+        let (bracket, rung, seed, resumes) = (0, 0, 0, None);
+        let origin = Origin::Sequence;
+        Ask { id, params: params.clone(), budget: 1.0, bracket, rung, seed, resumes, origin }
+    }
+}
+
 /// Where a point comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -15,10 +15,10 @@ use barrow_store::{Lease, SeriesCache};
 
 use super::crew::Deadline;
 use super::kept::Kept;
+use super::piece::{Piece, stitch};
 use super::report::Trial;
 use crate::Error;
-use crate::backtest::{Backtest, Desk};
-use crate::metrics::{Metrics, Track, Trades};
+use crate::backtest::Backtest;
 use crate::portal::{Portal, Scope};
 use crate::search::Ask;
 use crate::strategy::Strategy;
@@ -35,16 +35,6 @@ pub(super) struct Stretches<'l> {
 
 /// By the number of the stretch.
 type Pieces = BTreeMap<usize, Piece>;
-
-/// One stretch of one trial, per unit of the equity it began with.
-#[derive(Debug, Clone)]
-struct Piece {
-    equity: Vec<f64>,
-    traded: f64,
-    fills: u64,
-    bars_held: u64,
-    trades: Trades,
-}
 
 impl<'l> Stretches<'l> {
     /// The most stretches of a period: four rungs of three.
@@ -99,61 +89,14 @@ impl<'l> Stretches<'l> {
         for stretch in self.of(ask.budget) {
             if let Entry::Vacant(place) = pieces.entry(stretch) {
                 let portal = &self.portals[stretch];
-                place.insert(piece(backtest, portal, make()?.as_mut(), deadline)?);
+                place.insert(Piece::run(backtest, portal, make()?.as_mut(), deadline)?);
             }
         }
-        let trial = self.stitched(backtest.cash, ask.id, &pieces);
-        let bytes = pieces.values().map(|piece| size_of::<Piece>() + piece.equity.len() * 8).sum();
+        let (trial, _) = stitch(backtest.cash, ask.id, self.bars_per_year, pieces.values());
+        let bytes = pieces.values().map(Piece::bytes).sum();
         self.done.put(ask.id, bytes, pieces);
         Ok(trial)
     }
-
-    fn stitched(&self, cash: f64, id: u64, pieces: &Pieces) -> Trial {
-        let mut equity = Vec::new();
-        let (mut level, mut traded, mut fills, mut bars_held) = (cash, 0.0, 0, 0);
-        let mut trades = Trades::default();
-        for piece in pieces.values() {
-            equity.extend(piece.equity.iter().map(|part| part * level));
-            traded += piece.traded * level;
-            trades.profit += piece.trades.profit * level;
-            trades.loss += piece.trades.loss * level;
-            trades.closed += piece.trades.closed;
-            trades.won += piece.trades.won;
-            fills += piece.fills;
-            bars_held += piece.bars_held;
-            level *= piece.equity.last().copied().unwrap_or(1.0);
-        }
-        let bars_per_year = self.bars_per_year;
-        let track = Track { equity: &equity, bars_per_year, traded, fills, bars_held, trades };
-        let metrics = Metrics::of(&track, &mut Vec::new());
-        Trial { index: id, metrics, final_equity: level, final_cash: level }
-    }
-}
-
-fn piece(
-    backtest: &Backtest,
-    portal: &Portal<'_>,
-    strategy: &mut dyn Strategy,
-    deadline: Deadline,
-) -> Result<Piece, Error> {
-    let mut desk = Desk::take();
-    desk.time_max = deadline;
-    backtest.simulate(portal, strategy, &mut desk)?;
-    desk.time_max = None;
-    let cash = backtest.cash;
-    let piece = Piece {
-        equity: desk.equity.iter().map(|equity| equity / cash).collect(),
-        traded: desk.book.portfolio.traded / cash,
-        fills: desk.book.portfolio.fills.len() as u64,
-        bars_held: desk.bars_held,
-        trades: Trades {
-            profit: desk.trades.profit / cash,
-            loss: desk.trades.loss / cash,
-            ..desk.trades
-        },
-    };
-    desk.put_back();
-    Ok(piece)
 }
 
 /// An order in which any first few of `0..count` are spread evenly: van der Corput's sequence in base

@@ -16,7 +16,7 @@ use crate::Error;
 use crate::backtest::Backtest;
 use crate::params::Params;
 use crate::portal::Portal;
-use crate::search::{Ask, Origin};
+use crate::search::Ask;
 use crate::workers::Workers;
 
 /// How a trial ended.
@@ -68,13 +68,13 @@ pub struct Terms {
 
 impl Terms {
     /// The end of a trial that begins now.
-    fn deadline(&self) -> Deadline {
+    pub(super) fn deadline(&self) -> Deadline {
         self.time_max.map(|time_max| (Instant::now(), time_max))
     }
 }
 
 /// When a trial began, and how long it may take.
-pub(super) type Deadline = Option<(Instant, Duration)>;
+pub(crate) type Deadline = Option<(Instant, Duration)>;
 
 /// Runs trials: threads of this process, other processes, other machines.
 ///
@@ -155,17 +155,21 @@ impl<'a, 'l> Threads<'a, 'l> {
         }
         let make = || (self.factory)(&ask.params);
         let deadline = self.terms.deadline();
-        // Nothing that a panic leaves half done is seen again: strategy and desk go with it.
-        let run = catch_unwind(AssertUnwindSafe(|| match stretches {
+        Some(ended_of(|| match stretches {
             Some(stretches) => stretches.run(self.backtest, &make, ask, deadline),
             None => self.growing.run(self.backtest, self.portal, &make, ask, deadline),
-        }));
-        Some(match run {
-            Ok(Ok(trial)) => Ended::Done(trial),
-            Ok(Err(Error::Constraint { .. })) => Ended::Skipped,
-            Ok(Err(error)) => Ended::Failed(describe(&error)),
-            Err(panic) => Ended::Failed(format!("panicked: {}", message(panic.as_ref()))),
-        })
+        }))
+    }
+}
+
+/// How a trial ends that is run now, if it panics too.
+pub(super) fn ended_of(run: impl FnOnce() -> Result<Trial, Error>) -> Ended {
+    // Nothing that a panic leaves half done is seen again: strategy and desk go with it.
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(Ok(trial)) => Ended::Done(trial),
+        Ok(Err(Error::Constraint { .. })) => Ended::Skipped,
+        Ok(Err(error)) => Ended::Failed(describe(&error)),
+        Err(panic) => Ended::Failed(format!("panicked: {}", message(panic.as_ref()))),
     }
 }
 
@@ -255,17 +259,7 @@ impl Crews for ThreadCrews<'_> {
 
 /// Runs whole trials of points and returns them in their order; `None` for those that did not end well.
 pub(crate) fn evaluate(crew: &dyn Crew, points: &[Params]) -> Result<Vec<Option<Trial>>, Error> {
-    let ask = |(id, params): (u64, &Params)| Ask {
-        id,
-        params: params.clone(),
-        budget: 1.0,
-        bracket: 0,
-        rung: 0,
-        seed: 0,
-        resumes: None,
-        origin: Origin::Sequence,
-    };
-    let asks: Vec<Ask> = (0..).zip(points).map(ask).collect();
+    let asks: Vec<Ask> = (0..).zip(points).map(|(id, point)| Ask::whole(id, point)).collect();
     let trials = Mutex::new(vec![None; points.len()]);
     crew.run(&asks, &|ends| {
         let mut trials = trials.lock().unwrap_or_else(PoisonError::into_inner);

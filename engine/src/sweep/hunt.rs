@@ -253,7 +253,7 @@ impl Hunt<'_> {
 
     fn violation(&self, trial: &Trial) -> f64 {
         let missed = |limit: &Limit| limit.violation_of(&trial.metrics, trial.final_equity);
-        self.limits.iter().map(missed).sum()
+        self.limits.iter().map(missed).fold(0.0, |sum, violation| sum + violation)
     }
 
     /// What the search is told.

@@ -8,6 +8,8 @@ mod driven;
 mod growing;
 mod hunt;
 mod kept;
+mod patchwork;
+mod piece;
 mod report;
 mod verdict;
 
@@ -16,6 +18,8 @@ use batch::{Batch, block_len};
 pub use crew::{Crew, Crews, Ended, Part, Terms, Threads};
 pub(crate) use crew::{ThreadCrews, evaluate};
 pub use hunt::Hunt;
+pub(crate) use patchwork::Patchwork;
+pub(crate) use piece::{Piece, stitch};
 pub use report::{CacheUse, Failure, Partial, SearchSummary, SweepReport, Trial};
 pub use verdict::Verdict;
 
@@ -66,6 +70,14 @@ pub struct Progress {
     pub total: u64,
     /// The best value of the objective so far.
     pub best: Option<f64>,
+}
+
+impl Progress {
+    /// The same as one of so many searches of about that size, `before` trials of which have ended.
+    pub(crate) fn in_one_of(self, searches: u64, before: u64) -> Progress {
+        let done = before + self.done;
+        Progress { done, total: self.total.saturating_mul(searches).max(done), best: self.best }
+    }
 }
 
 impl Sweep<'_> {

@@ -84,7 +84,7 @@ impl Purged {
     }
 
     /// The bars of a group; groups differ in length by at most one bar.
-    fn group(&self, group: usize, bars: usize) -> Range<usize> {
+    pub(crate) fn group(&self, group: usize, bars: usize) -> Range<usize> {
         group * bars / self.groups..(group + 1) * bars / self.groups
     }
 

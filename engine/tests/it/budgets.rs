@@ -18,6 +18,9 @@ use proptest::prelude::{ProptestConfig, prop_assert, prop_assert_eq, proptest};
 use super::bundles::{Market, markets, number};
 use super::lookahead::Curious;
 
+/// Bars that strategies of [`the_first_bars_go_on_to_the_whole_run`] were shown.
+static BARS: AtomicUsize = AtomicUsize::new(0);
+
 const BUDGETS: [f64; 4] = [1.0 / 27.0, 1.0 / 9.0, 1.0 / 3.0, 1.0];
 
 /// Parameters of a built-in strategy.
@@ -75,7 +78,6 @@ proptest! {
         let backtest = Backtest::with_cash(10_000.0);
         let portal = Portal::new(&lease, &cache, &backtest.scope).unwrap();
         let workers = Workers::new(1).unwrap();
-        static BARS: AtomicUsize = AtomicUsize::new(0);
         let factory = |params: &Params| -> Result<Box<dyn Strategy + Send>, Error> {
             Ok(Box::new(Counted(build(params)?, &BARS)))
         };
@@ -163,7 +165,7 @@ fn a_slow_trial_fails_at_every_budget_and_the_others_go_on() {
             let end = end_of(&crew, ask(0, &Params::new(), budget, None));
             let Ended::Failed(why) = end else { panic!("{end:?} at {budget}") };
             assert!(why.contains("longer than"), "{why}");
-            let slow_terms = Terms { time_max: Some(Duration::from_secs(600)), ..terms };
+            let slow_terms = Terms { time_max: Some(Duration::from_mins(10)), ..terms };
             let crew = Threads::new(&backtest, &portal, &factory, &workers, slow_terms, None);
             done(&crew, ask(1, &quick, budget, None));
         }

@@ -8,6 +8,8 @@ mod budgets;
 #[cfg(test)]
 mod bundles;
 #[cfg(test)]
+mod cross_validation;
+#[cfg(test)]
 mod determinism;
 #[cfg(test)]
 mod json;

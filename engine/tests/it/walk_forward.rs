@@ -33,6 +33,7 @@ fn walk(windows: Windows) -> WalkForward<'static> {
         windows,
         round: None,
         terms: Terms::default(),
+        progress: None,
         cancel: None,
     }
 }

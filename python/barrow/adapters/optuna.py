@@ -25,7 +25,7 @@ from barrow.sweeps import space_of
 __all__ = ["Objective", "distributions", "suggest"]
 
 
-def suggest(trial: optuna.Trial, space: Space) -> dict[str, Any]:
+def suggest(trial: optuna.Trial, space: _barrow.Space) -> dict[str, Any]:
     """Asks a trial for the parameters of a point of the space.
 
     Whole numbers become ``suggest_int``, real ones ``suggest_float``, both with the step and the scale of their axis, and lists
@@ -41,7 +41,7 @@ def suggest(trial: optuna.Trial, space: Space) -> dict[str, Any]:
     return params
 
 
-def distributions(space: Space) -> dict[str, optuna.distributions.BaseDistribution]:
+def distributions(space: _barrow.Space) -> dict[str, optuna.distributions.BaseDistribution]:
     """The distributions of a space without conditions, for ``study.ask`` and ``optuna.create_trial``."""
     found: dict[str, optuna.distributions.BaseDistribution] = {}
     for axis in _barrow.space_axes(space):

@@ -222,11 +222,11 @@ impl Context {
     }
 
     fn has_bar(&mut self, asset: &Bound<'_, PyAny>) -> Result<bool> {
-        Ok(self.place(asset).map(|at| self.active[at])?)
+        self.place(asset).map(|at| self.active[at])
     }
 
     fn bars_so_far(&mut self, asset: &Bound<'_, PyAny>) -> Result<usize> {
-        Ok(self.place(asset).map(|at| self.rows[at])?)
+        self.place(asset).map(|at| self.rows[at])
     }
 
     /// The last `n` values of a column, oldest first: a read-only view, shape `[min(n, bars so far)]`.
@@ -300,7 +300,7 @@ impl Context {
     }
 
     fn position(&mut self, asset: &Bound<'_, PyAny>) -> Result<f64> {
-        Ok(self.place(asset).map(|at| self.positions[at])?)
+        self.place(asset).map(|at| self.positions[at])
     }
 
     #[getter]
@@ -309,7 +309,7 @@ impl Context {
     }
 
     fn open_quantity(&mut self, asset: &Bound<'_, PyAny>) -> Result<f64> {
-        Ok(self.place(asset).map(|at| self.open[at])?)
+        self.place(asset).map(|at| self.open[at])
     }
 
     #[getter]

@@ -92,7 +92,7 @@ fn end_of(bytes: &Bound<'_, PyBytes>) -> PyResult<(u64, Ended)> {
 
 /// Returns the bytes of a trial that failed, for a reason that its runner could not tell itself.
 #[pyfunction]
-pub(crate) fn failed_end<'py>(py: Python<'py>, id: u64, reason: String) -> Bound<'py, PyBytes> {
+pub(crate) fn failed_end(py: Python<'_>, id: u64, reason: String) -> Bound<'_, PyBytes> {
     let mut bytes = Vec::new();
     wire::put_end(&mut bytes, id, &Ended::Failed(reason));
     PyBytes::new(py, &bytes)

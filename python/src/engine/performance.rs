@@ -147,10 +147,10 @@ impl Performance {
     }
 }
 
-fn places<'py>(
-    py: Python<'py>,
+fn places(
+    py: Python<'_>,
     assets: impl Iterator<Item = barrow_engine::AssetIdx>,
-) -> Result<Bound<'py, PyAny>> {
+) -> Result<Bound<'_, PyAny>> {
     // NumPy indexes with whole numbers of the machine's width.
     frozen(py, assets.map(|asset| i64::try_from(asset.index()).unwrap_or(-1)).collect())
 }

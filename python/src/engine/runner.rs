@@ -118,9 +118,9 @@ fn serve(
         };
         // Attached once, not at every bar.
         if maker.is_scripted() {
-            Python::attach(|_| run())?
+            Python::attach(|_| run())?;
         } else {
-            run()?
+            run()?;
         }
         let ended = ended.into_inner().unwrap_or_else(PoisonError::into_inner);
         if answers.send(Ok(ended)).is_err() {

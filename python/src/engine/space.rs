@@ -25,12 +25,11 @@ impl Space {
         let mut list = Vec::new();
         for (name, values) in axes {
             let name: String = name.extract()?;
-            list.push(match values.cast::<PyString>() {
-                Ok(text) => Axis::parse(&format!("{name}={}", text.to_cow()?))?,
-                Err(_) => {
-                    let values = values.try_iter()?.map(|value| value_of(&value?));
-                    Axis::new(name, values.collect::<PyResult<Vec<_>>>()?)?
-                }
+            list.push(if let Ok(text) = values.cast::<PyString>() {
+                Axis::parse(&format!("{name}={}", text.to_cow()?))?
+            } else {
+                let values = values.try_iter()?.map(|value| value_of(&value?));
+                Axis::new(name, values.collect::<PyResult<Vec<_>>>()?)?
             });
         }
         Self::of(barrow_engine::Space::new(list)?, &constraints)
@@ -59,6 +58,7 @@ impl Space {
         usize::try_from(self.space.len()).unwrap_or(usize::MAX)
     }
 
+    #[expect(clippy::unused_self, reason = "Python asks an object")]
     fn __bool__(&self) -> bool {
         true
     }

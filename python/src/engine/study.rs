@@ -14,10 +14,10 @@ use crate::error::Result;
 /// Reads a study: what it is of, and its trials in the order in which they were asked for.
 #[pyfunction]
 #[expect(clippy::needless_pass_by_value, reason = "an argument that is extracted is owned")]
-pub(crate) fn read_study<'py>(
-    py: Python<'py>,
+pub(crate) fn read_study(
+    py: Python<'_>,
     path: PathBuf,
-) -> Result<(Bound<'py, PyDict>, Vec<Bound<'py, PyDict>>)> {
+) -> Result<(Bound<'_, PyDict>, Vec<Bound<'_, PyDict>>)> {
     let read = || Study::open(Journal::existing(&path)?);
     let study = py.detach(read)?;
     let identity = PyDict::new(py);

@@ -30,6 +30,7 @@ use crate::error::Result;
 #[pyfunction]
 #[pyo3(signature = (bundle, strategy, space, settings, plan, *, study=None, crew=None, show=None))]
 #[expect(clippy::too_many_arguments, reason = "they are Python's keyword arguments")]
+#[expect(clippy::needless_pass_by_value, reason = "an argument that is extracted is owned")]
 pub(crate) fn search(
     py: Python<'_>,
     bundle: &Bound<'_, Bundle>,

@@ -62,6 +62,7 @@ impl Cut {
 /// Runs a walk-forward. See `barrow.walk_forward`.
 #[pyfunction]
 #[pyo3(signature = (bundle, strategy, space, settings, plan, cut, *, crew=None))]
+#[expect(clippy::too_many_arguments, reason = "they are Python's keyword arguments")]
 #[expect(clippy::needless_pass_by_value, reason = "an argument that is extracted is owned")]
 pub(crate) fn walk_forward(
     py: Python<'_>,
@@ -89,6 +90,7 @@ pub(crate) fn walk_forward(
         windows: cut.windows()?,
         round: plan.round,
         terms: plan.terms,
+        progress: None,
         cancel: None,
     };
     let factory = |params: &Params| maker.make(params, lease);

@@ -77,6 +77,7 @@ impl<'a> Arrival<'a> {
         let path = self.dir.arriving_part(part.digest);
         let file = open(&path, &inventory)?;
         crew::each_of(self.options.streams(), inventory.pieces(), |(stretch, digest)| {
+            self.options.check_stop()?;
             let bytes = u64::try_from(stretch.len).unwrap_or(u64::MAX);
             if holds(&file, stretch, digest).map_err(Error::io("read", &path))? {
                 self.resumed_bytes.fetch_add(bytes, Ordering::Relaxed);

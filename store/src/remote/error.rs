@@ -90,6 +90,10 @@ pub enum RemoteError {
         found: String,
     },
 
+    /// Somebody asked for an end. What was moved is not moved again by the next attempt.
+    #[error("the transfer was stopped")]
+    Stopped,
+
     /// The objects are those that were published, but what they make up is not the version: nothing of it was kept.
     #[error("version `{version}` in `{remote}` is not sound")]
     Unsound {

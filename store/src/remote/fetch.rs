@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::time::{Duration, Instant};
 
 use barrow_format::{Digest, Version};
 
@@ -17,6 +18,9 @@ use crate::publish::{StageOptions, Staging, now_ns};
 use crate::record::{PartEntry, VersionEntry};
 use crate::republish::open_part;
 use crate::spec::Spec;
+
+/// How long a wait for another writer cannot be stopped.
+const STRETCH: Duration = Duration::from_millis(100);
 
 /// What a fetch did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +84,7 @@ impl Catalog {
         }
         let place = wish.place;
         let wanted = place.record(wish.name, wish.version)?.ok_or_else(|| wish.unknown())?;
-        let staging = self.stage_with(wish.name, &StageOptions { wait: options.wait })?;
+        let staging = wish.stage(options)?;
         // Whoever was waited for may have fetched it.
         if let Some(fetched) = wish.is_fulfilled()? {
             return Ok(fetched);
@@ -176,6 +180,19 @@ impl<'a> Wish<'a> {
             newest,
             unchanged: true,
         }))
+    }
+
+    /// Waits for the writer's lock in short stretches, so that it can be stopped.
+    fn stage(&self, options: &TransferOptions<'_>) -> Result<Staging> {
+        let started = Instant::now();
+        loop {
+            let left = options.wait.saturating_sub(started.elapsed());
+            let wait = left.min(STRETCH);
+            match self.catalog.stage_with(self.name, &StageOptions { wait }) {
+                Err(Error::Locked { .. }) if left > wait => options.check_stop()?,
+                outcome => return outcome,
+            }
+        }
     }
 
     fn unknown(&self) -> Error {

@@ -14,7 +14,10 @@
 
 use std::fmt;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+use crate::error::Result;
 
 pub(crate) mod arrival;
 mod directory;
@@ -80,21 +83,29 @@ pub struct TransferOptions<'a> {
     pub streams: usize,
     /// Of a push: whether to read what the remote has of the version, and send again what of it is damaged.
     pub check: bool,
+    /// Once true, no further object is moved, and the transfer ends with [`RemoteError::Stopped`].
+    pub stop: Option<&'a AtomicBool>,
     /// Is told of each object that was moved, or need not be, on the thread that moved it.
     pub watch: Option<&'a (dyn Fn(Progress) + Sync)>,
 }
 
 impl fmt::Debug for TransferOptions<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { wait, streams, check, watch } = self;
+        let Self { wait, streams, check, stop, watch } = self;
         let watched = &watch.is_some();
         let mut shown = f.debug_struct("TransferOptions");
         shown.field("wait", wait).field("streams", streams).field("check", check);
-        shown.field("watched", watched).finish()
+        shown.field("stop", stop).field("watched", watched).finish()
     }
 }
 
 impl TransferOptions<'_> {
+    /// Is asked before each object is moved.
+    fn check_stop(&self) -> Result<()> {
+        let stopped = self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed));
+        if stopped { Err(RemoteError::Stopped.boxed()) } else { Ok(()) }
+    }
+
     fn streams(&self) -> usize {
         if self.streams == 0 { STREAMS } else { self.streams }
     }

@@ -143,6 +143,7 @@ impl Sending<'_> {
         let sent_bytes = AtomicU64::new(0);
         let items: Vec<_> = stretches.into_iter().enumerate().collect();
         crew::each_of(self.options.streams(), items, |(index, stretch)| {
+            self.options.check_stop()?;
             let mut buffer = vec![0; stretch.len];
             read(&mut buffer, stretch.offset)?;
             let digest = Digest::of(&buffer);

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use barrow_format::Values;
+use barrow_format::{Compression, Values};
 use rustix::io::Errno;
 
 use crate::batch::AssetBars;
@@ -196,11 +196,18 @@ fn refused_at_any_operation_pruning_and_pinning_leave_versions_that_open() {
 
 /// Appends one bar to asset `A`.
 fn append(catalog: &Catalog) -> Result<Published> {
+    append_bars(catalog, 1)
+}
+
+/// Appends so many bars to asset `A`.
+fn append_bars(catalog: &Catalog, bars: usize) -> Result<Published> {
     let mut revision = catalog.revise("b", &StageOptions::default())?;
-    let price = Values::F64(&[2.5]);
-    let mut columns = vec![("time", Values::I64(&[7 * testing::DAY]))];
+    let (days, prices) = ([7, 8, 9, 10].map(|day| day * testing::DAY), [2.5; 4]);
+    let price = Values::F64(&prices[..bars]);
+    let mut columns = vec![("time", Values::I64(&days[..bars]))];
     columns.extend(["open", "high", "low", "close", "volume"].map(|name| (name, price)));
-    columns.extend([("vwap", Values::F32(&[2.5])), ("fee", Values::I64(&[7]))]);
+    columns
+        .extend([("vwap", Values::F32(&[2.5; 4][..bars])), ("fee", Values::I64(&[7; 4][..bars]))]);
     revision.append(&AssetBars { symbol: "A", metadata: "", columns: &columns })?;
     revision.publish()
 }
@@ -269,5 +276,27 @@ fn refused_at_any_operation_a_compaction_loses_nothing_and_can_be_tried_again() 
     let compact = |catalog: &Catalog| catalog.compact("b", &StageOptions::default());
     for refusal in [(Errno::IO, false), (Errno::NOSPC, true), (Errno::ROFS, true)] {
         change_at_each_operation(prepare, compact, refusal);
+    }
+}
+
+#[test]
+fn refused_at_any_operation_a_compressed_append_loses_nothing_and_can_be_tried_again() {
+    let prepare = |catalog: &Catalog| {
+        publish_small(catalog, "b", 1);
+        let auto = [Compression::Auto; 8];
+        catalog.recompress("b", &auto, &StageOptions::default()).unwrap();
+    };
+    let append = |catalog: &Catalog| append_bars(catalog, 4);
+    let (_dir, catalog) = {
+        let dir = testing::dir();
+        let catalog = Catalog::at(dir.path());
+        prepare(&catalog);
+        append(&catalog).unwrap();
+        (dir, catalog)
+    };
+    let parts = &catalog.history("b").unwrap()[0].parts;
+    assert_eq!((parts.len(), parts[0].rows), (3, 0), "the rows lie in a file of their own");
+    for refusal in [(Errno::IO, false), (Errno::NOSPC, true), (Errno::ROFS, true)] {
+        change_at_each_operation(prepare, append, refusal);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use barrow_format::{Compression, Version};
@@ -133,7 +133,7 @@ impl Remote for Memory {
 
 /// One after the other, so that what is interrupted is interrupted at a known place.
 const ONE: TransferOptions<'static> =
-    TransferOptions { wait: Duration::ZERO, streams: 1, check: false, watch: None };
+    TransferOptions { wait: Duration::ZERO, streams: 1, check: false, stop: None, watch: None };
 
 /// A machine: a catalog in a directory of its own.
 struct Machine {
@@ -783,6 +783,25 @@ fn progress_adds_up() {
     };
     check(here.catalog.push("b", &remote, &options).unwrap().bytes);
     check(there.catalog.fetch("b", &remote, &options).unwrap().bytes);
+}
+
+#[test]
+fn a_transfer_that_is_stopped_goes_on_later() {
+    let (here, there, remote) = (publisher(), Machine::new(), Memory::default());
+    let stop = AtomicBool::new(false);
+    let watch = |progress: Progress| stop.store(progress.done_bytes > 20_000, Ordering::Relaxed);
+    let options = TransferOptions { stop: Some(&stop), watch: Some(&watch), ..ONE };
+    let stopped = |error: Error| {
+        assert!(matches!(error, Error::Remote(error) if matches!(*error, RemoteError::Stopped)));
+    };
+    stopped(here.catalog.push("b", &remote, &options).unwrap_err());
+    assert_eq!(remote.keys("objects/").len(), 5);
+    let pushed = here.push("b", &remote);
+    assert!(pushed.bytes - pushed.bytes_sent >= 25_000);
+    stop.store(false, Ordering::Relaxed);
+    stopped(there.catalog.fetch("b", &remote, &options).unwrap_err());
+    assert_eq!(there.fetch("b", &remote).bytes_resumed, 25_000);
+    assert_eq!(there.versions(), [here.newest()]);
 }
 
 #[test]

@@ -20,6 +20,7 @@ use crate::instant::Instant;
 use crate::pool::BundlePool;
 use crate::publish::{Published, StageOptions};
 use crate::reader::Origin;
+use crate::record::PartEntry;
 use crate::revision::Revision;
 use crate::revision_problem::RevisionProblem as Problem;
 use crate::testing::{self, DAY};
@@ -173,6 +174,8 @@ enum Step {
     /// A column that later bars may have.
     Column,
     Compact,
+    /// All columns are compressed from now on.
+    Compress,
     /// A revision that is begun and dropped.
     Abandon,
 }
@@ -191,7 +194,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         .prop_map(|(asset, days)| Step::Remove { asset, days });
     let step = prop_oneof![
         8 => append, 4 => correct, 3 => remove, 2 => Just(Step::Undo), 1 => dividend, 1 => Just(Step::Column),
-        1 => Just(Step::Compact), 1 => Just(Step::Abandon),
+        1 => Just(Step::Compact), 1 => Just(Step::Compress), 1 => Just(Step::Abandon),
     ];
     prop::collection::vec(step, 1..14)
 }
@@ -260,6 +263,10 @@ impl Played {
                 let entry = self.catalog.entry("b", published.version).unwrap();
                 assert_eq!(entry.parts.len(), 1);
                 published
+            }
+            Step::Compress => {
+                let auto = vec![Compression::Auto; 3 + self.model.later];
+                self.catalog.recompress("b", &auto, &StageOptions::default()).unwrap()
             }
             Step::Abandon => {
                 let mut revision = self.revise();
@@ -725,6 +732,42 @@ fn a_version_is_stored_in_another_way_and_stays_what_it_is() {
         assert!(again.unchanged, "{wanted:?}");
     }
     assert_eq!(played.catalog.history("b").unwrap().len(), history.len());
+}
+
+#[test]
+fn what_is_appended_to_a_compressed_bundle_is_compressed_where_it_is_much() {
+    let (_dir, mut played) = begin(three_assets());
+    played.play(&Step::Compress);
+    let stored = |played: &Played| {
+        let lease = BundlePool::new(0).lease(&played.catalog, "b").unwrap();
+        let version = lease.version();
+        let parts = played.catalog.entry("b", version).unwrap().parts;
+        let path = |part: &PartEntry| played.catalog.dir("b").part(part.digest);
+        let encoding = |part: &PartEntry| {
+            let pool = BundlePool::new(0);
+            let file = pool.lease_file(path(part));
+            (part.rows, file.map(|file| file.bundle().encoding(1)).unwrap())
+        };
+        parts.iter().map(encoding).collect::<Vec<_>>()
+    };
+    let days = |days: std::ops::Range<i64>| -> BTreeMap<i64, Bar> {
+        days.map(|day| (day, bar(5, 1, day, 0))).collect()
+    };
+    // The first of parts is the head.
+    played.put("S1", &days(9..11), false);
+    assert_eq!(stored(&played)[0], (2, Encoding::Segments), "few rows are left as they are");
+    played.put("S1", &days(11..16), false);
+    let (head, others) = (stored(&played)[0], stored(&played)[1..].to_vec());
+    assert_eq!(head, (0, Encoding::Segments));
+    assert!(others.contains(&(5, Encoding::Blocks)), "{others:?}");
+    for day in 16..80 {
+        played.put("S1", &days(day..day + 1), false);
+    }
+    let parts = stored(&played);
+    assert!(parts.len() < 16, "{parts:?}");
+    let raw: u64 = parts.iter().filter(|it| it.1 != Encoding::Blocks).map(|it| it.0).sum();
+    assert!(raw < 8, "tiers that are merged are compressed: {parts:?}");
+    played.check();
 }
 
 #[test]

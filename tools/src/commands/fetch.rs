@@ -56,6 +56,7 @@ pub(crate) fn run(args: &FetchArgs, invocation: &Invocation) -> anyhow::Result<E
         wait: args.wait.map_or(Duration::ZERO, |wait| wait.most),
         streams: args.remote.streams(),
         check: false,
+        stop: None,
         watch: Some(&watch),
     };
     let fetched = catalog.fetch(&args.bundle, &remote, &options)?;

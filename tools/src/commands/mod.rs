@@ -6,6 +6,7 @@
 pub(crate) mod backtest;
 pub(crate) mod compact;
 pub(crate) mod completions;
+pub(crate) mod cross_validate;
 pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod export;

@@ -52,6 +52,7 @@ pub(crate) fn run(args: &PushArgs, invocation: &Invocation) -> anyhow::Result<Ex
         wait: Duration::ZERO,
         streams: args.remote.streams(),
         check: args.check,
+        stop: None,
         watch: Some(&watch),
     };
     let pushed = catalog.push(&args.bundle, &remote, &options)?;

@@ -18,7 +18,7 @@ use indicatif::ProgressBar;
 use super::backtest::SettingArgs;
 use crate::hint::Complaint;
 use crate::interrupt;
-use crate::isolate::{Orders, Processes};
+use crate::isolate::{Orders, ProcessCrews};
 use crate::metrics::text;
 
 /// What is searched and how.
@@ -186,11 +186,10 @@ impl SearchArgs {
         let cancel = Some(interrupt::flag());
         let terms = self.terms(plan.seed)?;
         let threads = Threads::new(backtest, &portal, &factory, &workers, terms, cancel);
-        let started = self.isolate.then(|| {
-            let (place, what) = ((root, bundle), (lease, strategy));
-            self.processes(place, what, setting, terms, workers.threads())
-        });
-        let processes = started.transpose()?;
+        let isolated = Isolated { search: self, setting, root, bundle, lease, strategy, terms };
+        let hands = workers.threads();
+        let processes = self.isolate.then(|| isolated.crews(hands)).transpose()?;
+        let processes = processes.map(|crews| crews.over_scope(&backtest.scope));
         let crew: &dyn Crew = match &processes {
             Some(processes) => processes,
             None => &threads,
@@ -209,39 +208,49 @@ impl SearchArgs {
     }
 }
 
-impl SearchArgs {
-    fn processes(
-        &self,
-        (root, bundle): (&Path, &str),
-        (lease, strategy): (&Lease, &str),
-        setting: &SettingArgs,
-        terms: Terms,
-        hands: usize,
-    ) -> anyhow::Result<Processes<'static>> {
-        let is_file = bundle.contains('/') || bundle.ends_with(".barrow");
+/// What worker processes are told of.
+pub(crate) struct Isolated<'a> {
+    pub(crate) search: &'a SearchArgs,
+    pub(crate) setting: &'a SettingArgs,
+    pub(crate) root: &'a Path,
+    /// As it was typed.
+    pub(crate) bundle: &'a str,
+    pub(crate) lease: &'a Lease,
+    pub(crate) strategy: &'a str,
+    pub(crate) terms: Terms,
+}
+
+impl Isolated<'_> {
+    /// Processes that run trials over any scope.
+    ///
+    /// # Errors
+    /// When the bundle's file or this program cannot be found.
+    pub(crate) fn crews(&self, hands: usize) -> anyhow::Result<ProcessCrews<'static>> {
+        let (setting, lease) = (self.setting, self.lease);
+        let is_file = self.bundle.contains('/') || self.bundle.ends_with(".barrow");
         let bundle = if is_file {
-            std::fs::canonicalize(bundle)?.to_string_lossy().into_owned()
+            std::fs::canonicalize(self.bundle)?.to_string_lossy().into_owned()
         } else {
             format!("{}@{}", lease.name(), lease.version())
         };
-        let scope = setting.backtest()?.scope;
         let orders = Orders {
-            root: root.to_owned(),
+            root: self.root.to_owned(),
             bundle,
             version: lease.version().to_string(),
-            strategy: strategy.to_owned(),
+            strategy: self.strategy.to_owned(),
             cash: setting.cash,
             commission: setting.commission.clone(),
             slippage: setting.slippage.clone(),
             seed: setting.seed,
-            search_seed: terms.seed,
-            first_bars: terms.part == Part::First,
-            from: scope.from,
-            to: scope.to,
-            assets: scope.assets,
-            memory_max: self.memory_limit.map(|mebibytes| mebibytes.saturating_mul(1 << 20)),
+            search_seed: self.terms.seed,
+            first_bars: self.terms.part == Part::First,
+            from: None,
+            to: None,
+            assets: None,
+            memory_max: self.search.memory_limit.map(|mebibytes| mebibytes.saturating_mul(1 << 20)),
         };
-        Processes::new(&orders, hands, terms, interrupt::flag())
+        let (terms, cancel) = (self.terms, interrupt::flag());
+        Ok(ProcessCrews { program: std::env::current_exe()?, orders, hands, terms, cancel })
     }
 }
 

@@ -13,7 +13,7 @@ use barrow_store::SeriesCache;
 use clap::ValueEnum;
 
 use super::backtest::{SettingArgs, strategies_help};
-use super::search::SearchArgs;
+use super::search::{Isolated, SearchArgs, moving};
 use crate::hint::Complaint;
 use crate::interrupt::{self, Interrupted};
 use crate::invocation::Invocation;
@@ -93,6 +93,20 @@ enum LastTest {
 pub(crate) fn run(args: &WalkForwardArgs, invocation: &Invocation) -> anyhow::Result<ExitStatus> {
     let printer = invocation.printer;
     let objective: Objective = args.objective.parse()?;
+    let lease = invocation.lease(&args.bundle)?;
+    let workers = Workers::shared(args.search.workers)?;
+    let terms = args.search.terms(args.setting.seed)?;
+    let isolated = Isolated {
+        search: &args.search,
+        setting: &args.setting,
+        root: &invocation.root,
+        bundle: &args.bundle,
+        lease: &lease,
+        strategy: &args.strategy,
+        terms,
+    };
+    let bar = printer.bar(0, "trials");
+    let progress = moving(&bar, objective);
     let walk = WalkForward {
         backtest: args.setting.backtest()?,
         objective,
@@ -100,15 +114,21 @@ pub(crate) fn run(args: &WalkForwardArgs, invocation: &Invocation) -> anyhow::Re
         plan: args.search.plan(args.setting.seed, &[objective])?,
         windows: args.windows()?,
         round: args.search.round,
-        terms: args.search.terms(args.setting.seed)?,
+        terms,
+        progress: Some(&progress),
         cancel: Some(interrupt::flag()),
     };
     let space = Arc::new(args.search.space()?);
-    let lease = invocation.lease(&args.bundle)?;
     let cache = SeriesCache::default();
-    let workers = Workers::shared(args.search.workers)?;
     let factory = |params: &Params| strategies::build(&args.strategy, params);
-    let report = walk.run(&lease, &factory, &space, &cache, &workers)?;
+    let report = if args.search.isolate {
+        let crews = isolated.crews(workers.threads())?;
+        walk.run_with(&lease, &factory, &space, &cache, &crews)
+    } else {
+        walk.run(&lease, &factory, &space, &cache, &workers)
+    };
+    bar.finish_and_clear();
+    let report = report?;
     if let Some(path) = &args.report {
         write_text(path, &Report::of_walk_forward(&report).render())?;
     }

@@ -2,6 +2,7 @@
 
 use std::io::{stdin, stdout};
 use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, channel};
 
 use anyhow::Context as _;
 use barrow_engine::{
@@ -10,16 +11,16 @@ use barrow_engine::{
 use barrow_store::{Catalog, SeriesCache};
 
 use crate::interrupt;
-use crate::isolate::{Orders, read_frame, write_frame};
+use crate::isolate::Orders;
 use crate::status::ExitStatus;
 
-/// Run trials that another process sends
-#[derive(Debug, clap::Args)]
-pub(crate) struct WorkerArgs {}
-
-pub(crate) fn run(_: &WorkerArgs) -> anyhow::Result<ExitStatus> {
-    let (mut input, mut output) = (stdin().lock(), stdout().lock());
-    let orders = read_frame(&mut input)?.context("no orders came")?;
+/// Runs trials that another process sends, until it closes the pipe.
+///
+/// # Errors
+/// When the orders make no sense, or the bundle is not what they say.
+pub(crate) fn run() -> anyhow::Result<ExitStatus> {
+    let mut output = stdout().lock();
+    let orders = wire::read_frame(&mut stdin().lock())?.context("no orders came")?;
     let orders: Orders = serde_json::from_slice(&orders)?;
     if let Some(bytes) = orders.memory_max {
         limit_memory(bytes)?;
@@ -44,8 +45,8 @@ pub(crate) fn run(_: &WorkerArgs) -> anyhow::Result<ExitStatus> {
     let part = if orders.first_bars { Part::First } else { Part::Spread };
     let terms = Terms { seed: orders.search_seed, time_max: None, part };
     let crew = Threads::new(&backtest, &portal, &factory, &workers, terms, None);
-    write_frame(&mut output, &[])?;
-    while let Some(frame) = read_frame(&mut input)? {
+    wire::write_frame(&mut output, &[])?;
+    for frame in frames_until_closed() {
         let ask = wire::read_ask(&frame).context("what came is no trial")?;
         let ended = Mutex::new(None);
         crew.run(std::slice::from_ref(&ask), &|ends| {
@@ -56,9 +57,26 @@ pub(crate) fn run(_: &WorkerArgs) -> anyhow::Result<ExitStatus> {
         let (id, end) = ended.unwrap_or((ask.id, Ended::Skipped));
         let mut answer = Vec::new();
         wire::put_end(&mut answer, id, &end);
-        write_frame(&mut output, &answer)?;
+        wire::write_frame(&mut output, &answer)?;
     }
     Ok(ExitStatus::Done)
+}
+
+/// The frames that come in. When the pipe is closed, by the end of the process that sends the trials or by
+/// its order, this process ends at once, whatever a trial is at: nobody waits for it any more.
+fn frames_until_closed() -> Receiver<Vec<u8>> {
+    let (sender, frames) = channel();
+    std::thread::spawn(move || {
+        let mut input = stdin().lock();
+        while let Ok(Some(frame)) = wire::read_frame(&mut input) {
+            if sender.send(frame).is_err() {
+                break;
+            }
+        }
+        #[expect(clippy::exit, reason = "the thread at work may never come back to be told")]
+        std::process::exit(0);
+    });
+    frames
 }
 
 /// Limits what this process may allocate. Mapped bundles do not count.

@@ -1,7 +1,7 @@
 //! What a page shows of how a sweep was searched: convergence, parallel coordinates, rungs, the weight
 //! of each parameter, and whether the best is more than luck.
 
-use barrow_engine::{Direction, SweepReport, Trial, Verdict};
+use barrow_engine::{Direction, Params, SweepReport, Trial, Verdict};
 
 use super::drawing::{Dot, Drawing, Span, Stroke};
 use super::heat::Ramp;
@@ -11,8 +11,6 @@ use crate::numbers::{count, count_len, fixed, float_len, percent};
 
 /// More lines than this are a thicket.
 const LINES_MAX: usize = 400;
-/// Bins along a parameter.
-const BINS: usize = 12;
 
 impl StudySection {
     /// How the space was searched.
@@ -247,54 +245,34 @@ fn rungs(report: &SweepReport) -> Option<Drawing> {
     })
 }
 
-/// How much of the variance of the objective each parameter explains alone, by the means of bins of its
-/// values; corrected for the number of bins (epsilon squared, Kelley 1935).
+/// How much of the variation of the objective each parameter explains alone: the engine's analysis, of at
+/// most [`RESULTS_MAX`] trials spread evenly, so that the page of a large sweep does not take a minute.
 fn importance(report: &SweepReport) -> Table {
-    let known: Vec<(Vec<f64>, f64)> = report
+    let step = report.trials.len().div_ceil(RESULTS_MAX).max(1);
+    let results: Vec<(Params, f64)> = report
         .trials
         .iter()
-        .map(|trial| (coordinates(report, trial), value(report, trial)))
-        .filter(|(_, value)| value.is_finite())
+        .step_by(step)
+        .map(|trial| (report.params(trial), value(report, trial)))
         .collect();
-    let n = float_len(known.len()).max(1.0);
-    let mean = known.iter().map(|(_, value)| value).sum::<f64>() / n;
-    let variance = known.iter().map(|(_, value)| (value - mean).powi(2)).sum::<f64>() / n;
-    let mut rows: Vec<(f64, String)> = Vec::new();
-    for (at, dim) in report.space.dims().iter().enumerate() {
-        let mut bins = vec![(0_usize, 0.0); BINS + 1];
-        for (coordinates, value) in &known {
-            let bin = bin_of(coordinates[at]);
-            bins[bin].0 += 1;
-            bins[bin].1 += value;
-        }
-        let filled = bins.iter().filter(|(count, _)| *count > 0);
-        let groups = float_len(filled.clone().count());
-        let between: f64 = filled
-            .map(|(count, sum)| {
-                let count = float_len(*count);
-                count * (sum / count - mean).powi(2)
-            })
-            .sum();
-        // Means of a few values differ by chance: less what chance alone explains.
-        let total = variance * n;
-        let chance = (groups - 1.0) * (total - between) / (n - groups).max(1.0);
-        let share = if total > 0.0 { ((between - chance) / total).max(0.0) } else { 0.0 };
-        rows.push((share, report.space.axes()[dim.axis].name().to_owned()));
-    }
-    rows.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let rows = barrow_engine::search::importance(&report.space, &results, report.seed);
+    let rows = rows.into_iter().map(|row| {
+        vec![row.param, percent(row.share), format!("\u{b1} {}", percent(row.deviation))]
+    });
+    let number = |name: &str| Head { name: name.to_owned(), kind: CellKind::Number };
     Table {
         heading: "Weight of each parameter".to_owned(),
-        note: "share of the variance of the objective that it explains alone".to_owned(),
+        note: "share of the variation of the objective's ranks that it explains alone, over a forest of \
+               trees (functional ANOVA, Hutter et al. 2014)"
+            .to_owned(),
         columns: vec![
             Head { name: "Parameter".to_owned(), kind: CellKind::Text },
-            Head { name: "Share".to_owned(), kind: CellKind::Number },
+            number("Share"),
+            number("Over trees"),
         ],
-        rows: rows.into_iter().map(|(share, name)| vec![name, percent(share)]).collect(),
+        rows: rows.collect(),
     }
 }
 
-/// Inactive parameters have a bin of their own.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of one")]
-fn bin_of(x: f64) -> usize {
-    if x.is_nan() { BINS } else { ((x * float_len(BINS)) as usize).min(BINS - 1) }
-}
+/// Trials that the weights are estimated from.
+const RESULTS_MAX: usize = 2000;

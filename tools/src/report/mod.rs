@@ -8,6 +8,7 @@ mod chart;
 mod curve;
 mod drawing;
 mod exposure;
+mod from_paths;
 mod from_run;
 mod from_search;
 mod from_sweep;

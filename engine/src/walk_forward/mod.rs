@@ -1,22 +1,26 @@
 //! Fitting on one stretch of history and judging on the next, again and again.
 
+mod report;
+mod stitch;
+
+pub use report::{FoldReport, WalkForwardReport};
+use stitch::Stitch;
+
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use barrow_format::Version;
 use barrow_store::{Lease, SeriesCache};
 
 use crate::Error;
 use crate::backtest::Backtest;
-use crate::metrics::{Metrics, Track, Trades};
+use crate::metrics::Metrics;
 use crate::objective::{Direction, Objective};
 use crate::params::Params;
 use crate::portal::{Portal, Scope};
 use crate::search::{Limit, SearchPlan, Space};
-use crate::sweep::{Crews, Factory, Hunt, Terms, ThreadCrews, Trial, evaluate};
-use crate::time::TimeStyle;
+use crate::sweep::{Crews, Factory, Hunt, Progress, Terms, ThreadCrews, Trial, evaluate};
 use crate::validation::{Fold, FoldScore, Stability, Windows, spearman};
 use crate::workers::Workers;
 
@@ -27,7 +31,6 @@ use crate::workers::Workers;
 /// every other trial, is run on the test stretch. Nothing of the test stretch has a part in a choice.
 /// Each stretch has a fresh portfolio; bars before it are visible as history and not traded;
 /// positions open at its end are marked at the last close.
-#[derive(Debug)]
 pub struct WalkForward<'a> {
     /// Settings of each trial; its period is what is cut into folds.
     pub backtest: Backtest,
@@ -43,78 +46,20 @@ pub struct WalkForward<'a> {
     pub round: Option<usize>,
     /// What holds for each trial.
     pub terms: Terms,
-    /// Once true, no further fold is begun.
+    /// Is called as trials of the searches end, with the sums over all folds; one call at a time.
+    pub progress: Option<&'a (dyn Fn(Progress) + Sync)>,
+    /// Once true, no further trial is started; the report has the folds that ended.
     pub cancel: Option<&'a AtomicBool>,
 }
 
-/// The result of a walk-forward.
-#[derive(Debug, Clone)]
-pub struct WalkForwardReport {
-    /// Name of the bundle.
-    pub bundle: String,
-    /// Content version of the bars.
-    pub version: Version,
-    /// Name of the strategy.
-    pub strategy: String,
-    /// What was searched.
-    pub space: Space,
-    /// The method of the search.
-    pub method: String,
-    /// What made a trial the best.
-    pub objective: Objective,
-    /// Seed of the search.
-    pub search_seed: u64,
-    /// Starting cash, quote currency.
-    pub cash: f64,
-    /// The folds, oldest first; those that ended when it was cancelled.
-    pub folds: Vec<FoldReport>,
-    /// Folds that there would have been.
-    pub folds_len: usize,
-    /// Times of the stitched equity, ns since the epoch, UTC, ascending.
-    pub times: Vec<i64>,
-    /// Equity of the test stretches one after the other, each beginning with what the one before
-    /// ended with, quote currency. One for each of `times`.
-    pub equity: Vec<f64>,
-    /// Figures of the stitched equity.
-    pub metrics: Metrics,
-    /// How the choices hold.
-    pub stability: Option<Stability>,
-    /// Trials of all folds.
-    pub trials: u64,
-    /// How times are written.
-    pub time_style: TimeStyle,
-    /// Number of workers.
-    pub workers: usize,
-    /// Wall-clock time.
-    pub elapsed_seconds: f64,
-}
-
-/// One fold.
-#[derive(Debug, Clone)]
-pub struct FoldReport {
-    /// Places on the clock.
-    pub fold: Fold,
-    /// First and last time of the train stretch.
-    pub train: (i64, i64),
-    /// Of the validation stretch.
-    pub validate: Option<(i64, i64)>,
-    /// Of the test stretch.
-    pub test: (i64, i64),
-    /// The chosen parameters.
-    pub chosen: Params,
-    /// Figures of the choice on the train stretch.
-    pub on_train: Trial,
-    /// On the validation stretch.
-    pub on_validate: Option<Trial>,
-    /// On the test stretch.
-    pub on_test: Trial,
-    /// Rank correlation, over all trials, of the objective where the choice was made and on the test
-    /// stretch: whether choosing helps at all.
-    pub rank_correlation: Option<f64>,
-    /// Trials of the whole train stretch.
-    pub trials: u64,
-    /// Trials that failed.
-    pub failed: u64,
+impl std::fmt::Debug for WalkForward<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WalkForward")
+            .field("backtest", &self.backtest)
+            .field("plan", &self.plan)
+            .field("windows", &self.windows)
+            .finish_non_exhaustive()
+    }
 }
 
 impl WalkForward<'_> {
@@ -197,6 +142,13 @@ impl WalkForward<'_> {
         stitch: &mut Stitch,
     ) -> Result<Option<FoldReport>, Error> {
         let (backtest, train) = self.on(stage, &fold.train)?;
+        let before = report.trials;
+        let folds_len = report.folds_len as u64;
+        let progress = |inner: Progress| {
+            if let Some(progress) = self.progress {
+                progress(inner.in_one_of(folds_len, before));
+            }
+        };
         let crew = stage.crews.over(&backtest, &train);
         let hunt = Hunt {
             backtest: &backtest,
@@ -204,7 +156,7 @@ impl WalkForward<'_> {
             limits: self.limits.clone(),
             plan: self.plan.clone(),
             round: self.round,
-            progress: None,
+            progress: Some(&progress),
             cancel: self.cancel,
         };
         let found = hunt.run(&train, stage.factory, stage.space, crew.as_ref(), None)?;
@@ -341,30 +293,4 @@ struct Stage<'l, 'a> {
     cache: &'l SeriesCache,
     crews: &'a dyn Crews,
     whole: &'a Portal<'l>,
-}
-
-/// Sums over the test stretches.
-#[derive(Debug, Default)]
-struct Stitch {
-    level: f64,
-    fills: u64,
-    trades: u64,
-}
-
-impl Stitch {
-    /// Figures of the stitched curve. What needs single fills (turnover, exposure, win rate, profit
-    /// factor) is left undefined.
-    fn metrics(&self, equity: &[f64], bars_per_year: f64) -> Metrics {
-        let track = Track {
-            equity,
-            bars_per_year,
-            traded: 0.0,
-            fills: self.fills,
-            bars_held: 0,
-            trades: Trades::default(),
-        };
-        let metrics = Metrics::of(&track, &mut Vec::new());
-        let (turnover, exposure) = (None, None);
-        Metrics { turnover, exposure, trades: self.trades, ..metrics }
-    }
 }
