@@ -14,7 +14,8 @@ use barrow_store::Lease;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, Statistics, stats::Precision};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_plan::execution_plan::{
     Boundedness, EmissionType, ReplaceChildrenOptions,
 };
@@ -60,7 +61,10 @@ impl BundleScan {
         let longest = chosen.stretches.iter().map(|stretch| stretch.rows.len()).max();
         let zeros = Int32Array::from(vec![0; longest.unwrap_or(0).min(BATCH_ROWS)]);
         let properties = PlanProperties::new(
-            EquivalenceProperties::new(schema.clone()),
+            EquivalenceProperties::new_with_orderings(
+                schema.clone(),
+                orders(&columns, &schema, &chosen),
+            ),
             Partitioning::UnknownPartitioning(parts.len()),
             EmissionType::Incremental,
             Boundedness::Bounded,
@@ -68,6 +72,24 @@ impl BundleScan {
         let properties = Arc::new(properties);
         Ok(Self { lease, schema, columns, pushed, limit, chosen, parts, zeros, properties })
     }
+}
+
+/// The orders that the rows of each part are in, as far as their columns are yielded: by symbol, then by time; of a
+/// single asset, by time alone as well.
+fn orders(
+    columns: &[Option<usize>],
+    schema: &SchemaRef,
+    chosen: &Chosen,
+) -> Vec<Vec<PhysicalSortExpr>> {
+    let ascending = |column: Option<usize>| {
+        let place = columns.iter().position(|found| *found == column)?;
+        let column = Column::new(schema.field(place).name(), place);
+        Some(PhysicalSortExpr::new_default(Arc::new(column)))
+    };
+    let (symbol, time) = (ascending(None), ascending(Some(0)));
+    let by_time = if chosen.assets < 2 { time.clone() } else { None };
+    let by_symbol = symbol.map(|symbol| [symbol].into_iter().chain(time).collect());
+    by_symbol.into_iter().chain(by_time.map(|time| vec![time])).collect()
 }
 
 /// Makes the batches of one part.

@@ -280,6 +280,25 @@ fn what_is_pushed_down_is_explained() {
 }
 
 #[test]
+fn rows_are_in_the_order_of_symbol_and_time_without_being_sorted() {
+    let place = place();
+    let sorts = |sql: &str| place.database.explain(sql).expect("a plan").contains("SortExec");
+    let whole = "select symbol, close, time from us_daily_v2 order by symbol, time";
+    assert!(!sorts(whole), "of all assets");
+    assert!(!sorts("select time, close from us_daily_v2 where symbol = 'AAA' order by time"));
+    assert!(!sorts("select symbol from us_daily_v2 where close > 3600 order by symbol limit 3"));
+    for other in ["close", "time", "symbol desc", "symbol, close, time"] {
+        let sql = format!("select symbol, close, time from us_daily_v2 order by {other}");
+        assert!(sorts(&sql), "{other} is another order");
+    }
+    let found: Vec<(String, f64)> = place.pairs(whole);
+    let expected = place.rows().map(|row| (row.0.to_owned(), row.2));
+    let same = |(a, b): (&(String, f64), (String, f64))| a.0 == b.0 && (a.1 == b.1 || b.1.is_nan());
+    assert_eq!(found.len(), place.rows().count());
+    assert!(found.iter().zip(expected).all(same), "asset after asset, oldest first");
+}
+
+#[test]
 fn names_of_tables() {
     let place = place();
     publish(&place.catalog, "FX_5m", &assets(1));
