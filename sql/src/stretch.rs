@@ -93,7 +93,7 @@ impl Chosen {
         }
         ruled_out.sort_by_key(|rows| rows.start);
         let mut next = rows.start;
-        for gap in ruled_out.into_iter().chain([rows.end..rows.end]) {
+        for gap in ruled_out.into_iter().chain(std::iter::once(rows.end..rows.end)) {
             let end = gap.start.clamp(next, rows.end);
             if end > next {
                 self.stretches.push(Stretch { asset, rows: next..end });

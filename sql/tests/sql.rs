@@ -115,8 +115,8 @@ fn place() -> Place {
 
 impl Place {
     fn batches(&self, sql: &str) -> Vec<RecordBatch> {
-        let answer = self.database.query(sql).unwrap_or_else(|error| panic!("{sql}: {error:?}"));
-        answer.collect::<Result<_, _>>().unwrap_or_else(|error| panic!("{sql}: {error:?}"))
+        let answer = self.database.query(sql).expect(sql);
+        answer.collect::<Result<_, _>>().expect(sql)
     }
 
     /// The first column of an answer as text, with its second one as a float.
@@ -125,9 +125,7 @@ impl Place {
         for batch in self.batches(sql) {
             let name = datafusion_cast(&batch, 0);
             let value = batch.column(1).as_primitive::<Float64Type>();
-            for row in 0..batch.num_rows() {
-                pairs.push((name[row].clone(), value.value(row)));
-            }
+            pairs.extend(name.into_iter().zip(value.values().iter().copied()));
         }
         pairs
     }
@@ -136,8 +134,7 @@ impl Place {
         self.batches(sql)[0].column(0).as_primitive::<Int64Type>().value(0)
     }
 
-    /// All rows as (symbol, time, close, volume, trades, cents).
-    fn rows(&self) -> impl Iterator<Item = (&'static str, i64, f64, f64, u32, i64)> + '_ {
+    fn rows(&self) -> impl Iterator<Item = Row> + '_ {
         self.assets.iter().flat_map(|a| {
             (0..a.time.len()).map(move |row| {
                 (a.symbol, a.time[row], a.close[row], a.volume[row], a.trades[row], a.cents[row])
@@ -180,12 +177,15 @@ fn aggregates_are_those_of_a_loop() {
     }
 }
 
+/// Symbol, time, close, volume, trades, cents.
+type Row = (&'static str, i64, f64, f64, u32, i64);
+type Keeps<'a> = &'a dyn Fn(&Row) -> bool;
+
 #[test]
 fn conditions_keep_the_rows_that_a_loop_keeps() {
     let place = place();
     let ns = |day: i64| day * DAY;
-    type Row = (&'static str, i64, f64, f64, u32, i64);
-    let cases: [(&str, &dyn Fn(&Row) -> bool); 19] = [
+    let cases: [(&str, Keeps<'_>); 19] = [
         ("true", &|_| true),
         ("symbol = 'AAA'", &|r| r.0 == "AAA"),
         ("symbol = 'BB''B'", &|r| r.0 == "BB'B"),
