@@ -10,6 +10,11 @@ struct EngineAuthors;
 #[expect(dead_code, reason = "carries the guide's doctests and nothing else")]
 struct Queries;
 
+/// `docs/tutorial.md`.
+#[doc = include_str!("../../docs/tutorial.md")]
+#[expect(dead_code, reason = "carries the guide's doctests and nothing else")]
+struct Tutorial;
+
 /// `README.md`.
 #[doc = include_str!("../../README.md")]
 #[expect(dead_code, reason = "carries the page's doctests and nothing else")]

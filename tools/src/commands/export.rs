@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::hint::Complaint;
 use crate::invocation::Invocation;
 use crate::manifest::{self, Manifest, OddNans};
-use crate::numbers::{bytes, count, count_len, counted_len, duration};
+use crate::numbers::{bytes, count_len, counted, counted_len, duration};
 use crate::output::{Format, Shape, WholeFile, output, write_text};
 use crate::selection::SelectionArgs;
 use crate::status::ExitStatus;
@@ -115,8 +115,8 @@ pub(crate) fn run(args: &ExportArgs, invocation: &Invocation) -> anyhow::Result<
             many => format!("{} files, ", count_len(many)),
         };
         printer.say(format_args!(
-            "{} rows of {} to `{}` ({files}{}) in {}",
-            count(tally.rows),
+            "{} of {} to `{}` ({files}{}) in {}",
+            counted(tally.rows, "row"),
             counted_len(plan.assets().len(), "asset"),
             args.out.display(),
             bytes(tally.bytes),

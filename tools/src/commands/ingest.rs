@@ -295,11 +295,11 @@ fn print(summary: &IngestSummary, printer: Printer) -> std::io::Result<()> {
     let mut out = printer.stdout();
     writeln!(
         out,
-        "{}@{}: {} rows of {} assets, {}, {} in {} ({})",
+        "{}@{}: {} of {}, {}, {} in {} ({})",
         printer.out(&summary.bundle, Tone::Strong),
         &summary.version[..12],
-        count(summary.rows),
-        count(summary.assets),
+        counted(summary.rows, "row"),
+        counted(summary.assets, "asset"),
         summary.frequency,
         bytes(summary.bytes),
         seconds(summary.elapsed_seconds),
