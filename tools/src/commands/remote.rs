@@ -33,11 +33,10 @@ impl RemoteArgs {
             }
             Some((scheme, _)) => {
                 Err(Complaint::new(format!("a remote over `{scheme}` is not for this command"))
-                    .hint(format!(
-                        "the Python package reaches it: `barrow.fetch(NAME, \"{}\")`; this command \
-                         takes directories",
-                        self.remote
-                    )))
+                    .hint(
+                        "the Python package reaches it, by `barrow.push` and `barrow.fetch`; this \
+                         command takes directories",
+                    ))
             }
         }
     }
