@@ -1,9 +1,9 @@
 //! From the result of a cross-validation to its page.
 
-use barrow_engine::{CrossValidationReport, LIBRARY_VERSION, Metric, Timestamp, Trial};
+use barrow_engine::{CrossValidationReport, Metric, Timestamp, Trial};
 
 use super::drawing::{Dot, Drawing, Span, Stroke};
-use super::{CellKind, Fact, Head, Report, Section, StudySection, Table, Tile};
+use super::{CellKind, Fact, Head, Report, Section, StudySection, Table, Tile, searched};
 use crate::commands::cross_validate::tested;
 use crate::metrics::{name, text};
 use crate::numbers::{count, count_len, counted_len, fixed, float_len, percent, seconds};
@@ -30,14 +30,11 @@ impl Report {
                 Fact::new("time", seconds(report.elapsed_seconds)),
             ],
             sections: vec![Section::Study(Box::new(StudySection::of_cross_validation(report)))],
-            footer: vec![
-                Fact::new("Bundle", &report.bundle),
-                Fact::new("Version", report.version.to_string()),
-                Fact::new("Strategy", &report.strategy),
-                Fact::new("Objective", report.objective.to_string()),
-                Fact::new("Search", format!("{}, seed {}", report.method, report.search_seed)),
-                Fact::new("Made by", format!("barrow {LIBRARY_VERSION}")),
-            ],
+            footer: searched(
+                (&report.bundle, report.version),
+                (&report.strategy, report.objective),
+                (&report.method, report.search_seed),
+            ),
         }
     }
 }

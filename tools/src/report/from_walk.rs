@@ -1,8 +1,8 @@
 //! From the result of a walk-forward to its page.
 
-use barrow_engine::{LIBRARY_VERSION, Metric, Timestamp, Trial, WalkForwardReport};
+use barrow_engine::{Metric, Timestamp, Trial, WalkForwardReport};
 
-use super::{CellKind, Fact, Head, Report, Section, StudySection, Table, Tile};
+use super::{CellKind, Fact, Head, Report, Section, StudySection, Table, Tile, searched};
 use crate::metrics::{name, text, text_of};
 use crate::numbers::{count, count_len, counted_len, fixed, percent, seconds};
 
@@ -26,14 +26,11 @@ impl Report {
                 Fact::new("time", seconds(report.elapsed_seconds)),
             ],
             sections: vec![Section::Study(Box::new(StudySection::of_walk_forward(report)))],
-            footer: vec![
-                Fact::new("Bundle", &report.bundle),
-                Fact::new("Version", report.version.to_string()),
-                Fact::new("Strategy", &report.strategy),
-                Fact::new("Objective", report.objective.to_string()),
-                Fact::new("Search", format!("{}, seed {}", report.method, report.search_seed)),
-                Fact::new("Made by", format!("barrow {LIBRARY_VERSION}")),
-            ],
+            footer: searched(
+                (&report.bundle, report.version),
+                (&report.strategy, report.objective),
+                (&report.method, report.search_seed),
+            ),
         }
     }
 }

@@ -26,6 +26,9 @@ mod trades;
 
 use std::fmt;
 
+use barrow_engine::{LIBRARY_VERSION, Objective};
+use barrow_store::Version;
+
 pub use drawing::{Dot, Drawing, Stroke};
 pub use in_full::Rerun;
 pub use trades::{Trade, round_trips};
@@ -235,6 +238,22 @@ impl Report {
         debug_assert!(written.is_ok(), "text is always writable");
         page
     }
+}
+
+/// The footer of what a search chose and other bars judged: bundle and version, strategy and objective, search and seed.
+fn searched(
+    (bundle, version): (&str, Version),
+    (strategy, objective): (&str, Objective),
+    (method, seed): (&str, u64),
+) -> Vec<Fact> {
+    vec![
+        Fact::new("Bundle", bundle),
+        Fact::new("Version", version.to_string()),
+        Fact::new("Strategy", strategy),
+        Fact::new("Objective", objective.to_string()),
+        Fact::new("Search", format!("{method}, seed {seed}")),
+        Fact::new("Made by", format!("barrow {LIBRARY_VERSION}")),
+    ]
 }
 
 #[cfg(test)]
