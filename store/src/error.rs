@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use barrow_format::{Digest, Frequency, PhysicalType, Version};
 
+use crate::catalog::problems::{HeadProblem, NameProblem};
 use crate::instant::Instant;
-use crate::mounts::MountError;
-use crate::problems::{HeadProblem, NameProblem};
+use crate::mount::mounts::MountError;
 use crate::query::{Part, Period, Problem};
 use crate::remote::RemoteError;
-use crate::revision_problem::RevisionProblem;
+use crate::writing::revision_problem::RevisionProblem;
 
 /// The store's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

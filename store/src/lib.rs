@@ -29,121 +29,65 @@
 //!
 //! Readers write nothing and never wait for a writer. A writer killed at any instant leaves the version that was the
 //! newest. A version that some process has open is never pruned (see [`Catalog::prune`]) where its lock file can be
-//! locked; elsewhere, on a read-only disk perhaps, the map keeps the bytes for as long as it lives. Bytes on disk are checked before they become slices: a damaged file is an [`Error`] that names file, section
-//! and place, not a panic. Opening takes the same time for fifty assets as for fifty thousand and does not read the
-//! data: a flipped bit in a price is found by [`Lease::verify`], not by opening.
+//! locked; elsewhere, on a read-only disk perhaps, the map keeps the bytes for as long as it lives. Bytes on disk are
+//! checked before they become slices: a damaged file is an [`Error`] that names file, section and place, not a panic.
+//! Opening takes the same time for fifty assets as for fifty thousand and does not read the data: a flipped bit in a
+//! price is found by [`Lease::verify`], not by opening.
 //!
 //! What is not promised: a mapped part that a stranger truncates ends the process with `SIGBUS`, and one that a stranger
 //! overwrites shows what was written. The catalog's own files are read-only and never change once they have their name.
 
-mod arrow;
-mod bars;
-mod batch;
-mod bundle_dir;
-mod byte_cache;
 mod cache;
 mod catalog;
-mod change;
-mod checks;
-mod compact;
 mod crew;
-mod decoded;
-mod diff;
 mod disk;
-mod draft;
-mod draft_calendar;
-mod draft_series;
 mod error;
-mod fault;
-mod flight;
-mod front;
-mod head;
-mod installation;
 mod instant;
-mod journal;
-mod kept;
-mod layout;
-mod lease;
-mod life;
-mod lock;
-mod lru;
-mod mapping;
 mod mount;
-mod mounts;
 mod nearest;
-mod network;
-mod opened;
-mod opening;
-mod options;
-mod overlap;
-mod pack;
-mod panel;
-mod pin;
-mod placed;
 mod pool;
-mod presence;
-mod problems;
-mod prune;
-mod publish;
 pub mod query;
-mod raw_copy;
-mod reader;
-mod record;
+mod reading;
 mod remote;
-mod republish;
-mod returns;
-mod revision;
-mod revision_problem;
-mod segments;
-mod shelf;
-mod sink;
-mod snapshot;
-mod span;
-mod spec;
-mod sweep;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
-mod tiers;
-mod timeline;
-mod usage;
-mod verify;
-mod version_lock;
+mod writing;
 
 pub use barrow_format::{Asset, Defect, Schema, Values, ValuesBuf, Verification, Version};
 
-pub use bars::Bars;
-pub use batch::AssetBars;
-pub use byte_cache::CacheStats;
+pub use cache::byte_cache::CacheStats;
+pub use cache::decoded::DecodedCache;
 pub use cache::{Derived, SeriesCache, SeriesKey};
+pub use catalog::change::{Change, ChangeKind};
+pub use catalog::diff::{AssetDifference, ColumnDifference, Difference};
+pub use catalog::head::Head;
+pub use catalog::pin::Pin;
+pub use catalog::presence::Presence;
+pub use catalog::problems::{HeadProblem, NameProblem};
+pub use catalog::prune::{PruneMode, PrunePolicy, Pruned, Spared, SparedReason};
+pub use catalog::record::{PartEntry, VersionEntry};
+pub use catalog::timeline::Publication;
+pub use catalog::usage::{Hold, Usage};
 pub use catalog::{BundleEntry, Catalog};
-pub use change::{Change, ChangeKind};
-pub use decoded::DecodedCache;
-pub use diff::{AssetDifference, ColumnDifference, Difference};
+pub use disk::journal::{Journal, Records};
 pub use error::{ChangedSeries, Error, Result};
-pub use head::Head;
 pub use instant::Instant;
-pub use journal::{Journal, Records};
-pub use lease::Lease;
 pub use mount::Mount;
-pub use mounts::{MountEntry, MountError, Mounts};
+pub use mount::mounts::{MountEntry, MountError, Mounts};
 pub use nearest::nearest;
-pub use options::{OpenMode, OpenOptions, Paging, UnknownOpenMode, VerifyReads};
-pub use panel::Panel;
-pub use pin::Pin;
 pub use pool::{BundlePool, PoolStats};
-pub use presence::Presence;
-pub use problems::{HeadProblem, NameProblem};
-pub use prune::{PruneMode, PrunePolicy, Pruned, Spared, SparedReason};
-pub use publish::{Published, StageOptions, Staging};
-pub use reader::Origin;
-pub use record::{PartEntry, VersionEntry};
+pub use reading::bars::Bars;
+pub use reading::lease::Lease;
+pub use reading::options::{OpenMode, OpenOptions, Paging, UnknownOpenMode, VerifyReads};
+pub use reading::panel::Panel;
+pub use reading::reader::Origin;
 pub use remote::{
     DirectoryRemote, Fetched, Progress, Pushed, Remote, RemoteError, TransferOptions,
 };
-pub use revision::Revision;
-pub use revision_problem::RevisionProblem;
-pub use sink::FileSink;
-pub use timeline::Publication;
-pub use usage::{Hold, Usage};
+pub use writing::batch::AssetBars;
+pub use writing::publish::{Published, StageOptions, Staging};
+pub use writing::revision::Revision;
+pub use writing::revision_problem::RevisionProblem;
+pub use writing::sink::FileSink;

@@ -8,9 +8,9 @@ use barrow_format::{
 };
 use tempfile::TempDir;
 
-use crate::batch::AssetBars;
 use crate::catalog::Catalog;
-use crate::publish::{Published, StageOptions};
+use crate::writing::batch::AssetBars;
+use crate::writing::publish::{Published, StageOptions};
 
 /// Nanoseconds of a day.
 pub(crate) const DAY: i64 = 86_400_000_000_000;

@@ -3,7 +3,7 @@
 use barrow_format::Values;
 
 use super::frame::widened;
-use crate::lease::Lease;
+use crate::reading::lease::Lease;
 
 /// A bundle whose columns are joined on.
 ///

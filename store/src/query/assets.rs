@@ -4,7 +4,7 @@ use barrow_format::Asset;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::lease::Lease;
+use crate::reading::lease::Lease;
 
 /// Assets by symbol and by metadata; without conditions, all of them.
 #[derive(Clone, Debug, Default)]

@@ -170,12 +170,12 @@ impl Header {
         let symbols = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
         let mut fields = Vec::new();
         fields.extend(self.symbols.is_some().then(|| Field::new("symbol", symbols, false)));
-        let instant = crate::arrow::data_type(PhysicalType::I64, LogicalType::Timestamp);
+        let instant = crate::reading::arrow::data_type(PhysicalType::I64, LogicalType::Timestamp);
         fields.extend(self.times.is_some().then(|| Field::new("time", instant, false)));
         let column = |column: &Column| {
             Field::new(
                 &column.name,
-                crate::arrow::data_type(column.physical, column.logical),
+                crate::reading::arrow::data_type(column.physical, column.logical),
                 false,
             )
         };
@@ -193,7 +193,7 @@ fn array(data: &ValuesBuf, logical: LogicalType) -> Result<ArrayRef, ArrowError>
         }
         (ValuesBuf::I64(values), LogicalType::Decimal { .. }) => {
             let DataType::Decimal64(precision, scale) =
-                crate::arrow::data_type(PhysicalType::I64, logical)
+                crate::reading::arrow::data_type(PhysicalType::I64, logical)
             else {
                 return Ok(Arc::new(Int64Array::from(values.clone())));
             };

@@ -8,7 +8,7 @@ use super::plan::{Form, Planned};
 use super::scan::Judge;
 use super::{Per, Skipping};
 use crate::error::Result;
-use crate::span::{BLOCK_ROWS, blocks};
+use crate::reading::span::{BLOCK_ROWS, blocks};
 
 /// What a plan does, and how many blocks it reads. A block is a stretch of 4096 rows of one series, the last one of a
 /// series shorter.

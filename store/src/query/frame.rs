@@ -8,8 +8,8 @@ use barrow_format::{Asset, Values, ValuesBuf};
 
 use super::asof::Joined;
 use crate::error::{Error, Result};
-use crate::reader::Reader;
-use crate::span::blocks;
+use crate::reading::reader::Reader;
+use crate::reading::span::blocks;
 
 /// All bars of one asset, as far as a plan reads them.
 ///

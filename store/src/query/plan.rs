@@ -16,7 +16,7 @@ use super::resample::resample;
 use super::sessions::{Period, Periods};
 use super::{Per, Skipping};
 use crate::error::{Error, Result};
-use crate::lease::Lease;
+use crate::reading::lease::Lease;
 
 /// A query that was checked against a bundle. Cheap to clone; it keeps the lease.
 #[derive(Clone, Debug)]

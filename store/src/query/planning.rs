@@ -16,7 +16,7 @@ use super::plan::{Form, Join, Plan, Planned, Resampling, Unit};
 use super::sessions::{Period, Periods};
 use super::{Answer, Keys, Query, lists, resample};
 use crate::error::{Error, Result};
-use crate::lease::Lease;
+use crate::reading::lease::Lease;
 
 /// Rows of a task whose result is small, at least.
 const TASK_ROWS: usize = 1 << 17;

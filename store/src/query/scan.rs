@@ -9,7 +9,7 @@ use super::bounds::{Known, Verdict};
 use super::frame::Frame;
 use super::plan::Planned;
 use crate::error::Result;
-use crate::span::{BLOCK_ROWS, blocks};
+use crate::reading::span::{BLOCK_ROWS, blocks};
 
 /// Rows of a block that count: all of them, or those that a mask keeps.
 pub(super) type Holds<'a> = Option<&'a [bool]>;

@@ -15,17 +15,17 @@ use barrow_format::{Bundle, Digest};
 use super::inventory::{Inventory, Stretch};
 use super::place::Place;
 use super::{Progress, TransferOptions};
-use crate::bundle_dir::{BundleDir, ensure_dir, file_names, sync_dir};
+use crate::catalog::bundle_dir::{BundleDir, ensure_dir, file_names, sync_dir};
+use crate::catalog::lock::remove_quietly;
+use crate::catalog::record::{PartEntry, VersionEntry};
 use crate::crew;
 use crate::disk;
+use crate::disk::mapping::Mapping;
 use crate::error::{Error, Result};
-use crate::lock::remove_quietly;
-use crate::mapping::Mapping;
-use crate::options::{OpenOptions, Paging};
-use crate::publish::describe;
-use crate::record::{PartEntry, VersionEntry};
-use crate::segments::{Files, Parts};
-use crate::verify;
+use crate::reading::options::{OpenOptions, Paging};
+use crate::reading::segments::{Files, Parts};
+use crate::reading::verify;
+use crate::writing::publish::describe;
 
 /// The parts that a fetch loads.
 pub(crate) struct Arrival<'a> {

@@ -9,15 +9,15 @@ use barrow_format::{Digest, Version};
 use super::arrival::{Arrival, clear};
 use super::place::Place;
 use super::{Remote, RemoteError, TransferOptions};
-use crate::bundle_dir::BundleDir;
 use crate::catalog::Catalog;
-use crate::change::{Change, ChangeKind};
+use crate::catalog::bundle_dir::BundleDir;
+use crate::catalog::change::{Change, ChangeKind};
+use crate::catalog::problems::NameProblem;
+use crate::catalog::record::{PartEntry, VersionEntry};
+use crate::catalog::spec::Spec;
 use crate::error::{Error, Result};
-use crate::problems::NameProblem;
-use crate::publish::{StageOptions, Staging, now_ns};
-use crate::record::{PartEntry, VersionEntry};
-use crate::republish::open_part;
-use crate::spec::Spec;
+use crate::writing::publish::{StageOptions, Staging, now_ns};
+use crate::writing::republish::open_part;
 
 /// How long a wait for another writer cannot be stopped.
 const STRETCH: Duration = Duration::from_millis(100);

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::inventory::Inventory;
 use super::{Remote, RemoteError};
+use crate::catalog::record::{self, VersionEntry};
 use crate::error::{Error, Result};
-use crate::record::{self, VersionEntry};
 
 const NEWEST_FORMAT: &str = "barrow-newest/1";
 /// Longest document that is read.

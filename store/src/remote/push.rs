@@ -11,10 +11,10 @@ use super::inventory::{Inventory, OBJECT_BYTES, stretches};
 use super::place::Place;
 use super::{Progress, Remote, TransferOptions};
 use crate::catalog::Catalog;
+use crate::catalog::record::PartEntry;
 use crate::crew;
 use crate::error::{Error, Result};
 use crate::pool::BundlePool;
-use crate::record::PartEntry;
 
 /// What a push did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

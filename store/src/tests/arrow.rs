@@ -11,8 +11,8 @@ use arrow_schema::DataType;
 
 use super::bars::lease;
 use crate::catalog::Catalog;
-use crate::lease::Lease;
 use crate::pool::BundlePool;
+use crate::reading::lease::Lease;
 use crate::testing::{self, DAY, Listing, publish};
 
 fn two() -> [Listing; 3] {

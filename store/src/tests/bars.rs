@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use crate::catalog::Catalog;
 use crate::error::Error;
-use crate::lease::Lease;
 use crate::pool::BundlePool;
+use crate::reading::lease::Lease;
 use crate::testing::{self, DAY, Listing, publish, value};
 
 /// Leases a bundle of these listings from a catalog that is gone by then.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Barrier};
 use barrow_format::Version;
 use proptest::prelude::*;
 
-use crate::byte_cache::CacheStats;
+use crate::cache::byte_cache::CacheStats;
 use crate::cache::{Derived, SeriesCache, SeriesKey};
 
 /// What an entry of `count` floats counts.

@@ -9,12 +9,12 @@ use std::time::Duration;
 use barrow_format::{Digest, Version};
 
 use crate::catalog::Catalog;
+use crate::catalog::head::{self, Head};
+use crate::catalog::problems::HeadProblem;
+use crate::catalog::prune::{PruneMode, PrunePolicy};
+use crate::catalog::record;
 use crate::error::Error;
-use crate::head::{self, Head};
 use crate::pool::BundlePool;
-use crate::problems::HeadProblem;
-use crate::prune::{PruneMode, PrunePolicy};
-use crate::record;
 use crate::testing::{self, Listing, publish_small, tree};
 
 fn force_write(path: &Path, bytes: &[u8]) {

@@ -8,12 +8,12 @@ use barrow_format::{Compression, Digest, PhysicalType, SectionKind};
 use proptest::prelude::*;
 
 use super::bars::listings;
+use crate::cache::decoded::{Decoded, DecodedCache, DecodedKey};
 use crate::catalog::Catalog;
-use crate::decoded::{Decoded, DecodedCache, DecodedKey};
 use crate::error::Error;
-use crate::lease::Lease;
 use crate::pool::BundlePool;
-use crate::reader::Origin;
+use crate::reading::lease::Lease;
+use crate::reading::reader::Origin;
 use crate::testing::{self, DAY, Listing, publish, publish_compressed};
 
 /// Leases a bundle of these listings twice: of raw columns, and of compressed ones.

@@ -8,14 +8,14 @@ use std::time::Duration;
 use barrow_format::{Compression, Values};
 use rustix::io::Errno;
 
-use crate::batch::AssetBars;
 use crate::catalog::Catalog;
+use crate::catalog::prune::{PruneMode, PrunePolicy};
+use crate::disk::fault::{Fault, Kind, during};
 use crate::error::{Error, Result};
-use crate::fault::{Fault, Kind, during};
 use crate::pool::BundlePool;
-use crate::prune::{PruneMode, PrunePolicy};
-use crate::publish::{Published, StageOptions};
 use crate::testing::{self, Listing, publish_small, tree};
+use crate::writing::batch::AssetBars;
+use crate::writing::publish::{Published, StageOptions};
 
 /// Publishes, and returns what went wrong in any step.
 fn try_publish(catalog: &Catalog, seed: u32) -> Result<Published> {

@@ -10,11 +10,11 @@ use tempfile::TempDir;
 
 use crate::catalog::Catalog;
 use crate::error::Error;
-use crate::lease::Lease;
-use crate::mounts::{MountError, Mounts};
-use crate::options::{OpenMode, OpenOptions};
+use crate::mount::mounts::{MountError, Mounts};
 use crate::pool::BundlePool;
-use crate::reader::Origin;
+use crate::reading::lease::Lease;
+use crate::reading::options::{OpenMode, OpenOptions};
+use crate::reading::reader::Origin;
 use crate::testing::{self, DAY, Listing, append, publish, publish_compressed, tree};
 
 struct Place {

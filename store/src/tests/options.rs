@@ -9,10 +9,10 @@ use tempfile::TempDir;
 
 use crate::catalog::Catalog;
 use crate::error::{Error, Result};
-use crate::lease::Lease;
-use crate::options::{OpenMode, OpenOptions, Paging, VerifyReads};
 use crate::pool::BundlePool;
-use crate::reader::Origin;
+use crate::reading::lease::Lease;
+use crate::reading::options::{OpenMode, OpenOptions, Paging, VerifyReads};
+use crate::reading::reader::Origin;
 use crate::testing::{self, DAY, Listing, append, publish_compressed};
 
 fn all() -> Vec<OpenOptions> {

@@ -10,13 +10,13 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use crate::catalog::Catalog;
+use crate::catalog::head::{self, Head, NextHead};
 use crate::error::{Error, Result};
-use crate::head::{self, Head, NextHead};
-use crate::lease::Lease;
-use crate::opened::Opened;
-use crate::opening::open_newest;
-use crate::options::OpenOptions;
+use crate::pool::opened::Opened;
+use crate::pool::opening::open_newest;
 use crate::pool::{BundlePool, PoolStats};
+use crate::reading::lease::Lease;
+use crate::reading::options::OpenOptions;
 use crate::testing::{self, publish_small};
 
 const BUNDLES: usize = 5;

@@ -7,13 +7,13 @@ use barrow_format::{Digest, Version};
 use proptest::prelude::*;
 
 use crate::catalog::Catalog;
+use crate::catalog::prune::{PruneMode, PrunePolicy, Pruned, Spared, SparedReason};
+use crate::catalog::record::{self, PartEntry};
 use crate::error::Error;
-use crate::lease::Lease;
 use crate::pool::BundlePool;
-use crate::prune::{PruneMode, PrunePolicy, Pruned, Spared, SparedReason};
-use crate::publish::StageOptions;
-use crate::record::{self, PartEntry};
+use crate::reading::lease::Lease;
 use crate::testing::{self, publish_small, tree};
+use crate::writing::publish::StageOptions;
 
 fn keep(keep: usize) -> PrunePolicy {
     let (published_before_ns, mode) = (None, PruneMode::Remove);

@@ -13,16 +13,16 @@ use rustix::io::Errno;
 use tempfile::TempDir;
 
 use crate::catalog::Catalog;
-use crate::change::ChangeKind;
+use crate::catalog::change::ChangeKind;
+use crate::catalog::prune::{PruneMode, PrunePolicy};
+use crate::disk::fault::{Fault, Kind, during};
 use crate::error::Error;
-use crate::fault::{Fault, Kind, during};
 use crate::pool::BundlePool;
-use crate::prune::{PruneMode, PrunePolicy};
-use crate::publish::StageOptions;
 use crate::remote::{
     DirectoryRemote, Fetched, Progress, Pushed, Remote, RemoteError, TransferOptions,
 };
 use crate::testing::{self, Listing, append, publish, publish_small, tree};
+use crate::writing::publish::StageOptions;
 
 /// Of which length objects are in tests: small, and not that of a page, so that hardly any two are the same.
 const OBJECT_BYTES: usize = 5000;
@@ -744,10 +744,10 @@ fn a_moment_to_come_is_not_believed() {
     here.push("b", &remote);
     let entry = here.catalog.entry("b", here.newest()).unwrap();
     remote.replace("bundles/b/versions", &entry.published_ns.to_string(), "9223372036854775807");
-    let before = crate::publish::now_ns();
+    let before = crate::writing::publish::now_ns();
     there.fetch("b", &remote);
     let published_ns = there.catalog.bundle("b").unwrap().published_ns;
-    assert!(published_ns >= before && published_ns <= crate::publish::now_ns());
+    assert!(published_ns >= before && published_ns <= crate::writing::publish::now_ns());
 }
 
 #[test]

@@ -12,18 +12,18 @@ use barrow_format::{
 };
 use proptest::prelude::*;
 
-use crate::batch::AssetBars;
 use crate::catalog::Catalog;
-use crate::change::ChangeKind;
+use crate::catalog::change::ChangeKind;
+use crate::catalog::record::PartEntry;
 use crate::error::Error;
 use crate::instant::Instant;
 use crate::pool::BundlePool;
-use crate::publish::{Published, StageOptions};
-use crate::reader::Origin;
-use crate::record::PartEntry;
-use crate::revision::Revision;
-use crate::revision_problem::RevisionProblem as Problem;
+use crate::reading::reader::Origin;
 use crate::testing::{self, DAY};
+use crate::writing::batch::AssetBars;
+use crate::writing::publish::{Published, StageOptions};
+use crate::writing::revision::Revision;
+use crate::writing::revision_problem::RevisionProblem as Problem;
 
 /// A bar: close, and the columns that came later; missing values are `None`.
 #[derive(Debug, Clone, PartialEq)]

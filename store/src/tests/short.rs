@@ -7,9 +7,9 @@ use barrow_format::{Compression, Values, encode_block};
 
 use crate::catalog::Catalog;
 use crate::error::Error;
-use crate::lease::Lease;
 use crate::pool::BundlePool;
 use crate::query::{Answer, Query};
+use crate::reading::lease::Lease;
 use crate::testing::{self, DAY, Listing, append, publish, publish_compressed, value};
 
 /// Two long assets, the second with gaps, and a short one.
@@ -82,7 +82,8 @@ fn panels_and_cross_sections_are_those_of_the_series() {
         let series: Vec<_> = lease.assets().map(|asset| lease.bars(asset.unwrap())).collect();
         let calendar = lease.calendar();
         let expected = |time: i64| -> Vec<u64> {
-            let at = |bars: &crate::bars::Bars<'_>| match bars.time().binary_search(&time) {
+            let at = |bars: &crate::reading::bars::Bars<'_>| match bars.time().binary_search(&time)
+            {
                 Ok(row) => bars.close()[row],
                 Err(_) => f64::NAN,
             };

@@ -7,11 +7,11 @@ use barrow_format::{
 
 use crate::catalog::Catalog;
 use crate::error::Error;
-use crate::lease::Lease;
 use crate::pool::BundlePool;
 use crate::query::{
     Answer, AssetChoice, Blocks, Explanation, Keys, Per, Period, Plan, Query, Skipping,
 };
+use crate::reading::lease::Lease;
 use crate::testing::{DAY, Listing, value};
 use crate::tests::bars::lease;
 

@@ -1,0 +1,352 @@
+//! Reading a lease's columns: in place where the map holds an array, otherwise decoded once and kept.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use barrow_format::{Asset, Bound, Stats, Values};
+
+use crate::cache::decoded::{Decoded, DecodedCache, DecodedKey};
+use crate::crew;
+use crate::error::Result;
+use crate::reading::kept::Kept;
+use crate::reading::layout::{self, Layout};
+use crate::reading::options::OpenMode;
+use crate::reading::snapshot::Snapshot;
+use crate::reading::span::{BLOCK_ROWS, Span};
+
+/// Where the values of a column came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Origin {
+    /// Slices of the mapped file: nothing was copied.
+    Mapped,
+    /// Slices of the copy of the file that [`OpenMode::Read`](crate::OpenMode::Read) made.
+    Read,
+    /// Slices of memory into which the column's series, or blocks of them, are decoded at their first touch, and which the leases of this
+    /// process share.
+    Decoded,
+}
+
+/// What a lease reads with: the opened version, and the keeper of what it decodes. Cheap to copy.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reader<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) kept: Option<&'a Kept>,
+}
+
+impl<'a> Reader<'a> {
+    /// Returns where the values of a column come from.
+    pub(crate) fn origin(self, column: usize) -> Result<Origin> {
+        Ok(match self.snapshot.layout(column)? {
+            Layout::Raw { .. } if self.snapshot.options().mode == OpenMode::Read => Origin::Read,
+            Layout::Raw { .. } => Origin::Mapped,
+            Layout::Blocks | Layout::Segments => Origin::Decoded,
+        })
+    }
+
+    /// Returns where the values of some rows of an asset (its first is 0) in a column come from.
+    pub(crate) fn stretch_origin(
+        self,
+        column: usize,
+        ordinal: u32,
+        rows: Range<usize>,
+    ) -> Result<Origin> {
+        let is_known = self.known(column, ordinal, &rows).is_some();
+        let asset = self.asset(ordinal)?;
+        let in_place = if is_known { None } else { self.in_one_file(column, asset, &rows)? };
+        match in_place {
+            Some(_) if self.snapshot.options().mode == OpenMode::Read => Ok(Origin::Read),
+            Some(_) => Ok(Origin::Mapped),
+            None => self.origin(column),
+        }
+    }
+
+    /// Returns some rows of an asset (its first is 0) in a column that is not read in place as a whole. Where one file holds
+    /// them as they are, they are read in place; where they lie in two blocks, those are decoded; otherwise the series.
+    pub(crate) fn stretch(
+        self,
+        column: usize,
+        ordinal: u32,
+        rows: Range<usize>,
+    ) -> Result<Values<'a>> {
+        if let Some(values) = self.known(column, ordinal, &rows) {
+            return Ok(values);
+        }
+        let asset = self.asset(ordinal)?;
+        let is_whole = rows.len() == asset.rows();
+        match self.at_hand(column, asset, &rows)? {
+            Some(values) => Ok(values),
+            None if is_whole => self.decoded_series(column, ordinal),
+            None => self.decode_span(column, asset, &rows),
+        }
+    }
+
+    /// Returns some rows of one block of a series in a column that is not read in place as a whole. As a rule no other block
+    /// is decoded, not even where the block is all of the series.
+    pub(crate) fn block(
+        self,
+        column: usize,
+        asset: Asset,
+        rows: &Range<usize>,
+    ) -> Result<Values<'a>> {
+        if let Some(values) = self.known(column, asset.ordinal(), rows) {
+            return Ok(values);
+        }
+        match self.at_hand(column, asset, rows)? {
+            None => self.decode_span(column, asset, rows),
+            Some(values) => Ok(values),
+        }
+    }
+
+    /// Returns rows that need no decoding: of a column that the lease keeps, of one file that holds them as they are, or of a
+    /// series that the process has decoded.
+    fn at_hand(
+        self,
+        column: usize,
+        asset: Asset,
+        rows: &Range<usize>,
+    ) -> Result<Option<Values<'a>>> {
+        if let Some(whole) = self.keeper().column(column) {
+            let first = asset.row_range().start;
+            return Ok(whole.values().slice(first + rows.start..first + rows.end));
+        }
+        if let Some(values) = self.in_one_file(column, asset, rows)? {
+            return Ok(Some(values));
+        }
+        if rows.is_empty() {
+            return Ok(Some(Values::none(self.snapshot.physical(column)?)));
+        }
+        let Some(series) = DecodedCache::global().get(&self.series_key(column, asset)?) else {
+            return Ok(None);
+        };
+        let series = self.keeper().keep_series(column, place(asset.ordinal()), series);
+        Ok(series.values().slice(rows.clone()))
+    }
+
+    /// Returns rows after decoding the one or two blocks that they lie in; where they lie in more, the series. Blocks are
+    /// compared with their checksums; rows of several files have none, and where series are checked before they are handed
+    /// out, that takes the whole series.
+    fn decode_span(self, column: usize, asset: Asset, rows: &Range<usize>) -> Result<Values<'a>> {
+        let snapshot = self.snapshot;
+        let is_blocks = snapshot.layout(column)? == Layout::Blocks;
+        let (first, values) = match Span::of(rows).filter(|_| is_blocks || !snapshot.checks()) {
+            None => (0, self.decoded_series(column, asset.ordinal())?),
+            Some(span) => {
+                let held = span.rows(asset.rows());
+                let decode = || layout::decode_rows(snapshot, column, asset, held.clone());
+                let decoded = match span.block().filter(|_| is_blocks) {
+                    Some(block) => {
+                        let key = self.block_key(column, asset, block, held.len())?;
+                        DecodedCache::global().get_or_decode(&key, decode)?
+                    }
+                    None => Arc::new(decode()?),
+                };
+                let kept = self.keeper().keep_span(column, asset, span, decoded);
+                (held.start, kept.values())
+            }
+        };
+        // A stretch of bars is only ever made smaller.
+        let rows = values.slice(rows.start - first..rows.end - first);
+        Ok(rows.expect("a stretch lies within its asset's rows"))
+    }
+
+    /// Returns rows that the lease has decoded already.
+    #[inline]
+    fn known(self, column: usize, ordinal: u32, rows: &Range<usize>) -> Option<Values<'a>> {
+        let kept = self.kept?;
+        if let Some(series) = kept.series(column, place(ordinal)) {
+            return series.values().slice(rows.clone());
+        }
+        let span = Span::of(rows)?;
+        let values = kept.span(column, place(ordinal), span)?.values();
+        let first = span.rows(usize::MAX).start;
+        values.slice(rows.start - first..rows.end - first)
+    }
+
+    /// Tells whether rows of an asset that lie somewhere in `rows` are most likely decoded, or need not be.
+    pub(crate) fn is_decoded(self, column: usize, ordinal: u32, rows: &Range<usize>) -> bool {
+        let Some(kept) = self.kept.filter(|_| !self.snapshot.reads_in_place(column)) else {
+            return true;
+        };
+        let is_kept = |span: Span| kept.span(column, place(ordinal), span).is_some();
+        kept.column(column).is_some()
+            || kept.series(column, place(ordinal)).is_some()
+            || Span::of(rows).is_some_and(|span| span.related().into_iter().any(is_kept))
+    }
+
+    fn asset(self, ordinal: u32) -> Result<Asset> {
+        let asset = self.snapshot.bundle().asset_at(ordinal);
+        asset.map_err(|error| self.snapshot.corrupt(error))
+    }
+
+    /// Returns rows of a column of segments, if one file holds them and they need not be checked first.
+    fn in_one_file(
+        self,
+        column: usize,
+        asset: Asset,
+        rows: &Range<usize>,
+    ) -> Result<Option<Values<'a>>> {
+        if self.snapshot.layout(column)? != Layout::Segments || self.snapshot.checks() {
+            return Ok(None);
+        }
+        self.snapshot.files().slice(column, asset, rows.clone())
+    }
+
+    fn series_key(self, column: usize, asset: Asset) -> Result<DecodedKey> {
+        let digest = self.snapshot.bundle().series_digest(column, asset);
+        let digest = digest.map_err(|error| self.snapshot.corrupt(error))?;
+        Ok(DecodedKey::Series { digest, physical: self.snapshot.physical(column)? })
+    }
+
+    fn block_key(
+        self,
+        column: usize,
+        asset: Asset,
+        block: usize,
+        rows: usize,
+    ) -> Result<DecodedKey> {
+        let checksum = self.snapshot.bundle().block_checksum(column, asset, block);
+        let checksum = checksum.map_err(|error| self.snapshot.corrupt(error))?;
+        Ok(DecodedKey::Block { checksum, physical: self.snapshot.physical(column)?, rows })
+    }
+
+    /// Tells whether rows of a block must be decoded, unless they are already.
+    pub(crate) fn decodes(self, column: usize, asset: Asset, rows: &Range<usize>) -> Result<bool> {
+        let is_raw = self.snapshot.reads_in_place(column);
+        Ok(!is_raw && self.in_one_file(column, asset, rows)?.is_none())
+    }
+
+    /// Returns a whole column. One that is not read in place is decoded by all processors.
+    pub(crate) fn column(self, column: usize) -> Result<Values<'a>> {
+        if let Layout::Raw { .. } = self.snapshot.layout(column)? {
+            if self.snapshot.checks() {
+                self.touch(column, 0..self.snapshot.bundle().asset_count())?;
+            }
+            return self.snapshot.mapped_column(column);
+        }
+        Ok(self.decoded_column(column)?.values())
+    }
+
+    /// Returns the whole series of an asset in a column.
+    pub(crate) fn series(self, column: usize, ordinal: u32) -> Result<Values<'a>> {
+        if let Layout::Raw { .. } = self.snapshot.layout(column)? {
+            self.snapshot.check_series(column, ordinal)?;
+            let bundle = self.snapshot.bundle();
+            let series = bundle.asset_at(ordinal).and_then(|asset| bundle.series(column, asset));
+            return series.map_err(|error| self.snapshot.corrupt(error));
+        }
+        self.decoded_series(column, ordinal)
+    }
+
+    /// Returns some rows of an asset (its first is 0) in a column, however that is read.
+    pub(crate) fn rows(
+        self,
+        column: usize,
+        ordinal: u32,
+        rows: Range<usize>,
+    ) -> Result<Values<'a>> {
+        if !self.snapshot.reads_in_place(column) {
+            return self.stretch(column, ordinal, rows);
+        }
+        let values = self.series(column, ordinal)?.slice(rows);
+        Ok(values.expect("a stretch lies within its asset's rows"))
+    }
+
+    /// Returns timestamps of an asset (its first is at row 0) that are not read in place, or are to be checked first.
+    #[cold]
+    pub(crate) fn times_elsewhere(self, ordinal: u32, rows: Range<usize>) -> Result<&'a [i64]> {
+        Ok(self.rows(0, ordinal, rows)?.as_i64().unwrap_or_default())
+    }
+
+    /// Makes a range of an asset's rows smaller, in which the first that is not before `time` is searched for: to those of
+    /// the block that it must lie in, as statistics tell, where looking at others would mean to decode them.
+    #[inline]
+    pub(crate) fn narrow(
+        self,
+        ordinal: u32,
+        rows: Range<usize>,
+        time: i64,
+    ) -> Result<(usize, usize)> {
+        if rows.len() <= BLOCK_ROWS || self.snapshot.reads_in_place(0) {
+            return Ok((rows.start, rows.end));
+        }
+        let zones = self.snapshot.bundle().series_zones(0, self.asset(ordinal)?);
+        let mut zones = zones.map_err(|error| self.snapshot.corrupt(error))?;
+        let ends_before = |stats: Stats| match stats.bounds {
+            Some((_, Bound::Int(last))) => last < time,
+            _ => true,
+        };
+        let block = zones.position(|(_, stats)| !ends_before(stats));
+        let Some(block) = block else { return Ok((rows.end, rows.end)) };
+        let held = block * BLOCK_ROWS..(block + 1) * BLOCK_ROWS;
+        let (start, end) = (held.start.clamp(rows.start, rows.end), held.end.min(rows.end));
+        Ok((start, end.max(start)))
+    }
+
+    /// Decodes, or checks, the series of some assets in a column on all processors, so that reading them next finds that
+    /// done.
+    pub(crate) fn touch(self, column: usize, ordinals: impl Iterator<Item = u32>) -> Result<()> {
+        if let Layout::Raw { .. } = self.snapshot.layout(column)? {
+            if !self.snapshot.checks() {
+                return Ok(());
+            }
+            let check = |ordinal| self.snapshot.check_series(column, ordinal);
+            return crew::each(ordinals.collect(), check);
+        }
+        let kept = self.keeper();
+        let missing = |ordinal: &u32| kept.series(column, place(*ordinal)).is_none();
+        if kept.column(column).is_some() {
+            return Ok(());
+        }
+        let missing: Vec<u32> = ordinals.filter(missing).collect();
+        crew::each(missing, |ordinal| self.decoded_series(column, ordinal).map(drop))
+    }
+
+    /// Returns the memory that holds a whole column; the lease keeps it.
+    pub(crate) fn decoded_column(self, column: usize) -> Result<&'a Arc<Decoded>> {
+        let kept = self.keeper();
+        if let Some(known) = kept.column(column) {
+            return Ok(known);
+        }
+        let key = DecodedKey::Column { snapshot: self.snapshot.id(), column };
+        let decoded = DecodedCache::global()
+            .get_or_decode(&key, || layout::decode_column(self.snapshot, column))?;
+        Ok(kept.keep_column(column, decoded))
+    }
+
+    /// Returns the memory that holds a series; the lease keeps it. `None` for a series without rows, which needs none.
+    pub(crate) fn decoded(self, column: usize, ordinal: u32) -> Result<Option<&'a Arc<Decoded>>> {
+        let kept = self.keeper();
+        if let Some(known) = kept.series(column, place(ordinal)) {
+            return Ok(Some(known));
+        }
+        let asset = self.asset(ordinal)?;
+        if asset.rows() == 0 {
+            return Ok(None);
+        }
+        let key = self.series_key(column, asset)?;
+        let decode = || layout::decode_series(self.snapshot, column, asset);
+        let decoded = DecodedCache::global().get_or_decode(&key, decode)?;
+        // Another file's series of the same digest has as many values, since their bytes hash to the same.
+        Ok(Some(kept.keep_series(column, place(ordinal), decoded)))
+    }
+
+    fn decoded_series(self, column: usize, ordinal: u32) -> Result<Values<'a>> {
+        if let Some(whole) = self.keeper().column(column) {
+            let values = whole.values().slice(self.asset(ordinal)?.row_range());
+            return Ok(values.expect("a checked asset's rows lie in every column"));
+        }
+        match self.decoded(column, ordinal)? {
+            Some(decoded) => Ok(decoded.values()),
+            None => Ok(Values::none(self.snapshot.physical(column)?)),
+        }
+    }
+
+    fn keeper(self) -> &'a Kept {
+        self.kept.expect("a lease of a version that decodes columns keeps them")
+    }
+}
+
+fn place(ordinal: u32) -> usize {
+    usize::try_from(ordinal).unwrap_or(usize::MAX)
+}
