@@ -144,6 +144,8 @@ def main() -> None:
 def on_ray(bundle: barrow.Bundle) -> None:
     """1000 trials on two nodes beside the pool of processes."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # Ray runs its workers at niceness 15 otherwise, where they yield to all else on the machine, as the pool's do not.
+    os.environ["RAY_worker_niceness"] = "0"
     import ray
     from ray.cluster_utils import Cluster
 

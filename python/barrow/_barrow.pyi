@@ -453,6 +453,7 @@ def search(
     plan: Plan,
     *,
     study: str | None = None,
+    code: str | None = None,
     crew: Any = None,
     show: Any = None,
 ) -> SweepReport: ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tempfile
@@ -58,9 +59,7 @@ def ingest(
     bar = stages(progress)
 
     def run(sources: list[Any]) -> IngestSummary:
-        if bar is None:
-            return _summary(_barrow.ingest_files(name, sources, root, told))
-        with bar:
+        with bar or contextlib.nullcontext():
             return _summary(_barrow.ingest_files(name, sources, root, told, bar))
 
     if isinstance(source, (str, os.PathLike)):

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from barrow import _barrow
 from barrow._barrow import Bundle, Settings
-from barrow.errors import MissingPackageError, SettingError
+from barrow._results import Curve, axes_of, write_page
+from barrow.errors import SettingError
 from barrow.weighing import Weighing
 from barrow.strategy import Strategy
 from barrow.columns import Columns
@@ -108,23 +109,17 @@ class _Again:
         return type(self.strategy)(**{**self.strategy.params(), **params})
 
 
-class Performance:
+class Performance(Curve):
     """The result of one run: figures, equity curve and fills, and what is needed to make it again.
 
     Pickles as its values; what is not among them, such as the page of :meth:`report`, is made by running again.
     """
 
     def __init__(self, native: Any, again: tuple[Bundle, Maker, dict[str, Any], Settings]) -> None:
-        self._native: Any = native
+        super().__init__(native)
         self._again = again
-        self._cache: dict[str, Any] = {}
 
-    def _get(self, name: str) -> Any:
-        if name not in self._cache:
-            self._cache[name] = getattr(self._whole(), name)
-        return self._cache[name]
-
-    def _whole(self) -> Any:
+    def _here(self) -> Any:
         if self._native is None:
             self._native = _barrow.run(*self._again)
         return self._native
@@ -161,28 +156,6 @@ class Performance:
     def symbols(self) -> tuple[str, ...]:
         """Symbols of the assets, ascending."""
         return tuple(self._get("symbols"))
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """Settings, period and library version."""
-        return dict(self._get("facts"))
-
-    @property
-    def metrics(self) -> dict[str, Optional[float]]:
-        """The figures by name; ``None`` where one is undefined."""
-        return dict(self._get("metrics"))
-
-    @property
-    def times(self) -> npt.NDArray[np.datetime64]:
-        """Times of the clock: ``datetime64[ns]``, UTC, shape ``[bars]``."""
-        times: npt.NDArray[np.datetime64] = self._get("times")
-        return times
-
-    @property
-    def equity(self) -> npt.NDArray[np.float64]:
-        """Equity at the close of each bar, quote currency: shape ``[bars]``."""
-        equity: npt.NDArray[np.float64] = self._get("equity")
-        return equity
 
     @property
     def returns(self) -> npt.NDArray[np.float64]:
@@ -234,7 +207,7 @@ class Performance:
 
     def report(self, path: str | os.PathLike[str]) -> None:
         """Writes a self-contained HTML page: the one that ``barrow backtest --report`` writes."""
-        write_page(path, self._whole().page())
+        write_page(path, self._here().page())
 
     def plot(self, ax: Any = None) -> Any:
         """Draws equity over time with Matplotlib, and returns the axes."""
@@ -258,27 +231,3 @@ class Performance:
     def _repr_html_(self) -> str:
         rows = "".join(f"<tr><th>{html.escape(a)}</th><td>{html.escape(b)}</td></tr>" for a, b in self._lines())
         return f"<table>{rows}</table>"
-
-
-def write_page(path: str | os.PathLike[str], page: str) -> None:
-    """Writes a page, whole or not at all."""
-    target = os.fspath(path)
-    partial = f"{target}.{os.getpid()}.tmp"
-    try:
-        with open(partial, "w", encoding="utf-8") as file:
-            file.write(page)
-        os.replace(partial, target)
-    finally:
-        if os.path.exists(partial):
-            os.remove(partial)
-
-
-def axes_of(ax: Any) -> Any:
-    """The axes given, or new ones."""
-    if ax is not None:
-        return ax
-    try:
-        from matplotlib import pyplot
-    except ImportError as error:
-        raise MissingPackageError.of("matplotlib", "a drawing") from error
-    return pyplot.subplots()[1]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import html
+import contextlib
 import os
+import pickle
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Optional, Union
 
@@ -12,9 +13,12 @@ import numpy.typing as npt
 
 from barrow import _barrow
 from barrow._barrow import Bundle, Plan, Settings
-from barrow.errors import SettingError
+from barrow._code import digest
 from barrow._progress import Show, shown
-from barrow.running import Maker, Performance, axes_of, maker_of, opened, write_page
+from barrow._results import Held, axes_of, summary, write_page
+from barrow._shipping import dumps
+from barrow.errors import MissingPackageError, SettingError
+from barrow.running import Maker, Performance, maker_of, opened
 from barrow.strategy import Strategy
 from barrow.columns import Columns
 
@@ -104,7 +108,7 @@ def sweep(
     :param constraints: Rules between parameters, such as ``"fast < slow"``.
     :param limits: What results must keep, such as ``"max_drawdown<=0.2"``.
     :param study: Journal of the trials, the same file as the command's ``--study``: the same call goes on where the last
-        one was stopped.
+        one was stopped. One of a strategy whose code has changed is refused.
     :param workers: Threads for built-in strategies, processes for those of Python; 0 is one a core. With 1, strategies of
         Python run in this process.
     :param isolate: Runs built-in strategies in processes too.
@@ -138,10 +142,9 @@ def sweep(
     crew = crew_of(crew, bundle, maker, settings, seed, workers, isolate, (time_limit, part))
     bar = shown(progress, objectives[0])
     path = None if study is None else os.fspath(study)
-    if bar is None:
-        return Sweep(_barrow.search(bundle, maker, points, settings, plan, study=path, crew=crew))
-    with bar:
-        return Sweep(_barrow.search(bundle, maker, points, settings, plan, study=path, crew=crew, show=bar))
+    code = None if study is None or isinstance(strategy, str) else digest(strategy)
+    with bar or contextlib.nullcontext():
+        return Sweep(_barrow.search(bundle, maker, points, settings, plan, study=path, code=code, crew=crew, show=bar))
 
 
 def crew_of(
@@ -172,40 +175,37 @@ def _cores() -> int:
         return os.cpu_count() or 1
 
 
-class Sweep:
+class Sweep(Held):
     """The result of a sweep: every trial with its parameters and figures, the best, and what was skipped or failed.
 
-    Pickles as its tables; what runs trials again is for the process that made it.
+    Pickles as its tables, and as what :meth:`run` needs where the strategy can be sent; :meth:`verdict` and :meth:`report`, which
+    run many trials again, are for the process that made it.
     """
-
-    def __init__(self, native: Any) -> None:
-        self._native: Any = native
-        self._cache: dict[str, Any] = {}
-
-    def _get(self, name: str) -> Any:
-        if name not in self._cache:
-            self._cache[name] = getattr(self._here(), name)
-        return self._cache[name]
 
     def _here(self) -> Any:
         if self._native is None:
-            raise SettingError("a sweep that was sent to another process has its tables alone")
+            raise SettingError("a sweep that was sent to another process has its tables and `run` alone: ask where it was made")
         return self._native
 
     def __getstate__(self) -> dict[str, Any]:
         names = ("facts", "names", "ids", "params", "metrics", "failed", "partial", "best", "front")
-        return {name: self._get(name) for name in names}
+        return {**{name: self._get(name) for name in names}, "again": self._packed()}
+
+    def _packed(self) -> Optional[bytes]:
+        """Bundle, strategy and settings; ``None`` where no other process can read the strategy."""
+        if self._native is None or not len(self):
+            return self._cache.get("again")
+        bundle, maker, _, settings = self._native.again(0)
+        try:
+            return dumps((bundle, maker, settings))
+        except MissingPackageError:
+            return None
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._native, self._cache = None, state
 
     def __len__(self) -> int:
         return len(self._get("ids"))
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """What was swept, how, and how long it took."""
-        return dict(self._get("facts"))
 
     @property
     def trials(self) -> Columns:
@@ -280,7 +280,14 @@ class Sweep:
         place = self._get("best") if place is None else place
         if place is None:
             raise SettingError("no trial has the objective, so there is no best one")
-        return Performance(self._here().rerun(place), self._here().again(place))
+        if self._native is not None:
+            return Performance(self._native.rerun(place), self._native.again(place))
+        packed = self._cache["again"]
+        if packed is None:
+            raise SettingError("the strategy of this sweep could not be sent: define it in a module, or `pip install cloudpickle`")
+        bundle, maker, settings = pickle.loads(packed)
+        again = (bundle, maker, dict(self._get("params")[place]), settings)
+        return Performance(_barrow.run(*again), again)
 
     def verdict(self) -> dict[str, Any]:
         """Whether the best trial is more than luck: statistics over up to 200 trials, which are run again."""
@@ -320,7 +327,7 @@ class Sweep:
         return f"{self._head()}\n{self._top()!r}"
 
     def _repr_html_(self) -> str:
-        return f"<p>{html.escape(self._head())}</p>{self._top()._repr_html_()}"
+        return summary(self._head(), self._top())
 
 
 _SMALLER = ("volatility", "max_drawdown", "max_drawdown_length", "turnover")

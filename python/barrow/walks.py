@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Optional
@@ -12,7 +11,8 @@ import numpy.typing as npt
 
 from barrow import _barrow
 from barrow._barrow import Bundle, Plan, Settings
-from barrow.running import axes_of, maker_of, opened, write_page
+from barrow._results import Curve, axes_of, summary, write_page
+from barrow.running import maker_of, opened
 from barrow.strategy import Strategy
 from barrow.sweeps import crew_of, space_of
 from barrow.columns import Columns
@@ -106,17 +106,12 @@ def walk_forward(
     return WalkForward(_barrow.walk_forward(bundle, maker, points, settings, plan, cut, crew=crew))
 
 
-class WalkForward:
-    """The result of a walk-forward: the tests one after the other, and how choosing fared in each fold."""
+class WalkForward(Curve):
+    """The result of a walk-forward: the tests one after the other, and how choosing fared in each fold.
 
-    def __init__(self, native: Any) -> None:
-        self._native: Any = native
-        self._cache: dict[str, Any] = {}
-
-    def _get(self, name: str) -> Any:
-        if name not in self._cache:
-            self._cache[name] = getattr(self._native, name)
-        return self._cache[name]
+    ``facts`` tell how the choices hold: ``efficiency``, ``profitable``, ``drift``. ``times`` and ``equity`` are those of the tests, stitched;
+    of their ``metrics`` those that need single fills are ``None``.
+    """
 
     def __getstate__(self) -> dict[str, Any]:
         names = ("facts", "times", "equity", "metrics", "folds")
@@ -127,28 +122,6 @@ class WalkForward:
 
     def _page(self) -> str:
         return str(self._cache["page"] if self._native is None else self._native.page())
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """What was run, how, and how the choices hold: ``efficiency``, ``profitable``, ``drift``."""
-        return dict(self._get("facts"))
-
-    @property
-    def times(self) -> npt.NDArray[np.datetime64]:
-        """Times of the stitched equity: ``datetime64[ns]``, UTC."""
-        times: npt.NDArray[np.datetime64] = self._get("times")
-        return times
-
-    @property
-    def equity(self) -> npt.NDArray[np.float64]:
-        """Equity of the tests one after the other, quote currency."""
-        equity: npt.NDArray[np.float64] = self._get("equity")
-        return equity
-
-    @property
-    def metrics(self) -> dict[str, Optional[float]]:
-        """Figures of the stitched equity; those that need single fills are ``None``."""
-        return dict(self._get("metrics"))
 
     @property
     def folds(self) -> list[dict[str, Any]]:
@@ -192,7 +165,7 @@ class WalkForward:
         return f"{self._head()}\n{self.table!r}"
 
     def _repr_html_(self) -> str:
-        return f"<p>{html.escape(self._head())}</p>{self.table._repr_html_()}"
+        return summary(self._head(), self.table)
 
 
 def _defined(values: Iterable[Optional[float]]) -> npt.NDArray[np.float64]:

@@ -16,26 +16,12 @@ import numpy as np
 import pytest
 
 import barrow
-from barrow._barrow import Context, Series, Setup, Signal
+from barrow._barrow import Context, Series, Setup
+from scripted import Crossing
 
 
-class Told(barrow.Strategy):
+class Told(Crossing):
     """Is told of crossings."""
-
-    fast = 3
-    slow = 8
-    shares = 100
-    _cross: Signal
-
-    def admits(self) -> bool:
-        return self.fast < self.slow
-
-    def setup(self, setup: Setup) -> None:
-        self._cross = setup.mean_cross("close", self.fast, self.slow)
-
-    def on_bar(self, ctx: Context) -> None:
-        for asset, value in ctx.changes(self._cross):
-            ctx.order_target(asset, self.shares if value > 0 else 0)
 
 
 class Windows(Told):

@@ -204,7 +204,7 @@ def test_a_study_goes_on_and_is_read_back(bundle: barrow.Bundle, tmp_path: Path)
     study = tmp_path / "crossing.study"
     run: dict[str, Any] = {"search": "tpe", "seed": 5, "study": study}
     space = {"fast": "int(2..6)", "slow": "int(4..12)"}
-    barrow.sweep(bundle, "sma-cross", space, trials=10, **run)
+    barrow.sweep(bundle, Crossing, space, trials=10, workers=1, **run)
     both = barrow.sweep(bundle, Crossing, space, trials=25, workers=2, **run)
     assert both.facts["resumed"] >= 10
     whole = barrow.sweep(bundle, "sma-cross", space, trials=25, search="tpe", seed=5)
@@ -215,9 +215,46 @@ def test_a_study_goes_on_and_is_read_back(bundle: barrow.Bundle, tmp_path: Path)
     done = {trial["id"]: trial["metrics"]["sharpe"] for trial in trials if trial["state"] == "done"}
     np.testing.assert_array_equal([done[id] for id in whole.trials["id"]], whole.trials["sharpe"])
     with pytest.raises(barrow.errors.StudyError, match="seed"):
-        barrow.sweep(bundle, "sma-cross", space, trials=25, search="tpe", seed=6, study=study)
+        barrow.sweep(bundle, Crossing, space, trials=25, search="tpe", seed=6, study=study, workers=1)
+    with pytest.raises(barrow.errors.StudyError, match="`strategy code` .* name another file"):
+        barrow.sweep(bundle, "sma-cross", space, trials=25, **run)
     with pytest.raises(FileNotFoundError):
         barrow.read_study(tmp_path / "none.study")
+
+
+def strategy_of(body: str, words: str = "", **names: Any) -> Any:
+    """A strategy as a user changes it from one run to the next."""
+    text = f"class Mine(Crossing):\n    {words!r}\n    def on_bar(self, ctx):\n        {body}\n"
+    space: dict[str, Any] = {"Crossing": Crossing, "np": np, **names}
+    exec(text, space)
+    return space["Mine"]
+
+
+def test_a_study_is_of_the_code_of_its_strategy(bundle: barrow.Bundle, tmp_path: Path) -> None:
+    run: dict[str, Any] = {"study": tmp_path / "mine.study", "workers": 1}
+    space = {"fast": "2..4", "slow": 8}
+    barrow.sweep(bundle, strategy_of("ctx.order(0, 1)"), space, **run)
+    # The same code goes on, whatever is said of it.
+    again = barrow.sweep(bundle, strategy_of("ctx.order(0, 1)  # again", "words"), space, **run)
+    assert again.facts["resumed"] == 3
+    for other in ("ctx.order(0, 2)", "ctx.order_target(0, 1)", "[ctx.order(0, 1) for _ in range(2)]"):
+        with pytest.raises(barrow.errors.StudyError, match="strategy code"):
+            barrow.sweep(bundle, strategy_of(other), space, **run)
+    changed = strategy_of("ctx.order(0, 1)")
+    changed.shares, changed._defaults = 7, {**changed._defaults, "shares": 7}
+    with pytest.raises(barrow.errors.StudyError, match="strategy code"):
+        barrow.sweep(bundle, changed, space, **run)
+
+
+def test_the_digest_of_a_strategy_covers_what_it_does(bundle: barrow.Bundle) -> None:
+    from barrow._code import digest
+
+    def weights(factor: float, offset: int = 1) -> Any:
+        return lambda panels, lookback=5: panels["close"] * factor + offset
+
+    assert digest(weights(1.0)) == digest(weights(1.0))
+    assert len({digest(it) for it in (weights(1.0), weights(2.0), weights(1.0, 2), leader, Crossing, Fragile, Crossing(fast=4))}) == 7
+    assert digest(Crossing(fast=4)) == digest(Crossing(fast=4))
 
 
 def test_several_objectives_have_a_front(bundle: barrow.Bundle) -> None:
@@ -274,7 +311,10 @@ def test_results_are_pages_frames_drawings_and_pickles(bundle: barrow.Bundle, tm
     assert 0 <= sweep.verdict()["probabilistic"] <= 1
     again: barrow.Sweep = pickle.loads(pickle.dumps(sweep))
     same(again, sweep)
-    with pytest.raises(barrow.errors.SettingError, match="its tables alone"):
+    np.testing.assert_array_equal(again.run().equity, sweep.run().equity)
+    twice: barrow.Sweep = pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(built_in))))
+    assert twice.run(3).params == built_in.run(3).params and twice.best == built_in.best
+    with pytest.raises(barrow.errors.SettingError, match="ask where it was made"):
         again.report(tmp_path / "no.html")
     assert "12 trials of sma-cross" in repr(sweep)
     assert "<table>" in sweep._repr_html_()

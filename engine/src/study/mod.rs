@@ -22,6 +22,8 @@ pub struct Study {
     journal: Journal,
     presence: Presence,
     state: State,
+    /// What it is of beside what a search knows of itself.
+    facts: Vec<(String, String)>,
 }
 
 #[derive(Debug, Default)]
@@ -96,7 +98,15 @@ impl Study {
         let presence = Presence::announce(journal.path())?;
         // A number may be used again after its process died: no claim is ours yet.
         state.claims.retain(|_, worker| *worker != presence.number());
-        Ok(Study { journal, presence, state })
+        Ok(Study { journal, presence, state, facts: Vec::new() })
+    }
+
+    /// Makes the study one of a further fact, which a search cannot know of itself: of the code of a
+    /// strategy, say. Call it before the search is run.
+    #[must_use]
+    pub fn of(mut self, name: &str, value: &str) -> Study {
+        self.facts.push((name.to_owned(), value.to_owned()));
+        self
     }
 
     /// Returns what the study is of; `None` for a new one.
@@ -115,7 +125,9 @@ impl Study {
     /// # Errors
     /// [`Error::OtherStudy`] with what differs; those of the store.
     pub fn begin(&mut self, identity: &Identity) -> Result<(), Error> {
-        let Study { journal, state, .. } = self;
+        let Study { journal, state, facts, .. } = self;
+        let facts = identity.facts.iter().chain(facts.iter()).cloned().collect();
+        let identity = &Identity { facts };
         let state = std::cell::RefCell::new(state);
         journal.update(
             |bytes| state.borrow_mut().apply(bytes),
@@ -275,5 +287,24 @@ mod tests {
         other.facts.push(fact("seed", "1"));
         let difference = identity.difference(&other).unwrap();
         assert_eq!(difference, ("seed".into(), "nothing".into(), "1".into()));
+    }
+    #[test]
+    fn a_study_is_of_further_facts_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s.study");
+        let open = |code: Option<&str>| {
+            let study = Study::open(Journal::open(&path).unwrap()).unwrap();
+            match code {
+                Some(code) => study.of("strategy code", code),
+                None => study,
+            }
+        };
+        let identity = Identity { facts: vec![("strategy".into(), "mine".into())] };
+        open(Some("1a")).begin(&identity).unwrap();
+        open(Some("1a")).begin(&identity).unwrap();
+        for other in [Some("2b"), None] {
+            let refused = open(other).begin(&identity).unwrap_err().to_string();
+            assert!(refused.contains("`strategy code` 1a"), "{refused}");
+        }
     }
 }

@@ -37,6 +37,10 @@ fn of_engine(error: &Error) -> PyErr {
             let facts = [("strategy", some(name)), ("known", texts(known))];
             raised(py, "UnknownStrategyError", &text, &facts)
         }
+        Error::OtherStudy { .. } => {
+            let text = format!("{text}: name another file for `study`");
+            raised(py, class_of(error), &text, &[])
+        }
         other => raised(py, class_of(other), &text, &[]),
     })
 }

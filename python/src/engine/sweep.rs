@@ -28,7 +28,7 @@ use crate::error::Result;
 
 /// Runs a search. See `barrow.sweep`.
 #[pyfunction]
-#[pyo3(signature = (bundle, strategy, space, settings, plan, *, study=None, crew=None, show=None))]
+#[pyo3(signature = (bundle, strategy, space, settings, plan, *, study=None, code=None, crew=None, show=None))]
 #[expect(clippy::too_many_arguments, reason = "they are Python's keyword arguments")]
 #[expect(clippy::needless_pass_by_value, reason = "an argument that is extracted is owned")]
 pub(crate) fn search(
@@ -39,6 +39,7 @@ pub(crate) fn search(
     settings: &Settings,
     plan: &Plan,
     study: Option<PathBuf>,
+    code: Option<String>,
     crew: Option<&Bound<'_, PyAny>>,
     show: Option<&Bound<'_, PyAny>>,
 ) -> Result<SweepReport> {
@@ -49,6 +50,7 @@ pub(crate) fn search(
         space: Arc::clone(&space.space),
         backtest: settings.backtest.clone(),
         plan: plan.clone(),
+        code,
     };
     let crew = crew.map(|crew| Outside::new(crew, plan.terms)).transpose()?;
     let report = match &crew {
@@ -71,6 +73,8 @@ struct Searched {
     space: Arc<barrow_engine::Space>,
     backtest: Backtest,
     plan: Plan,
+    /// What tells a strategy of Python from others of its name.
+    code: Option<String>,
 }
 
 impl Searched {
@@ -149,8 +153,14 @@ impl Searched {
         crew: &dyn Crew,
         study: Option<&std::path::Path>,
     ) -> std::result::Result<barrow_engine::SweepReport, Error> {
-        let study = study.map(|path| Study::open(Journal::open(path)?));
-        let mut study = study.transpose()?;
+        let open = |path| -> std::result::Result<Study, Error> {
+            let study = Study::open(Journal::open(path)?)?;
+            Ok(match &self.code {
+                Some(code) => study.of("strategy code", code),
+                None => study,
+            })
+        };
+        let mut study = study.map(open).transpose()?;
         let factory = |params: &Params| self.make(params);
         hunt.run(portal, &factory, &self.space, crew, study.as_mut())
     }

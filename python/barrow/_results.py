@@ -1,0 +1,87 @@
+"""What results of runs, sweeps and walk-forwards have in common."""
+
+from __future__ import annotations
+
+import html
+import os
+from typing import Any, Optional
+
+import numpy as np
+import numpy.typing as npt
+
+from barrow.columns import Columns
+from barrow.errors import MissingPackageError
+
+__all__ = ["Curve", "Held", "axes_of", "summary", "write_page"]
+
+
+class Held:
+    """Values that the extension has, each asked for once; a result that was pickled has what was asked for."""
+
+    def __init__(self, native: Any) -> None:
+        self._native: Any = native
+        self._cache: dict[str, Any] = {}
+
+    def _get(self, name: str) -> Any:
+        if name not in self._cache:
+            self._cache[name] = getattr(self._here(), name)
+        return self._cache[name]
+
+    def _here(self) -> Any:
+        """The extension's object, where there is one."""
+        return self._native
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Settings, what came of them, and the library's version, by name."""
+        return dict(self._get("facts"))
+
+
+class Curve(Held):
+    """A result with an equity curve."""
+
+    @property
+    def metrics(self) -> dict[str, Optional[float]]:
+        """The figures by name; ``None`` where one is undefined."""
+        return dict(self._get("metrics"))
+
+    @property
+    def times(self) -> npt.NDArray[np.datetime64]:
+        """Times of the clock: ``datetime64[ns]``, UTC, shape ``[bars]``."""
+        times: npt.NDArray[np.datetime64] = self._get("times")
+        return times
+
+    @property
+    def equity(self) -> npt.NDArray[np.float64]:
+        """Equity at the close of each bar, quote currency: shape ``[bars]``."""
+        equity: npt.NDArray[np.float64] = self._get("equity")
+        return equity
+
+
+def summary(head: str, table: Columns) -> str:
+    """A line and a table for a notebook."""
+    return f"<p>{html.escape(head)}</p>{table._repr_html_()}"
+
+
+def write_page(path: str | os.PathLike[str], page: str) -> None:
+    """Writes a page, whole or not at all."""
+    target = os.fspath(path)
+    partial = f"{target}.{os.getpid()}.tmp"
+    try:
+        with open(partial, "w", encoding="utf-8") as file:
+            file.write(page)
+        os.replace(partial, target)
+    finally:
+        if os.path.exists(partial):
+            os.remove(partial)
+
+
+def axes_of(ax: Any) -> Any:
+    """The axes given, or new ones."""
+    if ax is not None:
+        return ax
+    try:
+        from matplotlib import pyplot
+    except ImportError as error:
+        raise MissingPackageError.of("matplotlib", "a drawing") from error
+    return pyplot.subplots()[1]
