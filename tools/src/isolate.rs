@@ -6,6 +6,7 @@
 //! is killed for taking too long is replaced.
 
 use std::io;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -182,6 +183,8 @@ impl Worker {
     fn start(program: &PathBuf, orders: &Orders) -> Result<Worker, io::Error> {
         let mut command = Command::new(program);
         command.arg(COMMAND).stdin(Stdio::piped()).stdout(Stdio::piped());
+        // A stop that is meant for the group of this process, such as Ctrl-C, is this one's to handle.
+        command.process_group(0);
         let mut child = command.spawn()?;
         let pipes = child.stdin.take().zip(child.stdout.take());
         let (mut input, mut pipe) = pipes.ok_or(io::ErrorKind::BrokenPipe)?;

@@ -10,7 +10,6 @@ use barrow_engine::{
 };
 use barrow_store::{Catalog, SeriesCache};
 
-use crate::interrupt;
 use crate::isolate::Orders;
 use crate::status::ExitStatus;
 
@@ -25,8 +24,6 @@ pub(crate) fn run() -> anyhow::Result<ExitStatus> {
     if let Some(bytes) = orders.memory_max {
         limit_memory(bytes)?;
     }
-    // A stop that is meant for the whole group is for the process that sends the trials to handle.
-    let _ = interrupt::flag();
     let lease = Catalog::at(&orders.root).lease(&orders.bundle)?;
     let version = lease.version().to_string();
     anyhow::ensure!(version == orders.version, "the bundle has changed to version {version}");
