@@ -79,7 +79,7 @@ fn processes(bench: &Bench) -> Result<Vec<Row>> {
     let orders = serde_json::json!({
         "root": std::path::absolute(bench.catalog().root())?, "bundle": lease.name(), "version": lease.version().to_string(),
         "strategy": "sma-cross", "cash": 10_000.0, "commission": "none", "slippage": "none",
-        "seed": 0, "search_seed": 0, "first_bars": false, "from": null, "to": null, "assets": null,
+        "seed": 0, "search_seed": 0, "part": "spread", "stretches": [[0, i64::MAX]], "assets": null,
         "memory_max": null,
     })
     .to_string();
