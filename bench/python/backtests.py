@@ -16,7 +16,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -145,8 +144,6 @@ def main() -> None:
 def on_ray(bundle: barrow.Bundle) -> None:
     """1000 trials on two nodes beside the pool of processes."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    # Its processes read the classes of this file.
-    os.environ["PYTHONPATH"] = str(Path(__file__).parent)
     import ray
     from ray.cluster_utils import Cluster
 

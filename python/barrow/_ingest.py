@@ -9,12 +9,14 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Union
 
 from barrow import _barrow
+from barrow._progress import stages
 from barrow.records import Change, IngestSummary
 
 if TYPE_CHECKING:
     from typing_extensions import TypeAlias, Unpack
 
     from barrow._options import IngestOptions
+    from barrow._progress import ShowStage
 
 Path = Union[str, "os.PathLike[str]"]
 #: Files and folders, or rows: anything that offers an Arrow stream, a pandas frame, a mapping of names to arrays, or a
@@ -22,7 +24,14 @@ Path = Union[str, "os.PathLike[str]"]
 Source: TypeAlias = "Path | Iterable[Path] | Mapping[str, Any] | Any"
 
 
-def ingest(name: str, source: Source, *, root: Path | None = None, **options: Unpack[IngestOptions]) -> IngestSummary:
+def ingest(
+    name: str,
+    source: Source,
+    *,
+    root: Path | None = None,
+    progress: bool | ShowStage | None = None,
+    **options: Unpack[IngestOptions],
+) -> IngestSummary:
     """Ingest files, or rows in memory, into the bundle `name`, and publish one new version, or nothing at all.
 
     `source` is
@@ -37,16 +46,27 @@ def ingest(name: str, source: Source, *, root: Path | None = None, **options: Un
     continues the bundle, `correct=True` corrects it; `lenient=True` sets bad rows aside in the file `rejects`.
     `wait` is in seconds. The bundle lies in the catalog `root`, or the default one.
 
+    `progress` is `True`, `False`, or a function of the phase (`"reading"`, `"sorting"`, `"writing"`, `"publishing"`), its units
+    that are done (bytes, rows, series) and all of them; without it a bar is shown in terminals and notebooks.
+
     Returns what was done; its `version` is the content version that is now the newest.
 
     Raises `barrow.errors.IngestError`, with file, line, column and value where a row is at fault;
     `barrow.errors.LockedError` when another writer is at work. Nothing is published then.
     """
     told = dict(options)
+    bar = stages(progress)
+
+    def run(sources: list[Any]) -> IngestSummary:
+        if bar is None:
+            return _summary(_barrow.ingest_files(name, sources, root, told))
+        with bar:
+            return _summary(_barrow.ingest_files(name, sources, root, told, bar))
+
     if isinstance(source, (str, os.PathLike)):
-        return _summary(_barrow.ingest_files(name, [source], root, told))
+        return run([source])
     if not _is_rows(source) and all(isinstance(it, (str, os.PathLike)) for it in source):
-        return _summary(_barrow.ingest_files(name, list(source), root, told))
+        return run(list(source))
     with tempfile.TemporaryDirectory(prefix="barrow-") as folder:
         path = os.path.join(folder, "rows.arrow")
         rows: Any = source
@@ -58,7 +78,7 @@ def ingest(name: str, source: Source, *, root: Path | None = None, **options: Un
             _barrow.write_arrays(path, _pandas_columns(rows))
         else:
             _barrow.write_stream(path, rows)
-        return _summary(_barrow.ingest_files(name, [path], root, told))
+        return run([path])
 
 
 def _summary(text: str) -> IngestSummary:

@@ -7,21 +7,34 @@ import time
 from collections.abc import Callable
 from typing import Any, Optional, Union
 
-__all__ = ["shown"]
+__all__ = ["Show", "shown", "stages"]
 
 Show = Callable[[int, int, Optional[float]], None]
+"""Is told of trials done, all trials (0 if unknown) and the best objective."""
+
+ShowStage = Callable[[str, int, int], None]
+"""Is told of a phase of the work, its units done, and all of them (0 if there are none)."""
 
 _QUIET_SECONDS = 0.5
 _PAUSE_SECONDS = 0.1
 
 
-def shown(progress: Union[bool, Show, None], objective: str) -> Optional[_Bar]:
-    """What shows progress: nothing for ``False``, and for ``None`` where nobody would see it."""
+def shown(progress: Union[bool, Show, None], objective: str) -> Optional[Bar]:
+    """What shows the progress of a sweep: nothing for ``False``, and for ``None`` where nobody would see it."""
+    return _bar_of(progress, lambda: _Trials(objective))
+
+
+def stages(progress: Union[bool, ShowStage, None]) -> Optional[Bar]:
+    """What shows the progress of an ingestion, likewise."""
+    return _bar_of(progress, _Stages)
+
+
+def _bar_of(progress: Any, drawn: Callable[[], Callable[..., None]]) -> Optional[Bar]:
     if callable(progress):
-        return _Bar(objective, progress)
+        return Bar(progress, None)
     if progress is None:
         progress = _in_notebook() or sys.stderr.isatty()
-    return _Bar(objective, None) if progress else None
+    return Bar(None, drawn()) if progress else None
 
 
 def _in_notebook() -> bool:
@@ -29,63 +42,108 @@ def _in_notebook() -> bool:
     return shell is not None and type(shell.get_ipython()).__name__ == "ZMQInteractiveShell"
 
 
-class _Bar:
-    """Called with trials done, all trials (0 if unknown) and the best objective."""
+class Bar:
+    """Is called with how far the work is, as often as it likes; calls a function or draws every tenth of a second.
 
-    def __init__(self, objective: str, to: Optional[Show]) -> None:
-        self._objective, self._to = objective, to
-        self._began = time.monotonic()
-        self._next = self._began + (0.0 if to else _QUIET_SECONDS)
-        self._bar: Any = None
-        self._last: Optional[tuple[int, int, Optional[float]]] = None
-        self._drawn: Optional[tuple[int, int, Optional[float]]] = None
+    What is drawn comes into sight after half a second: shorter work shows nothing.
+    """
 
-    def __call__(self, done: int, total: int, best: Optional[float]) -> None:
-        self._last = (done, total, best)
+    def __init__(self, to: Optional[Callable[..., None]], drawn: Any) -> None:
+        self._to, self._drawn = to, drawn
+        self._next = time.monotonic() + (0.0 if to else _QUIET_SECONDS)
+        self._is_in_sight = to is not None
+        self._last: Optional[tuple[Any, ...]] = None
+        self._told: Optional[tuple[Any, ...]] = None
+
+    def __call__(self, *at: Any) -> None:
+        self._last = at
         now = time.monotonic()
         if now >= self._next:
             self._next = now + _PAUSE_SECONDS
-            self._draw()
+            self._is_in_sight = True
+            self._tell()
 
-    def __enter__(self) -> _Bar:
+    def __enter__(self) -> Bar:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._to or self._bar is not None:
-            self._draw()
-        if self._bar is not None:
-            self._bar.close()
+        if self._is_in_sight:
+            self._tell()
+        if self._drawn is not None:
+            self._drawn.close()
 
-    def _draw(self) -> None:
-        if self._last is None or self._last == self._drawn:
+    def _tell(self) -> None:
+        if self._last is None or self._last == self._told:
             return
-        self._drawn = done, total, best = self._last
-        if self._to:
-            self._to(done, total, best)
+        self._told = self._last
+        (self._to or self._drawn)(*self._last)
+
+
+class _Trials:
+    """Draws trials."""
+
+    def __init__(self, objective: str) -> None:
+        self._objective = objective
+        self._line: Any = None
+
+    def __call__(self, done: int, total: int, best: Optional[float]) -> None:
+        if self._line is None:
+            self._line = _line("trial", 1)
+        words = "" if best is None else f"best {self._objective} {best:.4g}"
+        _draw(self._line, done, total, words)
+
+    def close(self) -> None:
+        if self._line is not None:
+            self._line.close()
+
+
+class _Stages:
+    """Draws phases one after the other, each from its beginning."""
+
+    _UNITS = {"reading": "B", "sorting": "row", "writing": "series"}
+
+    def __init__(self) -> None:
+        self._line: Any = None
+        self._phase = ""
+
+    def __call__(self, phase: str, done: int, total: int) -> None:
+        if phase not in self._UNITS:
             return
-        if self._bar is None:
-            self._bar = _tqdm(total) or _Line()
-        self._bar.total = total or None
-        self._bar.n = done
-        if best is not None:
-            self._bar.set_postfix_str(f"best {self._objective} {best:.4g}", refresh=False)
-        self._bar.refresh()
+        if phase != self._phase:
+            self.close()
+            self._phase, self._line = phase, _line(self._UNITS[phase], 1000, phase)
+        _draw(self._line, done, total, "")
+
+    def close(self) -> None:
+        if self._line is not None:
+            self._line.close()
+        self._line = None
 
 
-def _tqdm(total: int) -> Any:
+def _draw(line: Any, done: int, total: int, words: str) -> None:
+    line.total = total or None
+    line.n = done
+    if words:
+        line.set_postfix_str(words, refresh=False)
+    line.refresh()
+
+
+def _line(unit: str, divisor: int, desc: Optional[str] = None) -> Any:
+    """A bar of tqdm, or a line of our own."""
     try:
         from tqdm.auto import tqdm
     except ImportError:
-        return None
-    return tqdm(total=total or None, unit="trial")
+        return _Line(unit, desc)
+    return tqdm(unit=unit, unit_scale=divisor > 1, unit_divisor=divisor, desc=desc)
 
 
 class _Line:
     """As much of tqdm as is used here, in one line of a terminal."""
 
-    def __init__(self) -> None:
+    def __init__(self, unit: str, desc: Optional[str]) -> None:
         self.total: Optional[int] = None
         self.n = 0
+        self._unit, self._desc = unit, f"{desc}: " if desc else ""
         self._words = ""
         self._began = time.monotonic()
 
@@ -94,8 +152,9 @@ class _Line:
 
     def refresh(self) -> None:
         rate = self.n / max(time.monotonic() - self._began, 1e-9)
-        of = f"/{self.total}" if self.total else ""
-        sys.stderr.write(f"\r{self.n}{of} trials, {rate:,.0f} a second  {self._words}\x1b[K")
+        of = f"/{self.total:,}" if self.total else ""
+        units = self._unit if len(self._unit) == 1 or self._unit == "series" else f"{self._unit}s"
+        sys.stderr.write(f"\r{self._desc}{self.n:,}{of} {units}, {rate:,.0f} a second  {self._words}\x1b[K")
         sys.stderr.flush()
 
     def close(self) -> None:

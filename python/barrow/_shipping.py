@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import sys
 from typing import Any
 
-from barrow.errors import MissingPackageError
+from barrow.errors import MissingPackageError, SettingError
 
 __all__ = ["dumps", "preparation", "prepare"]
 
+_is_preparing = False
 
-def dumps(thing: Any) -> bytes:
+
+def dumps(thing: Any, cloudpickle: Any = None) -> bytes:
     """Pickles a thing for a process that :func:`prepare` has prepared.
 
-    What is defined in ``__main__`` goes by value if ``cloudpickle`` is installed; else the other process reads the main
-    file again, as those of ``multiprocessing`` do.
+    What is defined in ``__main__`` goes by value with ``cloudpickle``, which is the installed package unless another is given;
+    without one, the other process reads the main file again, as those of ``multiprocessing`` do.
     """
-    try:
-        import cloudpickle
-    except ImportError:
-        pass
-    else:
+    if _is_preparing:
+        # The main file of a worker would start workers of its own, and so on.
+        raise SettingError(
+            "a worker process reads the main file again, and finds a sweep there: "
+            "put what it runs under `if __name__ == '__main__':`, or `pip install cloudpickle`"
+        )
+    cloudpickle = cloudpickle or _cloudpickle()
+    if cloudpickle is not None:
         data: bytes = cloudpickle.dumps(thing)
         return data
-    main = sys.modules.get("__main__")
     try:
         data = pickle.dumps(thing)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise MissingPackageError.of("cloudpickle", "sending a strategy that no module names") from error
-    if b"__main__" in data and not hasattr(main, "__file__"):
+    if b"__main__" in data and not _has_main_file():
         raise MissingPackageError.of("cloudpickle", "sending a strategy of an interactive session to other processes")
     return data
 
@@ -42,18 +47,33 @@ def preparation() -> bytes:
     # A secret of `multiprocessing`'s own pipes.
     data.pop("authkey", None)
     # A main file is read again only where that is the only way to find what is defined in it.
-    try:
-        import cloudpickle  # noqa: F401
-    except ImportError:
-        pass
-    else:
+    if _cloudpickle() is not None or not _has_main_file():
         data.pop("init_main_from_path", None)
         data.pop("init_main_from_name", None)
     return pickle.dumps(data)
+
+
+def _has_main_file() -> bool:
+    """Whether the main module lies in a file; one that is read from a pipe or typed does not."""
+    return os.path.exists(getattr(sys.modules.get("__main__"), "__file__", None) or "")
+
+
+def _cloudpickle() -> Any:
+    """What pickles by value, where it is installed."""
+    try:
+        import cloudpickle
+    except ImportError:
+        return None
+    return cloudpickle
 
 
 def prepare(preparation: bytes) -> None:
     """Takes over search path, working directory and main module."""
     from multiprocessing import spawn
 
-    spawn.prepare(pickle.loads(preparation))
+    global _is_preparing
+    _is_preparing = True
+    try:
+        spawn.prepare(pickle.loads(preparation))
+    finally:
+        _is_preparing = False

@@ -11,9 +11,9 @@ import pickle
 import signal
 import struct
 import sys
-from typing import IO, Any, Optional
+from typing import IO, Any, NamedTuple, Optional
 
-__all__ = ["Bench", "read", "write"]
+__all__ = ["Bench", "Order", "read", "write"]
 
 _LENGTH = struct.Struct("<Q")
 
@@ -35,18 +35,32 @@ def read(source: IO[bytes]) -> Optional[Any]:
     return pickle.loads(data) if len(data) == length else None
 
 
-class Bench:
-    """Runners by stretch, over one bundle and one strategy. ``orders`` are what :func:`barrow._workers.orders` packed."""
+class Order(NamedTuple):
+    """What a worker is told of a sweep."""
 
-    def __init__(self, orders: bytes, threads: int) -> None:
+    bundle: Any
+    #: A built-in strategy's name, or what makes a strategy of parameters.
+    maker: Any
+    settings: Any
+    seed: int
+    #: Seconds that a trial may take.
+    time_limit: Optional[float]
+    #: What a budget below 1 runs on.
+    part: str
+
+
+class Bench:
+    """Runners by stretch, over one bundle and one strategy: ``order`` is the pickle of an :class:`Order`."""
+
+    def __init__(self, order: bytes, threads: int) -> None:
         self._threads = threads
-        (self._bundle, self._strategy, self._settings, self._seed, *self._terms) = pickle.loads(orders)
+        self._order: Order = pickle.loads(order)
         self._runners: dict[tuple[int, int], Any] = {}
 
     @property
     def bundle(self) -> Any:
         """The bundle, opened here."""
-        return self._bundle
+        return self._order.bundle
 
     def run(self, asks: list[bytes], first_ns: int, last_ns: int) -> list[bytes]:
         """Runs trials over a stretch of time, and says how they ended."""
@@ -54,8 +68,9 @@ class Bench:
         if runner is None:
             from barrow._barrow import TrialRunner
 
-            settings = self._settings.within(first_ns, last_ns)
-            runner = TrialRunner(self._bundle, self._strategy, settings, self._seed, self._threads, *self._terms)
+            it = self._order
+            settings = it.settings.within(first_ns, last_ns)
+            runner = TrialRunner(it.bundle, it.maker, settings, it.seed, self._threads, it.time_limit, it.part)
         # The last used is kept longest; a walk-forward has three stretches at a time.
         self._runners[first_ns, last_ns] = runner
         while len(self._runners) > 4:
@@ -78,7 +93,7 @@ def main() -> None:
         try:
             if kind == "prepare":
                 prepare(rest[0])
-            elif kind == "orders":
+            elif kind == "order":
                 bench = Bench(rest[0], 1)
                 write(to, ("ready", os.getpid()))
             elif bench is not None:

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from typing import Any, Optional
 
 from barrow import _worker as wire
-from barrow._barrow import Bundle, Settings, failed_end
+from barrow._barrow import failed_end
 from barrow._shipping import dumps, preparation
 from barrow.errors import BacktestError
 
@@ -32,13 +32,6 @@ _FALSE_STARTS_MAX = 3
 Ask = tuple[int, bytes]
 
 
-def orders(
-    bundle: Bundle, strategy: Any, settings: Settings, seed: int, time_limit: Optional[float], part: str
-) -> bytes:
-    """What a worker is told of a sweep."""
-    return dumps((bundle, strategy, settings, seed, time_limit, part))
-
-
 class _Worker:
     """A process, what it was sent, and since when it owes an answer."""
 
@@ -48,7 +41,7 @@ class _Worker:
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self.process.stdin is not None and self.process.stdout is not None
         self._input, self._output = self.process.stdin, self.process.stdout
-        self.orders: Optional[bytes] = None
+        self.order: Optional[bytes] = None
         self.pending: deque[Ask] = deque()
         self.is_ready = False
         self.since = time.monotonic()
@@ -76,11 +69,11 @@ class _Worker:
         except (OSError, ValueError):
             pass
 
-    def order(self, orders: bytes) -> None:
+    def take(self, order: bytes) -> None:
         """Tells the process what the trials that follow are of."""
-        if self.orders != orders:
-            self.orders, self.is_ready, self.batch = orders, False, 1
-            self.send(("orders", orders))
+        if self.order != order:
+            self.order, self.is_ready, self.batch = order, False, 1
+            self.send(("order", order))
 
     def kill(self) -> str:
         """Ends the process and says how it ended."""
@@ -145,11 +138,11 @@ class Crew:
     A trial whose process dies, or takes longer than ``time_limit`` and a second, is reported as failed; the others go on.
     """
 
-    def __init__(self, orders: bytes, hands: int, time_limit: Optional[float]) -> None:
+    def __init__(self, order: wire.Order, hands: int) -> None:
         self.hands = hands
-        self._orders = orders
+        self._order = dumps(order)
         self._false_starts = 0
-        self._limit = None if time_limit is None else time_limit + _GRACE_SECONDS
+        self._limit = None if order.time_limit is None else order.time_limit + _GRACE_SECONDS
 
     def run(self, asks: list[Ask], first_ns: int, last_ns: int) -> Iterator[list[bytes]]:
         """Runs trials over a stretch of time, and yields how they ended, as they end."""
@@ -166,19 +159,20 @@ class Crew:
         left = len(waiting)
         workers = pool.hire(min(self.hands, left))
         for worker in workers:
-            worker.order(self._orders)
+            worker.take(self._order)
             self._feed(worker, waiting, stretch)
         while left:
+            if self._limit is not None and pool.events.empty():
+                late = next((worker for worker in workers if self._is_late(worker)), None)
+                if late is not None:
+                    reason = f"took longer than {self._limit - _GRACE_SECONDS:g} s: its process was killed"
+                    workers[workers.index(late)], failed = self._bury(pool, late, waiting, reason, stretch)
+                    left -= len(failed)
+                    yield failed
+                    continue
             try:
                 worker, message = pool.events.get(timeout=0.05)
             except queue.Empty:
-                for place, late in enumerate(workers):
-                    if self._is_late(late):
-                        limit = self._limit or 0.0
-                        reason = f"took longer than {limit - _GRACE_SECONDS:g} s: its process was killed"
-                        workers[place], failed = self._bury(pool, late, waiting, reason, stretch)
-                        left -= len(failed)
-                        yield failed
                 continue
             if worker not in workers:
                 continue
@@ -236,6 +230,6 @@ class Crew:
         waiting.extendleft(reversed(worker.pending))
         worker.pending.clear()
         heir = pool.replace(worker)
-        heir.order(self._orders)
+        heir.take(self._order)
         self._feed(heir, waiting, stretch)
         return heir, failed

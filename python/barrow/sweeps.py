@@ -159,11 +159,10 @@ def crew_of(
     if crew is None and not isolate and (isinstance(maker, str) or hands == 1):
         return None
     from barrow import _workers
+    from barrow._worker import Order
 
-    packed = _workers.orders(bundle, maker, settings, seed, *terms)
-    if crew is not None:
-        return crew.begin(packed, maker, bundle, terms[0])
-    return _workers.Crew(packed, hands, terms[0])
+    order = Order(bundle, maker, settings, seed, *terms)
+    return _workers.Crew(order, hands) if crew is None else crew.begin(order)
 
 
 def _cores() -> int:

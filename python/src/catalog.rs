@@ -1,17 +1,16 @@
 //! [`Catalog`]: a directory of named bundles: what there is, what was, and what may go.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use barrow_store::{
     BundleEntry, BundlePool, Change, Difference, Instant, Lease, PruneMode, PrunePolicy, Published,
     StageOptions, Version, VersionEntry,
 };
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use crate::error::Result;
+use crate::interruptible::patiently;
 use crate::opening::catalog_at;
 use crate::records::Record;
 
@@ -115,13 +114,10 @@ impl Catalog {
     ) -> Result<Bound<'py, PyAny>> {
         let before = published_before.map(crate::when::when).transpose()?;
         let mode = if dry_run { PruneMode::DryRun } else { PruneMode::Remove };
-        let policy = PrunePolicy {
-            keep,
-            published_before_ns: before.map(|before| before.first_ns),
-            mode,
-            wait: seconds(wait)?,
-        };
-        let pruned = py.detach(|| self.catalog.prune(name, &policy))?;
+        let published_before_ns = before.map(|before| before.first_ns);
+        let pruned = patiently(py, wait, |wait| {
+            self.catalog.prune(name, &PrunePolicy { keep, published_before_ns, mode, wait })
+        })?;
         let spared = pruned.spared.iter().map(|it| {
             let reason = format!("{:?}", it.reason).to_lowercase();
             (it.version.to_string(), reason)
@@ -175,9 +171,9 @@ impl Catalog {
         version: &str,
         wait: f64,
     ) -> Result<Bound<'py, PyAny>> {
-        let options = StageOptions { wait: seconds(wait)? };
-        let published =
-            py.detach(|| self.catalog.restore(name, self.resolve(name, version)?, &options))?;
+        let published = patiently(py, wait, |wait| {
+            self.catalog.restore(name, self.resolve(name, version)?, &StageOptions { wait })
+        })?;
         Ok(published_record(py, published)?)
     }
 
@@ -185,8 +181,8 @@ impl Catalog {
     /// `barrow.records.Published`.
     #[pyo3(signature = (name, *, wait=0.0))]
     fn compact<'py>(&self, py: Python<'py>, name: &str, wait: f64) -> Result<Bound<'py, PyAny>> {
-        let options = StageOptions { wait: seconds(wait)? };
-        let published = py.detach(|| self.catalog.compact(name, &options))?;
+        let published =
+            patiently(py, wait, |wait| self.catalog.compact(name, &StageOptions { wait }))?;
         Ok(published_record(py, published)?)
     }
 
@@ -228,11 +224,6 @@ impl Catalog {
             None => self.catalog.version(name, text),
         }
     }
-}
-
-fn seconds(wait: f64) -> PyResult<Duration> {
-    Duration::try_from_secs_f64(wait)
-        .map_err(|_| PyValueError::new_err(format!("`{wait}` is no number of seconds to wait")))
 }
 
 fn bundle_record<'py>(py: Python<'py>, entry: &BundleEntry) -> PyResult<Bound<'py, PyAny>> {

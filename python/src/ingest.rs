@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use barrow_tools::ingest::{
@@ -15,11 +16,13 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
 use crate::error::{Fact, Failure, Result, raised, whole_text};
-use crate::interruptible::interruptible;
+use crate::interruptible::watched;
 use crate::opening::catalog_at;
 
-/// Ingests files. Returns the summary as the JSON that the command prints.
+/// Ingests files. Returns the summary as the JSON that the command prints. `show` is called with the phase, the units of it
+/// that are done, and all of them.
 #[pyfunction]
+#[pyo3(signature = (name, sources, root, options, show=None))]
 #[expect(clippy::needless_pass_by_value, reason = "an argument that is extracted is owned")]
 pub(crate) fn ingest_files(
     py: Python<'_>,
@@ -27,31 +30,67 @@ pub(crate) fn ingest_files(
     sources: Vec<PathBuf>,
     root: Option<PathBuf>,
     options: &Bound<'_, PyDict>,
+    show: Option<&Bound<'_, PyAny>>,
 ) -> Result<String> {
     let options = read(options)?;
     let catalog = catalog_at(root);
-    let stop = AtomicBool::new(false);
-    let work = || ingest::run(&catalog, name, &sources, &options, &Stop(&stop));
-    match interruptible(py, &stop, work)? {
+    let (stop, stage) = (AtomicBool::new(false), Mutex::default());
+    let followed = Followed { stop: &stop, stage: &stage };
+    let work = || ingest::run(&catalog, name, &sources, &options, &followed);
+    let look = |py: Python<'_>| {
+        followed.show(show)?;
+        py.check_signals()
+    };
+    match watched(py, &stop, look, work)? {
         Ok(summary) => {
+            followed.show(show)?;
             Ok(serde_json::to_string(&summary).map_err(|e| PyValueError::new_err(e.to_string()))?)
         }
         Err(error) => Err(failure(py, &error)),
     }
 }
 
-/// Tells an ingestion when to stop, and nobody how far it is.
-struct Stop<'a>(&'a AtomicBool);
+/// How far an ingestion is.
+#[derive(Debug, Default, Clone, Copy)]
+struct Stage {
+    phase: Option<Phase>,
+    done: u64,
+    total: u64,
+}
 
-impl Progress for Stop<'_> {
-    fn begin(&self, _phase: Phase, _total: u64) {}
+/// Tells an ingestion when to stop, and who waits for it how far it is.
+struct Followed<'a> {
+    stop: &'a AtomicBool,
+    stage: &'a Mutex<Stage>,
+}
 
-    fn advance(&self, _units: u64) {}
+impl Followed<'_> {
+    fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn show(&self, show: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+        let Stage { phase, done, total } = *self.stage();
+        if let (Some(show), Some(phase)) = (show, phase) {
+            show.call1((phase.to_string(), done, total))?;
+        }
+        Ok(())
+    }
+}
+
+impl Progress for Followed<'_> {
+    fn begin(&self, phase: Phase, total: u64) {
+        *self.stage() = Stage { phase: Some(phase), done: 0, total };
+    }
+
+    fn advance(&self, units: u64) {
+        self.stage().done += units;
+    }
 
     fn note(&self, _text: &str) {}
 
     fn interrupted(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.stop.load(Ordering::Relaxed)
     }
 }
 

@@ -3,9 +3,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use barrow_store::Error;
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+
+use crate::error::Result;
 
 /// How often signals are looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -54,4 +58,24 @@ pub(crate) fn watched<T: Send>(
             }
         }
     })
+}
+
+/// Tries until another writer of the bundle is done, or `seconds` have passed, with the interpreter's lock let go; looks for
+/// signals between two stretches of waiting.
+pub(crate) fn patiently<T: Send>(
+    py: Python<'_>,
+    seconds: f64,
+    attempt: impl Fn(Duration) -> barrow_store::Result<T> + Sync,
+) -> Result<T> {
+    let no_number = |_| format!("`{seconds}` is no number of seconds to wait");
+    let most = Duration::try_from_secs_f64(seconds).map_err(no_number);
+    let (most, begun) = (most.map_err(PyValueError::new_err)?, Instant::now());
+    loop {
+        let left = most.saturating_sub(begun.elapsed());
+        let stretch = left.min(LOOK_EVERY);
+        match py.detach(|| attempt(stretch)) {
+            Err(Error::Locked { .. }) if left > stretch => py.check_signals()?,
+            outcome => return Ok(outcome?),
+        }
+    }
 }

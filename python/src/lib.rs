@@ -4,8 +4,8 @@
 //! hands back NumPy views, Arrow capsules and plain values. `python/barrow/` has the rest, and the documentation that users
 //! read; `python/barrow/_barrow.pyi` has the types.
 //!
-//! `unsafe` code is in two files: `array.rs` makes NumPy arrays of memory that a bundle keeps alive, `capsule.rs` takes Arrow
-//! streams of other libraries.
+//! `unsafe` code is in three files: `array.rs` makes NumPy arrays of memory that a bundle keeps alive, `capsule.rs` takes Arrow
+//! streams of other libraries, `warm.rs` has code mapped before it runs.
 
 mod array;
 mod asset;
@@ -27,6 +27,7 @@ mod records;
 mod remote;
 mod rows;
 mod table;
+mod warm;
 mod when;
 
 use pyo3::prelude::*;
@@ -75,6 +76,7 @@ mod _barrow {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         crate::array::ready(module.py())?;
+        crate::warm::warm();
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

@@ -62,3 +62,23 @@ def leader(panels: barrow.Panels, lookback: int = 5) -> Any:
             weights[row] = 0.0
             weights[row, np.nanargmax(rise)] = 0.9
     return weights
+
+
+#: The beginning of a program whose class no other process can import; it is told whether there is `cloudpickle`.
+MINE = """
+import sys
+if "without" in sys.argv:
+    sys.modules["cloudpickle"] = None
+import barrow
+
+class Mine(barrow.Strategy):
+    fast, slow, shares = 3, 8, 100
+
+    def setup(self, setup):
+        self.cross = setup.mean_cross("close", self.fast, self.slow)
+
+    def on_bar(self, ctx):
+        for asset, value in ctx.changes(self.cross):
+            ctx.order_target(asset, self.shares if value > 0 else 0)
+
+"""

@@ -6,6 +6,7 @@ values those that were given.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -144,3 +145,38 @@ def test_adjustments_stand_beside_the_bars(root: Path, rows: Rows, tmp_path: Pat
     (split,) = barrow.open("market").adjustments
     assert (split.symbol, split.kind, split.value) == ("AAA", "split", 2.0)
     assert split.time == np.datetime64("2020-02-03")
+
+
+def test_progress_is_told(root: Path, tmp_path: Path) -> None:
+    seen: list[tuple[str, int, int]] = []
+    source = tmp_path / "prices.csv"
+    days = np.arange("2000-01-01", "2020-01-01", dtype="M8[D]")
+    source.write_text("symbol,date,close\n" + "".join(f"AAA,{day},{place + 1}\n" for place, day in enumerate(days)))
+    barrow.ingest("market", source, progress=lambda *at: seen.append(at))
+    phases = [phase for phase, _, _ in seen]
+    order = ["reading", "sorting", "writing", "publishing"]
+    assert phases == sorted(phases, key=order.index) and phases[-1] == "publishing"
+    assert all(0 <= done <= total for _, done, total in seen)
+    assert len(barrow.open("market")["AAA"]) == len(days)
+
+    def stop(*_: object) -> None:
+        raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        barrow.ingest("stopped", source, progress=stop)
+
+
+def test_progress_is_drawn_of_long_work_alone(
+    root: Path, rows: Rows, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from barrow import _progress
+
+    barrow.ingest("market", rows, progress=True)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    monkeypatch.setattr(_progress, "_QUIET_SECONDS", 0.0)
+    with _progress.stages(True) or pytest.fail("nothing to draw on") as bar:
+        bar("reading", 500, 1000)
+        bar("reading", 1000, 1000)
+    drawn = capsys.readouterr().err
+    assert drawn.startswith("\rreading: 500/1,000 B") and "1,000/1,000 B" in drawn and drawn.endswith("\n")

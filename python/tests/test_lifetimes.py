@@ -211,3 +211,38 @@ except KeyboardInterrupt:
     assert [path for path in root.rglob(".tmp-*")] == []
     if "endless" in barrow.catalog():
         barrow.open("endless").verify()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "barrow.ingest('market', late, append=True, wait=3600)",
+        "catalog.prune('market', keep=1, wait=3600)",
+        "catalog.restore('market', catalog.versions('market')[0].version, wait=3600)",
+        "catalog.compact('market', wait=3600)",
+        "barrow.fetch('market', sys.argv[1], root=sys.argv[2])",
+    ],
+)
+def test_an_interrupt_ends_waiting_for_another_writer(bundle: barrow.Bundle, root: Path, call: str) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    store, other = root.parent / "store", root.parent / "other"
+    barrow.push("market", store)
+    (other / "market").mkdir(parents=True)
+    script = f"""
+import os, signal, sys, threading, numpy as np, barrow
+signal.signal(signal.SIGINT, signal.default_int_handler)
+catalog = barrow.catalog()
+late = {{"symbol": ["AAA"], "time": [np.datetime64("2021-01-04")]}}
+late.update((name, [1.0]) for name in ("open", "high", "low", "close", "volume"))
+threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+try:
+    {call}
+except KeyboardInterrupt:
+    sys.exit(7)
+"""
+    folder = other if "fetch" in call else root
+    with open(folder / "market" / "LOCK", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        program = [sys.executable, "-c", script, str(store), str(other)]
+        ended = subprocess.run(program, timeout=120, check=False)
+    assert ended.returncode == 7

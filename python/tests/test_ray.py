@@ -8,6 +8,8 @@ and after. It takes a minute, and is left out where Ray is not installed.
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -18,8 +20,9 @@ import numpy as np
 import pytest
 
 import barrow
+from barrow import _ray_crew
 from conftest import market
-from scripted import Crossing, Fragile
+from scripted import MINE, Crossing, Fragile
 from test_sweep import same
 
 ray = pytest.importorskip("ray", reason="the package `ray` is not installed: `pip install 'ray[tune]'`")
@@ -94,10 +97,10 @@ def test_a_walk_forward_is_that_of_this_process(bundle: barrow.Bundle, store: Pa
 
 def test_actors_stay_and_nothing_enters_the_object_store(bundle: barrow.Bundle, store: Path) -> None:
     barrow.ray.sweep(bundle, "sma-cross", SPACE, store=store)
-    before = {hand.actor._actor_id for hands in barrow.ray._hands.values() for hand in hands}
+    before = {hand.actor._actor_id for hands in _ray_crew._hands.values() for hand in hands}
     free = ray.available_resources()["object_store_memory"]
     barrow.ray.sweep(bundle, "sma-cross", SPACE, store=store, search="random", trials=2000, commission="bps:1")
-    assert {hand.actor._actor_id for hands in barrow.ray._hands.values() for hand in hands} == before
+    assert {hand.actor._actor_id for hands in _ray_crew._hands.values() for hand in hands} == before
     assert (free - ray.available_resources()["object_store_memory"]) / 2000 < 1024
 
 
@@ -118,6 +121,33 @@ def test_a_trial_that_raises_has_failed(bundle: barrow.Bundle, store: Path) -> N
     assert "ValueError: of my own" in sweep.failed[0][1]
     with pytest.raises(barrow.errors.SettingError, match="no parameter `fst`"):
         barrow.ray.sweep(bundle, Crossing, {"fst": [1, 2]}, store=store)
+
+
+def test_a_trial_that_hangs_is_killed(bundle: barrow.Bundle, store: Path) -> None:
+    space = {"fast": "2..5", "slow": [6, 8]}
+    sweep = barrow.ray.sweep(bundle, Fragile, space, store=store, how="hang", time_limit=0.5)
+    assert len(sweep) == 6
+    assert [params["fast"] for params, _ in sweep.failed] == [4, 4]
+    assert {reason for _, reason in sweep.failed} == {"took longer than 0.5 s: its process was killed"}
+    local = barrow.sweep(bundle, Fragile, space, how="hang", time_limit=0.5, workers=2)
+    same(sweep, local)
+    assert sweep.failed == local.failed
+
+
+def test_actors_that_cannot_begin_end_the_sweep(bundle: barrow.Bundle, store: Path) -> None:
+    with pytest.raises(barrow.errors.BacktestError, match="cannot begin"):
+        barrow.ray.sweep(bundle, Poison(), {"fast": [2, 3]}, store=store)
+
+
+def test_a_strategy_of_the_main_program_goes_by_value(cluster: Any, bundle: barrow.Bundle, store: Path, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(MINE + RUN)
+    done = subprocess.run(
+        [sys.executable, str(program), "without", cluster.address, bundle.name, str(store)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    expected = barrow.sweep(bundle, "sma-cross", {"fast": "2..5", "slow": 8})
+    assert [float(text) for text in done.stdout.split()] == list(expected.trials["sharpe"])
 
 
 def test_tune_stops_trials_by_a_part_of_the_period(bundle: barrow.Bundle, tmp_path: Path, store: Path) -> None:
@@ -144,6 +174,35 @@ def test_tune_stops_trials_by_a_part_of_the_period(bundle: barrow.Bundle, tmp_pa
     assert best.metrics["fills"] == whole.metrics["fills"]
 
 
+def test_tunes_bohb_asks_and_stops(bundle: barrow.Bundle, tmp_path: Path, store: Path) -> None:
+    pytest.importorskip("hpbandster")
+    pytest.importorskip("ConfigSpace")
+    from ray import tune
+    from ray.tune.schedulers import HyperBandForBOHB
+    from ray.tune.search.bohb import TuneBOHB
+
+    scheduler = HyperBandForBOHB(time_attr="training_iteration", max_t=9, reduction_factor=3, stop_last_trials=False)
+    tuner = tune.Tuner(
+        tune.with_resources(barrow.ray.trainable(bundle, Crossing, max_t=9, store=store), {"cpu": 1}),
+        param_space={"fast": tune.randint(2, 7), "slow": tune.randint(8, 15)},
+        tune_config=tune.TuneConfig(
+            metric="total_return", mode="max", num_samples=9, search_alg=TuneBOHB(seed=1), scheduler=scheduler, reuse_actors=True
+        ),
+        run_config=tune.RunConfig(storage_path=str(tmp_path), verbose=0),
+    )
+    results = tuner.fit()
+    assert not results.errors
+    ended = [result.metrics for result in results if result.metrics is not None]
+    reached = [metrics["training_iteration"] for metrics in ended]
+    # Most are stopped early, and who is not goes to the end.
+    assert len(reached) == 9 and 1 in reached and 9 in reached
+    for metrics in ended:
+        assert metrics["budget"] == metrics["training_iteration"] / 9
+        if metrics["budget"] == 1.0:
+            whole = barrow.backtest(bundle, "sma-cross", params=metrics["config"])
+            assert metrics["total_return"] == whole.metrics["total_return"]
+
+
 def test_a_node_that_dies_takes_nothing_along(cluster: Any, bundle: barrow.Bundle, store: Path, tmp_path: Path) -> None:
     study = tmp_path / "sweep.study"
     run: dict[str, Any] = {"search": "random", "trials": 150, "seed": 9, "shares": 10}
@@ -168,6 +227,22 @@ def test_a_node_that_dies_takes_nothing_along(cluster: Any, bundle: barrow.Bundl
     while sum(node["Alive"] for node in ray.nodes()) != 2 and time.monotonic() < patience:
         time.sleep(0.1)
     assert barrow.ray.sweep(bundle, "sma-cross", SPACE, store=store, search="random", trials=20).facts["workers"] == 2
+
+
+class Poison(Crossing):
+    """Ends the process that reads it."""
+
+    def __reduce__(self) -> Any:
+        return os._exit, (3,)
+
+
+RUN = """
+import ray
+
+ray.init(address=sys.argv[2], log_to_driver=False)
+sweep = barrow.ray.sweep(barrow.open(sys.argv[3]), Mine, {"fast": "2..5", "slow": 8}, store=sys.argv[4])
+print(*map(float, sweep.trials["sharpe"]))
+"""
 
 
 class Slow(Crossing):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import pytest
 
 import barrow
 from barrow import _workers
-from scripted import Crossing, Fragile, leader
+from scripted import MINE, Crossing, Fragile, leader
 
 SPACE = {"fast": "2..5", "slow": [6, 8, 11]}
 
@@ -94,6 +95,44 @@ def test_without_cloudpickle_it_is_said(bundle: barrow.Bundle, monkeypatch: pyte
     monkeypatch.setitem(sys.modules, "cloudpickle", None)
     with pytest.raises(barrow.errors.MissingPackageError, match="cloudpickle"):
         barrow.sweep(bundle, Local, SPACE, workers=2)
+
+
+RUN = """
+def run():
+    sweep = barrow.sweep("market", Mine, {"fast": "2..5", "slow": 8}, workers=2)
+    print(*map(float, sweep.trials["sharpe"]))
+
+"""
+GUARDED, BARE = MINE + RUN + 'if __name__ == "__main__":\n    run()\n', MINE + RUN + "run()\n"
+
+
+@pytest.mark.parametrize(
+    "program, is_file, cloudpickle, problem",
+    [
+        (GUARDED, True, "with", ""),
+        (GUARDED, True, "without", ""),
+        (BARE, True, "with", ""),
+        (BARE, True, "without", "put what it runs under `if __name__ == '__main__':`, or `pip install cloudpickle`"),
+        (BARE, False, "with", ""),
+        (BARE, False, "without", "needs the package `cloudpickle`: `pip install cloudpickle`"),
+    ],
+)
+def test_a_strategy_of_the_main_program_reaches_the_workers(
+    bundle: barrow.Bundle, tmp_path: Path, program: str, is_file: bool, cloudpickle: str, problem: str
+) -> None:
+    if cloudpickle == "with":
+        pytest.importorskip("cloudpickle")
+    path = tmp_path / "program.py"
+    path.write_text(program)
+    # Without a file, as in an interactive session.
+    command = [sys.executable, str(path) if is_file else "-", cloudpickle]
+    done = subprocess.run(command, input="" if is_file else program, capture_output=True, text=True)
+    if problem:
+        assert done.returncode != 0 and problem in done.stderr
+        return
+    assert done.returncode == 0, done.stderr
+    expected = barrow.sweep(bundle, "sma-cross", {"fast": "2..5", "slow": 8})
+    assert [float(text) for text in done.stdout.split()] == list(expected.trials["sharpe"])
 
 
 @pytest.mark.parametrize("workers", [1, 2])
