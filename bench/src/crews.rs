@@ -1,7 +1,8 @@
 //! Rows over workers: how soon new ones are at work, and what a second one is worth.
 
 use std::io::Read;
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use barrow_engine::search::Ask;
@@ -78,28 +79,35 @@ fn processes(bench: &Bench) -> Result<Vec<Row>> {
     let orders = serde_json::json!({
         "root": std::path::absolute(bench.catalog().root())?, "bundle": lease.name(), "version": lease.version().to_string(),
         "strategy": "sma-cross", "cash": 10_000.0, "commission": "none", "slippage": "none",
-        "seed": 0, "search_seed": 0, "first_bars": false, "from": null, "to": null, "assets": null,
+        "seed": 0, "search_seed": 0, "part": "spread", "stretches": [[0, i64::MAX]], "assets": null,
         "memory_max": null,
     })
     .to_string();
     let mut ask = Vec::new();
     wire::put_ask(&mut ask, &Ask::whole(0, &Params::new()));
-    let (mut ready, mut first, mut bare) = (Vec::new(), Vec::new(), Vec::new());
+    let count = Workers::available();
+    let (mut each, mut ready, mut first, mut bare) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..bench.runs * 5 {
-        let mut command = Command::new(&barrow);
-        command.arg("worker-process").stdin(Stdio::piped()).stdout(Stdio::piped());
+        // As a sweep starts them: all at once.
+        let (time, started) = seconds(|| -> Result<Vec<Started>> {
+            let mut started: Vec<Started> =
+                (0..count).map(|_| Started::new(&barrow, &orders)).collect::<Result<_>>()?;
+            started.iter_mut().try_for_each(Started::wait)?;
+            Ok(started)
+        });
+        started?.into_iter().try_for_each(Started::end)?;
+        each.push(time / f64::from(u32::try_from(count)?));
+
         let began = std::time::Instant::now();
-        let mut child = command.spawn()?;
-        let mut input = child.stdin.take().context("a pipe")?;
-        let mut output = child.stdout.take().context("a pipe")?;
-        wire::write_frame(&mut input, orders.as_bytes())?;
-        ensure!(wire::read_frame(&mut output)?.is_some_and(|frame| frame.is_empty()), "ready");
+        let mut alone = Started::new(&barrow, &orders)?;
+        alone.wait()?;
         ready.push(began.elapsed().as_secs_f64());
-        wire::write_frame(&mut input, &ask)?;
-        ensure!(wire::read_frame(&mut output)?.is_some(), "a trial ended");
+        wire::write_frame(&mut alone.input, &ask)?;
+        ensure!(wire::read_frame(&mut alone.output)?.is_some(), "a trial ended");
         first.push(began.elapsed().as_secs_f64());
-        drop(input);
-        child.wait()?;
+        alone.end()?;
+
         let began = std::time::Instant::now();
         let mut child = Command::new(&barrow).arg("--version").stdout(Stdio::piped()).spawn()?;
         let mut text = String::new();
@@ -109,11 +117,45 @@ fn processes(bench: &Bench) -> Result<Vec<Row>> {
     }
     let ms = Unit::Milliseconds;
     let mut rows: Vec<Row> = Vec::new();
-    rows.extend(Row::of("a new worker process, to its mapped bundle", ms, &ready, Some(1.0)));
+    let row = Row::of("a new worker process, to its mapped bundle", ms, &each, Some(1.0));
+    let note = "one a core, started at once and mapped, over their number";
+    rows.extend(row.map(|row| row.note(note)));
+    rows.extend(Row::of("... one alone", ms, &ready, None));
     rows.extend(Row::of("... to the end of its first trial, sma-cross over S", ms, &first, None));
     let row = Row::of("`barrow --version`, to its answer", ms, &bare, None);
     rows.extend(row.map(|row| row.note("what starting the program costs by itself")));
     Ok(rows)
+}
+
+/// A worker process that was told what to do.
+struct Started {
+    child: Child,
+    input: ChildStdin,
+    output: ChildStdout,
+}
+
+impl Started {
+    fn new(program: &Path, orders: &str) -> Result<Started> {
+        let mut command = Command::new(program);
+        command.arg("worker-process").stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn()?;
+        let mut input = child.stdin.take().context("a pipe")?;
+        let output = child.stdout.take().context("a pipe")?;
+        wire::write_frame(&mut input, orders.as_bytes())?;
+        Ok(Started { child, input, output })
+    }
+
+    /// Until it has mapped the bundle.
+    fn wait(&mut self) -> Result<()> {
+        ensure!(wire::read_frame(&mut self.output)?.is_some_and(|frame| frame.is_empty()), "ready");
+        Ok(())
+    }
+
+    fn end(mut self) -> Result<()> {
+        drop(self.input);
+        self.child.wait()?;
+        Ok(())
+    }
 }
 
 /// The time of two workers over that of one, in turn; and their instructions, where Valgrind is there to

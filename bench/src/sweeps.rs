@@ -125,7 +125,7 @@ pub fn walk_forward(bench: &Bench) -> Result<Vec<Row>> {
         objective: "sharpe".parse()?,
         limits: Vec::new(),
         plan,
-        windows: Windows {
+        cut: Windows {
             train: Length::Bars(2520),
             validate: None,
             test: Length::Bars(504),

@@ -150,7 +150,7 @@ pub(crate) struct Desk {
 }
 
 /// The figures of one run.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Outcome {
     pub(crate) metrics: Metrics,
     pub(crate) final_equity: f64,

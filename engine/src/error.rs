@@ -305,6 +305,13 @@ pub enum Error {
         time: i64,
     },
 
+    /// A budget that is a share of the assets, of which there are not two.
+    #[error("a share of the assets needs at least two with bars in the period, found {assets}")]
+    NoShare {
+        /// Assets with bars in the period.
+        assets: usize,
+    },
+
     /// A statistic is not defined for what it was given.
     #[error("{statistic} needs {needs}, found {found}")]
     Statistic {

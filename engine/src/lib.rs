@@ -57,10 +57,10 @@ mod backtest;
 mod blotter;
 mod context;
 mod costs;
-mod cross_validation;
 mod curve;
 mod error;
 mod exact;
+mod folds;
 mod indicator;
 mod metrics;
 mod objective;
@@ -80,7 +80,6 @@ mod study;
 mod sweep;
 mod time;
 pub mod validation;
-mod walk_forward;
 pub mod wire;
 mod workers;
 
@@ -88,10 +87,11 @@ pub use annual::bars_per_year;
 pub use backtest::Backtest;
 pub use context::Context;
 pub use costs::{Commission, Slippage};
-pub use cross_validation::{
-    CrossValidation, CrossValidationReport, PathReport, SharpeSpread, SplitReport,
-};
 pub use error::Error;
+pub use folds::{
+    CrossValidation, CrossValidationReport, Cut, FoldReport, Folds, FoldsReport, PathReport,
+    SharpeSpread, WalkForward, WalkForwardReport,
+};
 pub use indicator::{Ema, Indicator, RateOfChange, Sma, ZScore};
 pub use metrics::{Metrics, Track, Trades};
 pub use objective::{Direction, Metric, Objective};
@@ -106,8 +106,7 @@ pub use stream::Stream;
 pub use study::{Identity, Study};
 pub use sweep::{
     CacheUse, Crew, Crews, Ended, Factory, Failure, Hunt, Part, Partial, Progress, SearchSummary,
-    Sweep, SweepReport, Terms, Threads, Trial, Verdict,
+    Sweep, SweepReport, Terms, ThreadCrews, Threads, Trial, Verdict,
 };
 pub use time::{TimeStyle, Timestamp};
-pub use walk_forward::{FoldReport, WalkForward, WalkForwardReport};
 pub use workers::Workers;

@@ -72,7 +72,7 @@ pub(crate) struct AssetPlace<'l> {
     pub(crate) place: Place,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Column<'l> {
     series: OnceLock<Vec<&'l [f64]>>,
     sums: OnceLock<Vec<Arc<Derived>>>,
@@ -129,7 +129,6 @@ impl<'l> Portal<'l> {
         // The calendar's length fits, so every place on it does.
         let tick = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
         let period = tick(start)..tick(end);
-        let asset_bars = assets.iter().map(|asset| asset.place.rows_in(&period).len() as u64).sum();
         let mut portal = Portal {
             lease,
             cache,
@@ -137,13 +136,30 @@ impl<'l> Portal<'l> {
             times,
             period,
             bars_per_year: bars_per_year(calendar),
-            asset_bars,
+            asset_bars: 0,
             open: 0,
             close: 0,
             columns: schema.columns().iter().map(|_| Column::default()).collect(),
         };
+        portal.asset_bars = asset_bars(&portal.assets, &portal.period);
         (portal.open, portal.close) = (portal.column("open")?, portal.column("close")?);
         Ok(portal)
+    }
+
+    /// Returns a stretch of this portal's clock, as [`Portal::new`] would make it: `ticks` are places in
+    /// [`Portal::times`], at least one. What was looked up already is not looked up again.
+    pub(crate) fn stretch(&self, ticks: &Range<usize>) -> Portal<'l> {
+        // The clock's length fits, so every place on it does.
+        let tick = |at: usize| self.period.start + u32::try_from(at).unwrap_or(u32::MAX);
+        let period = tick(ticks.start)..tick(ticks.end);
+        Portal {
+            assets: self.assets.clone(),
+            times: self.times.clone(),
+            asset_bars: asset_bars(&self.assets, &period),
+            period,
+            columns: self.columns.clone(),
+            ..*self
+        }
     }
 
     /// Returns the lease whose bars these are.
@@ -252,6 +268,11 @@ impl Source for Portal<'_> {
     fn cache(&self) -> &SeriesCache {
         self.cache
     }
+}
+
+/// The bars of all assets within a stretch of ticks.
+fn asset_bars(assets: &[AssetPlace<'_>], period: &Range<u32>) -> u64 {
+    assets.iter().map(|asset| asset.place.rows_in(period).len() as u64).sum()
 }
 
 /// Finds the assets of a scope and their places on the bundle's calendar.

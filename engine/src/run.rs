@@ -91,12 +91,16 @@ impl<'p> Run<'p> {
         Ok(())
     }
 
-    /// The figures of what was run so far; the run may go on.
-    pub(crate) fn so_far(&self, portal: &Portal<'_>, desk: &mut Desk) -> Result<Outcome, Error> {
+    /// Figures and equity of what was run so far; the run may go on.
+    pub(crate) fn so_far(
+        &self,
+        portal: &Portal<'_>,
+        desk: &mut Desk,
+    ) -> Result<(Outcome, Vec<f64>), Error> {
         let cash = desk.equity.clone();
         let outcome = desk.account(portal, portal.period().start..self.next, self.bars_held);
-        desk.equity = cash;
-        outcome
+        let equity = std::mem::replace(&mut desk.equity, cash);
+        Ok((outcome?, equity))
     }
 
     /// The figures of the whole run. Cash at each tick becomes equity.

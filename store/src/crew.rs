@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::num::NonZeroUsize;
+use std::sync::OnceLock;
 use std::thread;
 
 use parking_lot::Mutex;
@@ -52,6 +53,19 @@ pub(crate) fn each_of<T: Send, E: Send>(
     failure.into_inner().map_or(Ok(()), |(_, error)| Err(error))
 }
 
+/// Does `work` on every item, on all processors, and returns what it made of them, in their order.
+pub(crate) fn gather<T: Send, R: Send + Sync, E: Send>(
+    items: Vec<T>,
+    work: impl Fn(T) -> Result<R, E> + Sync,
+) -> Result<Vec<R>, E> {
+    let made: Vec<OnceLock<R>> = items.iter().map(|_| OnceLock::new()).collect();
+    each(items.into_iter().zip(&made).collect(), |(item, place)| {
+        let _ = place.set(work(item)?);
+        Ok(())
+    })?;
+    Ok(made.into_iter().filter_map(OnceLock::into_inner).collect())
+}
+
 /// Calls `work` with each number below `count`, on all processors.
 pub(crate) fn every(count: usize, work: &(dyn Fn(usize) + Sync)) {
     let Ok(()) = each((0..count).collect(), |place| {
@@ -76,6 +90,18 @@ mod tests {
             });
             assert_eq!((done, sum.into_inner()), (Ok(()), count * (count + 1) / 2));
         }
+    }
+
+    #[test]
+    fn what_is_made_comes_in_the_order_of_the_items() {
+        for count in [0, 1, 2, 1000] {
+            let made: Result<Vec<_>, ()> = gather((0..count).collect(), |item| Ok(item * 3));
+            assert_eq!(made.unwrap(), (0..count).map(|item| item * 3).collect::<Vec<_>>());
+        }
+        assert_eq!(
+            gather(vec![1, 2, 3], |item| if item == 2 { Err(item) } else { Ok(()) }),
+            Err(2)
+        );
     }
 
     #[test]

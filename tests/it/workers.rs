@@ -122,17 +122,28 @@ fn spawn(mut command: Command) -> Child {
 }
 
 #[test]
-fn a_walk_forward_in_processes_is_the_one_on_threads() {
-    let place = Place::new(3, 400);
-    let args = ["--train", "150", "--validate", "50", "--test", "100", "--search", "random"];
-    let args = [&WALK[..], &args, &["--trials", "12"]].concat();
-    let mut threads = place.json(&args);
-    let mut processes = place.json(&[&args[..], &["--isolate"]].concat());
-    assert_eq!(threads["folds"].as_array().expect("folds").len(), 2);
-    for report in [&mut threads, &mut processes] {
-        report["elapsed_seconds"].take();
+fn folds_in_processes_are_those_on_threads() {
+    let place = Place::new(4, 400);
+    let walk = ["--train", "150", "--validate", "50", "--test", "100"];
+    let validate = ["--groups", "4", "--holding", "3"];
+    let momentum = ["days", "-s", "momentum", "-p", "lookback=2..99", "-p", "top=1..3", "-j", "2"];
+    let random = ["--search", "random", "--trials", "12"];
+    let budgets = ["--search", "bohb:min=1/4,eta=2", "--cost", "9"];
+    for (command, cut, folds) in
+        [("walk-forward", &walk[..], "folds"), ("cross-validate", &validate[..], "splits")]
+    {
+        let part = |part: &'static str| [&budgets[..], &["--part", part]].concat();
+        for search in [random.to_vec(), part("spread"), part("first"), part("assets")] {
+            let args = [&[command], &momentum[..], cut, &search].concat();
+            let mut threads = place.json(&args);
+            let mut processes = place.json(&[&args[..], &["--isolate"]].concat());
+            assert!(threads[folds].as_array().expect("folds").len() > 1);
+            for report in [&mut threads, &mut processes] {
+                report["elapsed_seconds"].take();
+            }
+            assert_eq!(threads, processes, "{args:?}");
+        }
     }
-    assert_eq!(threads, processes);
 }
 
 #[test]
@@ -241,7 +252,7 @@ fn a_stuck_worker_ends_when_its_pipe_is_closed() {
     let orders = serde_json::json!({
         "root": place.path().join("root"), "bundle": "days", "version": version,
         "strategy": "sma-cross", "cash": 10_000.0, "commission": "none", "slippage": "none",
-        "seed": 0, "search_seed": 0, "first_bars": false, "from": null, "to": null, "assets": null,
+        "seed": 0, "search_seed": 0, "part": "spread", "stretches": [[0, i64::MAX]], "assets": null,
         "memory_max": null,
     });
     wire::write_frame(&mut input, orders.to_string().as_bytes()).expect("it reads");

@@ -6,6 +6,7 @@
 //! is killed for taking too long is replaced.
 
 use std::io;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,7 +15,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use barrow_engine::search::Ask;
-use barrow_engine::{Backtest, Crew, Crews, Ended, Error, Portal, Scope, Terms, wire};
+use barrow_engine::{Backtest, Crew, Crews, Ended, Error, Portal, Terms, wire};
 use serde::{Deserialize, Serialize};
 
 /// The hidden command that a worker process runs.
@@ -35,65 +36,67 @@ pub(crate) struct Orders {
     pub(crate) slippage: String,
     /// Of each trial.
     pub(crate) seed: u64,
-    /// Of the choice of stretches.
+    /// Of the choice of stretches or assets.
     pub(crate) search_seed: u64,
-    /// Whether a budget below 1 runs on the first bars, not on stretches.
-    pub(crate) first_bars: bool,
-    pub(crate) from: Option<i64>,
-    pub(crate) to: Option<i64>,
+    /// What a budget below 1 runs on, by its name.
+    pub(crate) part: String,
+    /// First and last time of each stretch that a trial runs over, ns since the epoch, UTC.
+    pub(crate) stretches: Vec<(i64, i64)>,
     pub(crate) assets: Option<Vec<String>>,
     /// Bytes that a worker may allocate.
     pub(crate) memory_max: Option<u64>,
 }
 
-/// Makes processes for stretches of history.
+/// Makes processes for stretches of history; each is started with its first trial.
 #[derive(Debug)]
-pub(crate) struct ProcessCrews<'a> {
+pub(crate) struct ProcessCrews {
     /// This program.
     pub(crate) program: PathBuf,
-    /// Whose scope is that of each crew.
+    /// Whose stretches and assets are those of each crew.
     pub(crate) orders: Orders,
     pub(crate) hands: usize,
     pub(crate) terms: Terms,
-    pub(crate) cancel: &'a AtomicBool,
+    pub(crate) cancel: &'static AtomicBool,
 }
 
-impl<'a> ProcessCrews<'a> {
-    /// Workers over a scope; each is started with its first trial.
-    pub(crate) fn over_scope(&self, scope: &Scope) -> Processes<'a> {
-        let Scope { from, to, assets } = scope.clone();
-        Processes {
-            program: self.program.clone(),
-            orders: Orders { from, to, assets, ..self.orders.clone() },
-            terms: self.terms,
-            cancel: self.cancel,
-            workers: (0..self.hands.max(1)).map(|_| Mutex::new(None)).collect(),
-        }
-    }
-}
-
-impl Crews for ProcessCrews<'_> {
+impl Crews for ProcessCrews {
     fn hands(&self) -> usize {
         self.hands.max(1)
     }
 
-    fn over<'s>(&'s self, backtest: &'s Backtest, _: &'s Portal<'_>) -> Box<dyn Crew + 's> {
-        Box::new(self.over_scope(&backtest.scope))
+    fn over<'s>(
+        &'s self,
+        backtest: &'s Backtest,
+        stretches: &'s [Portal<'_>],
+    ) -> Box<dyn Crew + 's> {
+        let ends = |portal: &Portal<'_>| {
+            let times = portal.times();
+            Some((*times.first()?, *times.last()?))
+        };
+        let stretches = stretches.iter().filter_map(ends).collect();
+        let assets = backtest.scope.assets.clone();
+        Box::new(Processes {
+            program: self.program.clone(),
+            orders: Orders { stretches, assets, ..self.orders.clone() },
+            terms: self.terms,
+            cancel: self.cancel,
+            workers: (0..self.hands.max(1)).map(|_| Mutex::new(None)).collect(),
+        })
     }
 }
 
 /// Processes that run trials, and how long one may take.
 #[derive(Debug)]
-pub(crate) struct Processes<'a> {
+struct Processes {
     program: PathBuf,
     orders: Orders,
     terms: Terms,
-    cancel: &'a AtomicBool,
+    cancel: &'static AtomicBool,
     /// One for each hand; `None` until it is needed.
     workers: Vec<Mutex<Option<Worker>>>,
 }
 
-impl Processes<'_> {
+impl Processes {
     /// Runs one trial on a worker's process, which is started when there is none.
     fn trial(&self, slot: &mut Option<Worker>, ask: &Ask) -> Result<Ended, io::Error> {
         let worker = match slot {
@@ -125,7 +128,7 @@ impl Processes<'_> {
     }
 }
 
-impl Crew for Processes<'_> {
+impl Crew for Processes {
     fn hands(&self) -> usize {
         self.workers.len()
     }
@@ -182,6 +185,8 @@ impl Worker {
     fn start(program: &PathBuf, orders: &Orders) -> Result<Worker, io::Error> {
         let mut command = Command::new(program);
         command.arg(COMMAND).stdin(Stdio::piped()).stdout(Stdio::piped());
+        // A stop that is meant for the group of this process, such as Ctrl-C, is this one's to handle.
+        command.process_group(0);
         let mut child = command.spawn()?;
         let pipes = child.stdin.take().zip(child.stdout.take());
         let (mut input, mut pipe) = pipes.ok_or(io::ErrorKind::BrokenPipe)?;

@@ -79,6 +79,11 @@ impl Kde {
     /// Returns the density at a point without gaps. Costs a few operations a coordinate for each row,
     /// and an exponential for each that counts.
     pub(super) fn density(&self, point: &[f64]) -> f64 {
+        self.density_within(point, f64::INFINITY).unwrap_or(f64::INFINITY)
+    }
+
+    /// As [`density`](Kde::density), or `None` as soon as what was added up shows that it is more than `limit`.
+    pub(super) fn density_within(&self, point: &[f64], limit: f64) -> Option<f64> {
         let mut squares = vec![0.0; self.rows.len()];
         let mut weights = vec![1.0; self.rows.len()];
         for ((x, column), coordinate) in point.iter().zip(&self.columns).zip(&self.coordinates) {
@@ -97,9 +102,15 @@ impl Kde {
             }
         }
         let end = squares.iter().copied().fold(f64::INFINITY, f64::min) + 2.0 * self.cutoff;
-        let near = squares.iter().zip(&weights).filter(|(square, _)| **square <= end);
-        let sum: f64 = near.map(|(square, weight)| weight * libm::exp(-0.5 * square)).sum();
-        sum * self.weight
+        let mut sum = 0.0;
+        for (square, weight) in squares.iter().zip(&weights).filter(|(square, _)| **square <= end) {
+            sum += weight * libm::exp(-0.5 * square);
+            // No term is negative: the sum only grows.
+            if sum * self.weight > limit {
+                return None;
+            }
+        }
+        Some(sum * self.weight)
     }
 
     pub(super) fn rows(&self) -> &[Vec<f64>] {

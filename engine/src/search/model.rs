@@ -41,6 +41,9 @@ impl Default for ModelSettings {
 /// Densities below this do not count.
 const DENSITY_MIN: f64 = 1e-32;
 
+/// What rounding may be off by where a candidate is given up before its density is known.
+const MARGIN: f64 = 1.0 + 1e-12;
+
 #[derive(Debug)]
 pub(super) struct Model {
     settings: ModelSettings,
@@ -197,7 +200,10 @@ fn best_candidate(
             continue;
         }
         let good = densities.good.density(&candidate).max(DENSITY_MIN);
-        let ratio = densities.bad.density(&candidate).max(DENSITY_MIN) / good;
+        // Many rows are bad ones: they are added up while this candidate can still be the best.
+        let limit = best.as_ref().map_or(f64::INFINITY, |(least, _)| least * good * MARGIN);
+        let Some(bad) = densities.bad.density_within(&candidate, limit) else { continue };
+        let ratio = bad.max(DENSITY_MIN) / good;
         if best.as_ref().is_none_or(|(least, _)| ratio < *least) {
             best = Some((ratio, params));
         }

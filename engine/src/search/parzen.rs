@@ -3,6 +3,7 @@
 use super::draws::Draws;
 use super::ledger::Ledger;
 use super::scale::exact_count;
+use crate::validation::normal_quantile;
 
 /// A mixture of products over the coordinates of a group.
 ///
@@ -14,16 +15,22 @@ use super::scale::exact_count;
 #[derive(Debug)]
 pub(super) struct Parzen {
     columns: Vec<Column>,
-    /// Logarithm of each kernel's weight.
-    log_weights: Vec<f64>,
+    /// For each kernel the logarithm of its weight and of its factors at all continuous coordinates.
+    log_factors: Vec<f64>,
     /// Running sums of the weights, the last 1.
     cumulative: Vec<f64>,
 }
+
+/// Kernels whose logarithm is this much below the largest add nothing that an `f64` would show.
+const FAR: f64 = 60.0;
 
 #[derive(Debug)]
 enum Column {
     Number {
         kernels: Vec<Normal>,
+        /// Means of the kernels and one over their deviations, side by side: what a density is made of.
+        means: Vec<f64>,
+        inverses: Vec<f64>,
         /// Edges of the cells of whole numbers and lists, from 0 to 1; empty for a continuous one.
         edges: Vec<f64>,
     },
@@ -42,21 +49,20 @@ struct Normal {
     /// Distribution function at 0, and the mass within.
     below: f64,
     within: f64,
-    /// Logarithm of the density's factor.
-    log_factor: f64,
 }
 
 impl Normal {
     fn new(mean: f64, deviation: f64) -> Normal {
         let below = phi(-mean / deviation);
         let within = phi((1.0 - mean) / deviation) - below;
-        let log_factor = -libm::log(deviation * within * libm::sqrt(std::f64::consts::TAU));
-        Normal { mean, deviation, below, within, log_factor }
+        Normal { mean, deviation, below, within }
     }
 
-    fn log_density(&self, x: f64) -> f64 {
-        let z = (x - self.mean) / self.deviation;
-        self.log_factor - 0.5 * z * z
+    /// One over the factor of the density.
+    fn divisor(&self) -> f64 {
+        /// The square root of 2 pi.
+        const ROOT: f64 = 2.506_628_274_631_000_5;
+        self.deviation * self.within * ROOT
     }
 
     fn mass(&self, low: f64, high: f64) -> f64 {
@@ -64,19 +70,10 @@ impl Normal {
         (at(high) - at(low)) / self.within
     }
 
-    /// The value below which a share lies, by halving: 50 steps resolve 1e-15.
+    /// The value below which a share of the mass lies.
     fn quantile(&self, share: f64) -> f64 {
-        let target = self.below + share * self.within;
-        let (mut low, mut high) = (0.0, 1.0);
-        for _ in 0..50 {
-            let middle = 0.5 * (low + high);
-            if phi((middle - self.mean) / self.deviation) < target {
-                low = middle;
-            } else {
-                high = middle;
-            }
-        }
-        0.5 * (low + high)
+        let z = normal_quantile((self.below + share * self.within).min(1.0));
+        (self.mean + self.deviation * z).clamp(0.0, 1.0)
     }
 }
 
@@ -100,12 +97,6 @@ impl Parzen {
         let rows: Vec<(Vec<f64>, f64)> = trials.iter().filter_map(row).collect();
         let mut weights: Vec<f64> = rows.iter().map(|(_, weight)| *weight).collect();
         weights.push(1.0);
-        let total: f64 = weights.iter().sum();
-        let mut sum = 0.0;
-        let cumulative = weights.iter().map(|weight| {
-            sum += weight / total;
-            sum
-        });
         let column = |(place, at): (usize, &usize)| {
             let dim = ledger.space.dims()[*at];
             let values: Vec<f64> = rows.iter().map(|(row, _)| row[place]).collect();
@@ -115,17 +106,31 @@ impl Parzen {
                     let own = values.iter().map(own).chain([None]).collect();
                     Column::Levels { own, levels }
                 }
-                None => Column::Number {
-                    kernels: kernels(&values),
-                    edges: ledger.space.axes()[dim.axis].edges(),
-                },
+                None => Column::number(&values, ledger.space.axes()[dim.axis].edges()),
             }
         };
-        Parzen {
-            cumulative: cumulative.collect(),
-            columns: group.iter().enumerate().map(column).collect(),
-            log_weights: weights.iter().map(|weight| libm::log(weight / total)).collect(),
-        }
+        let columns = group.iter().enumerate().map(column).collect();
+        Parzen::new(columns, &weights)
+    }
+
+    fn new(columns: Vec<Column>, weights: &[f64]) -> Parzen {
+        let total: f64 = weights.iter().sum();
+        let mut sum = 0.0;
+        let cumulative = weights.iter().map(|weight| {
+            sum += weight / total;
+            sum
+        });
+        let cumulative = cumulative.collect();
+        // One logarithm for many coordinates: a divisor is at least 0.008, so that the product of 64 is a number.
+        let divisor = |at: usize, columns: &[Column]| -> f64 {
+            columns.iter().map(|column| column.divisor(at)).product()
+        };
+        let log_factor = |(at, weight): (usize, &f64)| {
+            let logs = columns.chunks(64).map(|columns| libm::log(divisor(at, columns)));
+            libm::log(weight / total) - logs.sum::<f64>()
+        };
+        let log_factors = weights.iter().enumerate().map(log_factor).collect();
+        Parzen { columns, log_factors, cumulative }
     }
 
     /// Returns a draw, with whole numbers and lists in the middle of their cell.
@@ -134,7 +139,7 @@ impl Parzen {
         let kernel = self.cumulative.partition_point(|sum| *sum <= unit);
         let kernel = kernel.min(self.cumulative.len() - 1);
         let coordinate = |column: &Column| match column {
-            Column::Number { kernels, edges } => {
+            Column::Number { kernels, edges, .. } => {
                 let x = kernels[kernel].quantile(draws.unit());
                 match cell(edges, x) {
                     Some((low, high)) => 0.5 * (low + high),
@@ -156,13 +161,36 @@ impl Parzen {
 
     /// Returns the logarithm of the density.
     pub(super) fn log_density(&self, point: &[f64]) -> f64 {
-        let mut logs = self.log_weights.clone();
+        self.log_density_within(point, f64::INFINITY).unwrap_or(f64::INFINITY)
+    }
+
+    /// As [`log_density`](Parzen::log_density), or `None` as soon as what was added up shows that it is more than
+    /// `limit`.
+    pub(super) fn log_density_within(&self, point: &[f64], limit: f64) -> Option<f64> {
+        let logs = self.logs(point);
+        let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let enough = libm::exp(limit - most);
+        let mut sum = 0.0;
+        for log in logs.iter().filter(|log| **log >= most - FAR) {
+            sum += libm::exp(log - most);
+            // No term is negative: the sum only grows.
+            if sum > enough {
+                return None;
+            }
+        }
+        Some(most + libm::log(sum))
+    }
+
+    /// The logarithm of each kernel's part of the density.
+    fn logs(&self, point: &[f64]) -> Vec<f64> {
+        let mut logs = self.log_factors.clone();
         for (column, x) in self.columns.iter().zip(point) {
             match column {
-                Column::Number { kernels, edges } => match cell(edges, *x) {
+                Column::Number { kernels, means, inverses, edges } => match cell(edges, *x) {
                     None => {
-                        for (log, kernel) in logs.iter_mut().zip(kernels) {
-                            *log += kernel.log_density(*x);
+                        for ((log, mean), inverse) in logs.iter_mut().zip(means).zip(inverses) {
+                            let z = (x - mean) * inverse;
+                            *log -= 0.5 * z * z;
                         }
                     }
                     Some((low, high)) => {
@@ -180,8 +208,24 @@ impl Parzen {
                 }
             }
         }
-        let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        most + libm::log(logs.iter().map(|log| libm::exp(log - most)).sum())
+        logs
+    }
+}
+
+impl Column {
+    fn number(values: &[f64], edges: Vec<f64>) -> Column {
+        let kernels = kernels(values);
+        let means = kernels.iter().map(|kernel| kernel.mean).collect();
+        let inverses = kernels.iter().map(|kernel| 1.0 / kernel.deviation).collect();
+        Column::Number { kernels, means, inverses, edges }
+    }
+
+    /// What the density of a kernel is divided by at a continuous coordinate; 1 at others.
+    fn divisor(&self, at: usize) -> f64 {
+        match self {
+            Column::Number { kernels, edges, .. } if edges.is_empty() => kernels[at].divisor(),
+            Column::Number { .. } | Column::Levels { .. } => 1.0,
+        }
     }
 }
 
@@ -202,17 +246,17 @@ fn cell(edges: &[f64], x: f64) -> Option<(f64, f64)> {
 /// One kernel for each value, and the one for none.
 fn kernels(values: &[f64]) -> Vec<Normal> {
     let count = values.len();
-    let mut order: Vec<usize> = (0..count).collect();
-    order.sort_by(|left, right| values[*left].total_cmp(&values[*right]));
+    let mut sorted: Vec<(f64, usize)> = values.iter().copied().zip(0..).collect();
+    sorted.sort_unstable_by(|left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
     let least = 1.0 / (exact_count(count as u64) + 2.0).min(100.0);
     let mut widths = vec![0.0; count];
-    for (place, at) in order.iter().enumerate() {
-        let left = place.checked_sub(1).map(|before| values[*at] - values[order[before]]);
-        let right = order.get(place + 1).map(|after| values[*after] - values[*at]);
+    for (place, (value, at)) in sorted.iter().enumerate() {
+        let left = place.checked_sub(1).map(|before| value - sorted[before].0);
+        let right = sorted.get(place + 1).map(|(after, _)| after - value);
         let gap = match (left, right) {
             (Some(left), Some(right)) => left.max(right),
             (Some(gap), None) | (None, Some(gap)) => gap,
-            (None, None) => values[*at].max(1.0 - values[*at]),
+            (None, None) => value.max(1.0 - value),
         };
         widths[*at] = gap.clamp(least, 1.0);
     }
@@ -238,10 +282,8 @@ mod tests {
     /// The sum of the masses over all cells, and Riemann's sum of the density, are 1.
     #[test]
     fn densities_add_up_to_one() {
-        let column = |edges: Vec<f64>| Parzen {
-            columns: vec![Column::Number { kernels: kernels(&[0.3, 0.31, 0.9]), edges }],
-            log_weights: [0.4_f64, 0.1, 0.2, 0.3].map(f64::ln).to_vec(),
-            cumulative: vec![0.4, 0.5, 0.7, 1.0],
+        let column = |edges: Vec<f64>| {
+            Parzen::new(vec![Column::number(&[0.3, 0.31, 0.9], edges)], &[0.4, 0.1, 0.2, 0.3])
         };
         let smooth = column(vec![]);
         let sum: f64 = (0..10_000)

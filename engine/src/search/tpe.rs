@@ -39,6 +39,9 @@ impl Default for TpeSettings {
     }
 }
 
+/// What rounding may be off by where a candidate is given up before its density is known.
+const MARGIN: f64 = 1e-9;
+
 /// Whole proposals that break a constraint or were asked for before are repeated this often.
 const REPEATS_MAX: u32 = 20;
 
@@ -75,7 +78,11 @@ impl Tpe {
             let mut best: Option<(f64, Vec<f64>)> = None;
             for _ in 0..self.settings.candidates.max(1) {
                 let candidate = below.draw(draws);
-                let gain = below.log_density(&candidate) - above.log_density(&candidate);
+                let good = below.log_density(&candidate);
+                // Most trials are above: they are added up while this candidate can still be the best.
+                let limit = best.as_ref().map_or(f64::INFINITY, |(most, _)| good - most + MARGIN);
+                let Some(bad) = above.log_density_within(&candidate, limit) else { continue };
+                let gain = good - bad;
                 if best.as_ref().is_none_or(|(most, _)| gain > *most) {
                     best = Some((gain, candidate));
                 }
@@ -102,14 +109,17 @@ fn split(ledger: &Ledger, rung: u32, settings: TpeSettings) -> Option<(Weighted,
     if (ended.len() as u64) < u64::from(settings.startup).max(1) {
         return None;
     }
-    ended.sort_by(|left, right| ledger.order(*left, *right));
     let count = exact_count(ended.len() as u64);
     let good = match settings.good {
         GoodShare::Tenth => libm::ceil(0.1 * count),
         GoodShare::QuarterRoot => libm::ceil(0.25 * libm::sqrt(count)),
     };
     let good = whole(good.min(GOOD_MAX)).unsigned_abs();
-    let mut above = ended.split_off(usize::try_from(good).unwrap_or(0).min(ended.len()));
+    let good = usize::try_from(good).unwrap_or(0).min(ended.len());
+    if good < ended.len() {
+        ended.select_nth_unstable_by(good, |left, right| ledger.order(*left, *right));
+    }
+    let mut above = ended.split_off(good);
     let pending = here().filter(|(_, entry)| entry.score.is_none());
     above.extend(pending.map(|(id, _)| id));
     Some((weigh(ended), weigh(above)))

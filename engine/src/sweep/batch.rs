@@ -5,12 +5,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::driven::{Lane, Scratch};
+use super::piece::{Piece, stitch};
 use super::report::{Failure, Trial};
+use super::terms::Deadline;
 use super::{Factory, block};
 use crate::Error;
 use crate::backtest::{Backtest, Desk, Outcome};
 use crate::params::Params;
 use crate::portal::Portal;
+use crate::strategy::Strategy;
 
 /// How a point ended.
 #[derive(Debug)]
@@ -37,7 +41,8 @@ const BLOCK_LEN_MAX: u64 = 8;
 /// What all points of a sweep share.
 pub(crate) struct Batch<'a, 'l> {
     backtest: &'a Backtest,
-    portal: &'a Portal<'l>,
+    /// What each point is run over.
+    stretches: &'a [Portal<'l>],
     factory: &'a Factory<'a>,
     cancel: Option<&'a AtomicBool>,
     /// The most time that one trial may take.
@@ -49,15 +54,20 @@ pub(crate) struct Batch<'a, 'l> {
 }
 
 impl<'a, 'l> Batch<'a, 'l> {
+    /// Points that are run over stretches, one after the other, each with a fresh portfolio.
+    ///
+    /// # Panics
+    /// Without a stretch.
     pub(crate) fn new(
         backtest: &'a Backtest,
-        portal: &'a Portal<'l>,
+        stretches: &'a [Portal<'l>],
         factory: &'a Factory<'a>,
         cancel: Option<&'a AtomicBool>,
     ) -> Batch<'a, 'l> {
+        assert!(!stretches.is_empty(), "points are run over something");
         Batch {
             backtest,
-            portal,
+            stretches,
             factory,
             cancel,
             time_max: None,
@@ -86,10 +96,10 @@ impl<'a, 'l> Batch<'a, 'l> {
             return points.iter().map(|_| End::NotRun).collect();
         }
         let mut together = self.together(points);
-        let run = |((index, params), outcome): ((u64, &Option<Params>), &mut Option<Outcome>)| {
-            let end = match (params, outcome.take()) {
+        let run = |((index, params), trial): ((u64, &Option<Params>), &mut Option<Trial>)| {
+            let end = match (params, trial.take()) {
                 (None, _) => End::Skipped,
-                (Some(_), Some(outcome)) => End::Done(Trial::new(index, &outcome)),
+                (Some(_), Some(trial)) => End::Done(Trial { index, ..trial }),
                 (Some(_), None) if self.is_stopped() => End::NotRun,
                 (Some(params), None) => self.trial(params, index),
             };
@@ -105,30 +115,62 @@ impl<'a, 'l> Batch<'a, 'l> {
     }
 
     /// Runs points by [`block::run`]; `None` for those that have to be run one by one.
-    fn together(&self, points: &[Option<Params>]) -> Vec<Option<Outcome>> {
-        let mut outcomes: Vec<Option<Outcome>> = points.iter().map(|_| None).collect();
+    fn together(&self, points: &[Option<Params>]) -> Vec<Option<Trial>> {
+        let mut trials: Vec<Option<Trial>> = points.iter().map(|_| None).collect();
         if self.one_by_one.load(Ordering::Relaxed) {
-            return outcomes;
+            return trials;
         }
         // A panic shows again, and is reported, when the point is run by itself.
         let run = catch_unwind(AssertUnwindSafe(|| {
             let built = points.iter().map(|params| (self.factory)(params.as_ref()?).ok());
             let built = built.enumerate().filter_map(|(at, strategy)| Some((at, strategy?)));
             let (places, mut strategies): (Vec<usize>, Vec<_>) = built.unzip();
-            let run = block::run(self.backtest, self.portal, &mut strategies).ok()?;
+            let run = self.block(&mut strategies).ok()?;
             let driven = strategies.is_empty() || strategies.iter().any(|s| s.driver().is_some());
             self.one_by_one.fetch_or(!driven, Ordering::Relaxed);
             Some((places, run))
         }));
         if let Ok(Some((places, run))) = run {
-            for (place, outcome) in places.into_iter().zip(run) {
-                outcomes[place] = outcome;
+            for (place, trial) in places.into_iter().zip(run) {
+                trials[place] = trial;
             }
         }
-        outcomes
+        trials
+    }
+
+    /// Runs strategies together, over all stretches.
+    fn block(
+        &self,
+        strategies: &mut [Box<dyn Strategy + Send>],
+    ) -> Result<Vec<Option<Trial>>, Error> {
+        if let [portal] = self.stretches {
+            let outcomes = block::run(self.backtest, portal, strategies, Lane::outcome)?;
+            let trial = |outcome: Option<Outcome>| Some(Trial::new(0, &outcome?));
+            return Ok(outcomes.into_iter().map(trial).collect());
+        }
+        let mut runs: Vec<Option<Vec<Piece>>> = strategies.iter().map(|_| Some(vec![])).collect();
+        for portal in self.stretches {
+            let cash = self.backtest.cash;
+            let piece = |lane: &Lane, _: f64, _: &Scratch| lane.piece(cash);
+            let pieces = block::run(self.backtest, portal, strategies, piece)?;
+            for (run, piece) in runs.iter_mut().zip(pieces) {
+                match (run.as_mut(), piece) {
+                    (Some(run), Some(piece)) => run.push(piece),
+                    _ => *run = None,
+                }
+            }
+        }
+        Ok(runs.into_iter().map(|run| Some(self.stitched(&run?))).collect())
+    }
+
+    /// A trial of the pieces of all stretches.
+    fn stitched(&self, pieces: &[Piece]) -> Trial {
+        let bars_per_year = self.stretches[0].bars_per_year();
+        stitch(self.backtest.cash, 0, bars_per_year, pieces.iter()).0
     }
 
     fn trial(&self, params: &Params, index: u64) -> End {
+        let deadline = self.time_max.map(|time_max| (Instant::now(), time_max));
         // Nothing that a panic leaves half done is seen again: strategy and desk go with it.
         let run = catch_unwind(AssertUnwindSafe(|| {
             let mut strategy = match (self.factory)(params) {
@@ -139,19 +181,43 @@ impl<'a, 'l> Batch<'a, 'l> {
                     return End::Refused(Box::new(error));
                 }
             };
-            let mut desk = Desk::take();
-            desk.time_max = self.time_max.map(|time_max| (Instant::now(), time_max));
-            let outcome = self.backtest.simulate(self.portal, strategy.as_mut(), &mut desk);
-            desk.time_max = None;
-            desk.put_back();
-            match outcome {
-                Ok(outcome) => End::Done(Trial::new(index, &outcome)),
+            let trial = match self.stretches {
+                [portal] => self.alone(portal, strategy.as_mut(), deadline),
+                _ => self.piecewise(params, deadline),
+            };
+            match trial {
+                Ok(trial) => End::Done(Trial { index, ..trial }),
                 Err(error) => End::Failed(Failure::new(index, describe(&error))),
             }
         }));
         run.unwrap_or_else(|panic| {
             End::Failed(Failure::new(index, format!("panicked: {}", message(panic.as_ref()))))
         })
+    }
+
+    /// Runs a strategy over the only stretch.
+    fn alone(
+        &self,
+        portal: &Portal<'_>,
+        strategy: &mut dyn Strategy,
+        deadline: Deadline,
+    ) -> Result<Trial, Error> {
+        let mut desk = Desk::take();
+        desk.time_max = deadline;
+        let outcome = self.backtest.simulate(portal, strategy, &mut desk);
+        desk.time_max = None;
+        desk.put_back();
+        Ok(Trial::new(0, &outcome?))
+    }
+
+    /// Runs a new strategy over each stretch.
+    fn piecewise(&self, params: &Params, deadline: Deadline) -> Result<Trial, Error> {
+        let mut pieces = Vec::with_capacity(self.stretches.len());
+        for portal in self.stretches {
+            let mut strategy = (self.factory)(params)?;
+            pieces.push(Piece::run(self.backtest, portal, strategy.as_mut(), deadline)?);
+        }
+        Ok(self.stitched(&pieces))
     }
 }
 

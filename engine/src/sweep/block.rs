@@ -9,7 +9,7 @@ use std::cell::Cell;
 
 use super::driven::{Lane, Scratch};
 use crate::Error;
-use crate::backtest::{Backtest, Outcome};
+use crate::backtest::Backtest;
 use crate::portal::{Portal, Source};
 use crate::setup::Setup;
 use crate::strategy::Strategy;
@@ -28,13 +28,14 @@ struct Memory {
 /// A thread keeps no memory that is larger.
 const KEPT_BYTES_MAX: usize = 64 << 20;
 
-/// Runs strategies together. `None` for one that this way cannot run: it has no driver, or something
-/// went wrong that the general way will name.
-pub(super) fn run(
+/// Runs strategies together and reads each lane: with the bars of a year and scratch memory. `None` for one
+/// that this way cannot run: it has no driver, or something went wrong that the general way will name.
+pub(super) fn run<T>(
     backtest: &Backtest,
     portal: &Portal<'_>,
     strategies: &mut [Box<dyn Strategy + Send>],
-) -> Result<Vec<Option<Outcome>>, Error> {
+    read: impl Fn(&Lane, f64, &Scratch) -> Option<T>,
+) -> Result<Vec<Option<T>>, Error> {
     let mut memory = LAST.take().unwrap_or_default();
     let Memory { lanes, scratch } = memory.as_mut();
     if lanes.len() < strategies.len() {
@@ -71,7 +72,8 @@ pub(super) fn run(
             lane.mark(at, asset, &period, close[at]);
         }
     }
-    let outcomes = lanes.iter().map(|lane| lane.outcome(portal.bars_per_year(), scratch)).collect();
+    let bars_per_year = portal.bars_per_year();
+    let outcomes = lanes.iter().map(|lane| read(lane, bars_per_year, scratch)).collect();
     let bytes = memory.lanes.iter().map(Lane::bytes).sum::<usize>();
     if bytes + memory.scratch.bytes() <= KEPT_BYTES_MAX {
         LAST.set(Some(memory));

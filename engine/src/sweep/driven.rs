@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::piece::Piece;
 use crate::backtest::{Backtest, Outcome};
 use crate::curve;
 use crate::exact;
@@ -237,7 +238,7 @@ impl Lane {
 
     /// The figures; `None` when the general way must name what is wrong.
     pub(super) fn outcome(&self, bars_per_year: f64, scratch: &Scratch) -> Option<Outcome> {
-        if !self.well || !self.equity.iter().all(|equity| equity.is_finite()) {
+        if !self.is_sound() {
             return None;
         }
         let track = Track {
@@ -251,6 +252,17 @@ impl Lane {
         let metrics = Metrics::of(&track, &mut scratch.returns.borrow_mut());
         let final_equity = self.equity.last().copied().unwrap_or(self.cash);
         Some(Outcome { metrics, final_equity, final_cash: self.cash })
+    }
+
+    /// The run as one stretch of several; `None` as for [`Lane::outcome`].
+    pub(super) fn piece(&self, cash: f64) -> Option<Piece> {
+        let traded = (self.traded, self.fills.len() as u64);
+        self.is_sound()
+            .then(|| Piece::new(cash, &self.equity, traded, self.bars_held, &self.trades))
+    }
+
+    fn is_sound(&self) -> bool {
+        self.well && self.equity.iter().all(|equity| equity.is_finite())
     }
 
     pub(super) fn bytes(&self) -> usize {

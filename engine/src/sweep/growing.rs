@@ -1,12 +1,11 @@
 //! The first bars of a period as a part of it: a continued trial goes on where it stopped.
 
-use std::ops::Range;
-
-use super::crew::Deadline;
 use super::kept::Kept;
+use super::piece::{Piece, stitch};
 use super::report::Trial;
+use super::terms::Deadline;
 use crate::Error;
-use crate::backtest::{Backtest, Desk};
+use crate::backtest::{Backtest, Desk, Outcome};
 use crate::portal::Portal;
 use crate::run::Run;
 use crate::search::Ask;
@@ -24,7 +23,16 @@ pub(super) struct Growing<'p> {
 }
 
 /// A run that stopped.
+#[derive(Debug, Default)]
 struct Paused<'p> {
+    /// The stretches that it has behind it.
+    pieces: Vec<Piece>,
+    /// The stretch in which it stopped; `None` between two.
+    current: Option<Current<'p>>,
+}
+
+/// A run within a stretch.
+struct Current<'p> {
     strategy: Box<dyn Strategy + Send>,
     desk: Box<Desk>,
     run: Run<'p>,
@@ -40,59 +48,110 @@ impl<'p> Growing<'p> {
     pub(super) fn run(
         &self,
         backtest: &Backtest,
-        portal: &'p Portal<'_>,
+        stretches: &'p [Portal<'_>],
         make: &dyn Fn() -> Result<Box<dyn Strategy + Send>, Error>,
         ask: &Ask,
         deadline: Deadline,
     ) -> Result<Trial, Error> {
-        let mut paused = match ask.resumes.and_then(|id| self.paused.take(id)) {
-            Some(paused) => paused,
-            None => Paused::new(backtest, portal, make()?)?,
-        };
-        let period = portal.period();
-        let end = end_of(&period, ask.budget);
-        let Paused { strategy, desk, run } = &mut paused;
-        desk.time_max = deadline;
-        run.advance(backtest, portal, strategy.as_mut(), desk, end)?;
-        desk.time_max = None;
-        if end < period.end {
-            let outcome = run.so_far(portal, desk)?;
-            self.paused.put(ask.id, paused.desk.bytes(), paused);
-            return Ok(Trial::new(ask.id, &outcome));
+        let mut paused = ask.resumes.and_then(|id| self.paused.take(id)).unwrap_or_default();
+        let mut left = ticks_of(stretches, ask.budget);
+        let (mut last, mut open) = (Outcome::default(), None);
+        for (at, portal) in stretches.iter().enumerate() {
+            let period = portal.period();
+            let ticks = left.min(period.end - period.start);
+            left -= ticks;
+            if ticks == 0 || at < paused.pieces.len() {
+                continue;
+            }
+            let (outcome, piece) = paused.advance(backtest, portal, make, ticks, deadline)?;
+            last = outcome;
+            match paused.current {
+                Some(_) => open = Some(piece),
+                None => paused.pieces.push(piece),
+            }
         }
-        let Paused { mut desk, run, .. } = paused;
-        let outcome = run.finish(portal, &mut desk)?;
-        desk.put_back();
-        Ok(Trial::new(ask.id, &outcome))
+        let trial = if stretches.len() == 1 {
+            Trial::new(ask.id, &last)
+        } else {
+            let bars_per_year = stretches.first().map_or(1.0, Portal::bars_per_year);
+            let pieces = paused.pieces.iter().chain(&open);
+            stitch(backtest.cash, ask.id, bars_per_year, pieces).0
+        };
+        if paused.pieces.len() < stretches.len() {
+            self.paused.put(ask.id, paused.bytes(), paused);
+        }
+        Ok(trial)
     }
 }
 
 impl<'p> Paused<'p> {
+    /// Runs the stretch that it is at up to so many of its ticks: figures and equity so far.
+    fn advance(
+        &mut self,
+        backtest: &Backtest,
+        portal: &'p Portal<'_>,
+        make: &dyn Fn() -> Result<Box<dyn Strategy + Send>, Error>,
+        ticks: u32,
+        deadline: Deadline,
+    ) -> Result<(Outcome, Piece), Error> {
+        let Current { mut strategy, mut desk, mut run } = match self.current.take() {
+            Some(current) => current,
+            None => Current::new(backtest, portal, make()?)?,
+        };
+        let period = portal.period();
+        let end = period.start + ticks;
+        desk.time_max = deadline;
+        run.advance(backtest, portal, strategy.as_mut(), &mut desk, end)?;
+        desk.time_max = None;
+        if end < period.end {
+            let (outcome, equity) = run.so_far(portal, &mut desk)?;
+            let piece = Piece::of(backtest.cash, &equity, &desk);
+            self.current = Some(Current { strategy, desk, run });
+            return Ok((outcome, piece));
+        }
+        let outcome = run.finish(portal, &mut desk)?;
+        let piece = Piece::of(backtest.cash, &desk.equity, &desk);
+        desk.put_back();
+        Ok((outcome, piece))
+    }
+
+    /// The memory that it holds, about.
+    fn bytes(&self) -> usize {
+        let pieces: usize = self.pieces.iter().map(Piece::bytes).sum();
+        pieces + self.current.as_ref().map_or(0, |current| current.desk.bytes())
+    }
+}
+
+impl<'p> Current<'p> {
     fn new(
         backtest: &Backtest,
         portal: &'p Portal<'_>,
         mut strategy: Box<dyn Strategy + Send>,
-    ) -> Result<Paused<'p>, Error> {
+    ) -> Result<Current<'p>, Error> {
         let mut desk = Box::<Desk>::default();
         let run = Run::begin(backtest, portal, strategy.as_mut(), &mut desk)?;
-        Ok(Paused { strategy, desk, run })
+        Ok(Current { strategy, desk, run })
     }
 }
 
-impl std::fmt::Debug for Paused<'_> {
+impl std::fmt::Debug for Current<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Paused").field("run", &self.run).finish_non_exhaustive()
+        f.debug_struct("Current").field("run", &self.run).finish_non_exhaustive()
     }
 }
 
-/// The tick at which a budget ends: behind the second at least, so that there is a return.
-fn end_of(period: &Range<u32>, budget: f64) -> u32 {
-    let ticks = period.end - period.start;
+/// The ticks of a budget: two at least, so that there is a return.
+fn ticks_of(stretches: &[Portal<'_>], budget: f64) -> u32 {
+    let ticks = stretches.iter().map(Portal::period).map(|p| p.end - p.start).sum();
+    share_of(ticks, budget)
+}
+
+fn share_of(ticks: u32, budget: f64) -> u32 {
     // But for rounding of the budget itself.
     let wanted = libm::ceil(budget.clamp(0.0, 1.0) * f64::from(ticks) - 1e-6);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to `ticks`")]
     let wanted = wanted as u32;
-    period.start + wanted.max(2).min(ticks)
+    wanted.max(2).min(ticks)
 }
 
 #[cfg(test)]
@@ -100,9 +159,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn budgets_end_where_their_share_of_the_ticks_does() {
-        let ends = [1.0 / 81.0, 1.0 / 9.0, 1.0 / 3.0, 1.0].map(|budget| end_of(&(10..91), budget));
-        assert_eq!(ends, [12, 19, 37, 91]);
-        assert_eq!((end_of(&(5..6), 0.1), end_of(&(0..10), 0.41)), (6, 5));
+    fn budgets_take_their_share_of_the_ticks() {
+        let ticks = [1.0 / 81.0, 1.0 / 9.0, 1.0 / 3.0, 1.0].map(|budget| share_of(81, budget));
+        assert_eq!(ticks, [2, 9, 27, 81]);
+        assert_eq!((share_of(1, 0.1), share_of(10, 0.41)), (1, 5));
     }
 }

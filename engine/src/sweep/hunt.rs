@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::crew::{Crew, Ended, Part};
+use super::crew::{Crew, Ended};
 use super::report::{Failure, Partial, SearchSummary, SweepReport, Trial};
+use super::terms::Part;
 use super::{Factory, Progress};
 use crate::Error;
 use crate::backtest::Backtest;

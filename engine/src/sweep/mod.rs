@@ -2,25 +2,28 @@
 
 mod batch;
 mod block;
-mod budget;
 mod crew;
 mod driven;
 mod growing;
 mod hunt;
 mod kept;
-mod patchwork;
 mod piece;
 mod report;
+mod selections;
+mod stretches;
+mod terms;
+mod threads;
 mod verdict;
 
 pub(crate) use batch::End;
 use batch::{Batch, block_len};
-pub use crew::{Crew, Crews, Ended, Part, Terms, Threads};
-pub(crate) use crew::{ThreadCrews, evaluate};
+pub(crate) use crew::evaluate;
+pub use crew::{Crew, Crews, Ended, ThreadCrews};
 pub use hunt::Hunt;
-pub(crate) use patchwork::Patchwork;
 pub(crate) use piece::{Piece, stitch};
 pub use report::{CacheUse, Failure, Partial, SearchSummary, SweepReport, Trial};
+pub use terms::{Part, Terms};
+pub use threads::Threads;
 pub use verdict::Verdict;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -122,7 +125,7 @@ impl Sweep<'_> {
         let portal = Portal::new(lease, cache, &self.backtest.scope)?;
         let first = first_strategy(factory, space)?;
         let tally = Tally::default();
-        let batch = Batch::new(&self.backtest, &portal, factory, self.cancel);
+        let batch = Batch::new(&self.backtest, std::slice::from_ref(&portal), factory, self.cancel);
         let block_len = block_len(space.len(), workers.threads());
         let ends = workers.ordered(space.len().div_ceil(block_len), |block| {
             let first = block * block_len;

@@ -1,7 +1,7 @@
 //! A run over several stretches of history, each with a fresh portfolio.
 
-use super::crew::Deadline;
 use super::report::Trial;
+use super::terms::Deadline;
 use crate::Error;
 use crate::backtest::{Backtest, Desk};
 use crate::metrics::{Metrics, Track, Trades};
@@ -30,20 +30,42 @@ impl Piece {
         desk.time_max = deadline;
         backtest.simulate(portal, strategy, &mut desk)?;
         desk.time_max = None;
-        let cash = backtest.cash;
-        let piece = Piece {
-            equity: desk.equity.iter().map(|equity| equity / cash).collect(),
-            traded: desk.book.portfolio.traded / cash,
-            fills: desk.book.portfolio.fills.len() as u64,
-            bars_held: desk.bars_held,
-            trades: Trades {
-                profit: desk.trades.profit / cash,
-                loss: desk.trades.loss / cash,
-                ..desk.trades
-            },
-        };
+        let piece = Piece::of(backtest.cash, &desk.equity, &desk);
         desk.put_back();
         Ok(piece)
+    }
+
+    /// What a run left on its desk, and its equity.
+    pub(super) fn of(cash: f64, equity: &[f64], desk: &Desk) -> Piece {
+        let portfolio = &desk.book.portfolio;
+        let fills = portfolio.fills.len() as u64;
+        Piece::new(cash, equity, (portfolio.traded, fills), desk.bars_held, &desk.trades)
+    }
+
+    /// A run's equity, traded worth and number of fills, bars with a position, and trades.
+    pub(super) fn new(
+        cash: f64,
+        equity: &[f64],
+        (traded, fills): (f64, u64),
+        bars_held: u64,
+        trades: &Trades,
+    ) -> Piece {
+        Piece {
+            equity: equity.iter().map(|equity| equity / cash).collect(),
+            traded: traded / cash,
+            fills,
+            bars_held,
+            trades: Trades { profit: trades.profit / cash, loss: trades.loss / cash, ..*trades },
+        }
+    }
+
+    /// The run from a bar on, per unit of the equity before it. What it traded is not cut.
+    pub(crate) fn after(mut self, bars: usize) -> Piece {
+        if let Some(before) = bars.checked_sub(1).and_then(|last| self.equity.get(last).copied()) {
+            self.equity.drain(..bars);
+            self.equity.iter_mut().for_each(|equity| *equity /= before);
+        }
+        self
     }
 
     /// The memory that it holds.

@@ -34,6 +34,8 @@ pub struct Split {
     pub test: Vec<Range<usize>>,
     /// Bars that are fitted on: ascending ranges that do not touch.
     pub train: Vec<Range<usize>>,
+    /// Bars that the choice is made on, as ranges; none: those fitted on.
+    pub validate: Vec<Range<usize>>,
     /// For each test group, the path that its judgement belongs to.
     pub paths: Vec<usize>,
 }
@@ -72,7 +74,8 @@ impl Purged {
             let paths = chosen.iter().map(path).collect();
             let test: Vec<Range<usize>> = chosen.iter().map(|g| self.group(*g, bars)).collect();
             let train = self.train(&test, bars);
-            splits.push(Split { test_groups: chosen.clone(), test, train, paths });
+            let validate = Vec::new();
+            splits.push(Split { test_groups: chosen.clone(), test, train, validate, paths });
             let Some(moving) = (0..k).rev().find(|at| chosen[*at] < n - k + at) else {
                 return Ok(splits);
             };

@@ -26,7 +26,7 @@ pub fn normal_quantile(p: f64) -> f64 {
     if tail == 0.0 {
         return if q < 0.0 { f64::NEG_INFINITY } else { f64::INFINITY };
     }
-    let r = (-tail.ln()).sqrt();
+    let r = libm::sqrt(-libm::log(tail));
     let value = if r <= 5.0 {
         ratio(r - 1.6, &MIDDLE.0, &MIDDLE.1)
     } else {

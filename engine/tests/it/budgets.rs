@@ -1,8 +1,9 @@
-//! Goal: a trial that goes on at a larger budget runs the difference alone and gives the bits of one that
-//! ran at once; no part of the period outlasts a time limit.
+//! Goal: a trial that goes on at a larger budget runs the difference alone, where it can, and gives the bits of
+//! one that ran at once; a share of the assets is a run over these alone; no part of the period outlasts a time limit.
 //! Method: trials promoted through all budgets, against single backtests over the same bars and against
 //! trials that continue nothing; strategies that count their bars, or sleep.
 
+use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use barrow_engine::{
     Backtest, Context, Crew, Ended, Error, Params, Part, Portal, Scope, Setup, Strategy, Terms,
     Threads, Trial, Workers, strategies,
 };
-use barrow_store::SeriesCache;
+use barrow_store::{Lease, SeriesCache};
 use proptest::prelude::{ProptestConfig, prop_assert, prop_assert_eq, proptest};
 
 use super::bundles::{Market, markets, number};
@@ -131,6 +132,150 @@ proptest! {
     }
 }
 
+/// Portals over stretches of ticks of a clock, each looked up by itself.
+fn cut<'l>(lease: &'l Lease, cache: &'l SeriesCache, ticks: &[Range<usize>]) -> Vec<Portal<'l>> {
+    let times = Portal::new(lease, cache, &Scope::default()).unwrap().times().to_vec();
+    let scope = |ticks: &Range<usize>| Scope {
+        from: Some(times[ticks.start]),
+        to: Some(times[ticks.end - 1]),
+        assets: None,
+    };
+    ticks.iter().map(|ticks| Portal::new(lease, cache, &scope(ticks)).unwrap()).collect()
+}
+
+/// Days on which three assets are traded, the second one late.
+fn three(days: i64) -> Market {
+    let closes = |step: i64| -> Vec<Option<i64>> {
+        (0..days).map(|day| Some(1000 + (day * day * step + day * 37) % 211)).collect()
+    };
+    let (a, mut b, c) = (closes(3), closes(7), closes(11));
+    b[..20].fill(None);
+    Market::of(&[("A", &a), ("B", &b), ("C", &c)])
+}
+
+/// Final equity of single runs, one after the other; `ticks` in all, from the first on.
+fn chained(lease: &Lease, stretches: &[Portal<'_>], params: &Params, mut ticks: usize) -> f64 {
+    let mut level = 10_000.0;
+    for portal in stretches {
+        let len = portal.times().len().min(ticks);
+        ticks -= len;
+        if len == 0 {
+            break;
+        }
+        let (from, to) = (Some(portal.times()[0]), Some(portal.times()[len - 1]));
+        let scope = Scope { from, to, assets: None };
+        let alone = Backtest { scope, ..Backtest::with_cash(10_000.0) };
+        let run = alone.run(lease, build(params).unwrap().as_mut(), &SeriesCache::default());
+        level *= run.unwrap().final_equity / 10_000.0;
+    }
+    level
+}
+
+#[test]
+fn budgets_over_several_stretches_are_parts_of_all_of_them() {
+    let (lease, cache) = (three(200).lease(), SeriesCache::default());
+    let stretches = cut(&lease, &cache, &[0..70, 90..97, 110..200]);
+    let (backtest, workers) = (Backtest::with_cash(10_000.0), Workers::new(2).unwrap());
+    let ticks = 70 + 7 + 90;
+    for params in [Params::parse(CROSS).unwrap(), Params::new()] {
+        for part in [Part::First, Part::Spread] {
+            let terms = Terms { part, ..Terms::default() };
+            let over = |terms| Threads::over(&backtest, &stretches, &build, &workers, terms, None);
+            let crew = over(terms);
+            for (id, budget) in (0..).zip(BUDGETS) {
+                let went_on = done(&crew, ask(id, &params, budget, id.checked_sub(1)));
+                let at_once = done(&crew, ask(100 + id, &params, budget, None));
+                assert_eq!(went_on.metrics, at_once.metrics, "{part:?} {budget}");
+                if part == Part::First || budget == 1.0 {
+                    let share = (1..ticks).find(|n| number(*n) >= budget * number(ticks) - 1e-6);
+                    let expected = chained(&lease, &stretches, &params, share.unwrap_or(ticks));
+                    assert!((went_on.final_equity / expected - 1.0).abs() < 1e-12);
+                }
+            }
+            // With a limit each trial is run by itself, without one in blocks.
+            let limited = over(Terms { time_max: Some(Duration::from_mins(10)), ..terms });
+            let (alone, block) = (ask(200, &params, 1.0, None), ask(200, &params, 1.0, None));
+            assert_eq!(done(&limited, alone), done(&crew, block));
+        }
+    }
+}
+
+/// Symbols that runs of [`Nosy`] were given.
+static SYMBOLS: Mutex<Vec<Vec<String>>> = Mutex::new(Vec::new());
+
+/// Tells which assets it was given.
+struct Nosy(Box<dyn Strategy + Send>);
+
+impl Strategy for Nosy {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn on_start(&mut self, setup: &mut Setup<'_>) -> Result<(), Error> {
+        let symbols = setup.assets().map(|asset| setup.symbol(asset).to_owned());
+        SYMBOLS.lock().unwrap().push(symbols.collect());
+        self.0.on_start(setup)
+    }
+
+    fn on_bar(&mut self, context: &mut Context<'_>) -> Result<(), Error> {
+        self.0.on_bar(context)
+    }
+}
+
+#[test]
+fn a_share_of_the_assets_is_a_run_over_these_alone_and_grows() {
+    let names: Vec<String> = (0..9).map(|at| format!("S{at}")).collect();
+    let closes = |step: i64| -> Vec<Option<i64>> {
+        (0..80).map(|day| Some(1000 + (day * day * step + day * 37) % 211)).collect()
+    };
+    let closes: Vec<Vec<Option<i64>>> = (2..11).map(closes).collect();
+    let assets: Vec<(&str, &[Option<i64>])> =
+        names.iter().zip(&closes).map(|(name, closes)| (name.as_str(), &closes[..])).collect();
+    let (lease, cache) = (Market::of(&assets).lease(), SeriesCache::default());
+    let backtest = Backtest::with_cash(10_000.0);
+    let portal = Portal::new(&lease, &cache, &backtest.scope).unwrap();
+    let nosy = |params: &Params| -> Result<Box<dyn Strategy + Send>, Error> {
+        Ok(Box::new(Nosy(build(params)?)))
+    };
+    let mut orders = Vec::new();
+    for (seed, threads) in [(1, 1), (1, 3), (2, 1)] {
+        let workers = Workers::new(threads).unwrap();
+        let terms = Terms { part: Part::Assets, seed, ..Terms::default() };
+        let crew = Threads::new(&backtest, &portal, &nosy, &workers, terms, None);
+        let plain = Threads::new(&backtest, &portal, &build, &workers, terms, None);
+        let mut before: Vec<String> = Vec::new();
+        let mut seen = Vec::new();
+        for (id, (budget, count)) in
+            (0..).zip([(1.0 / 27.0, 1), (1.0 / 3.0, 3), (0.5, 5), (1.0, 9)])
+        {
+            let params = Params::parse(CROSS).unwrap();
+            SYMBOLS.lock().unwrap().clear();
+            let trial = done(&crew, ask(id, &params, budget, id.checked_sub(1)));
+            let symbols = SYMBOLS.lock().unwrap().last().unwrap().clone();
+            assert_eq!(symbols.len(), count);
+            assert!(before.iter().all(|symbol| symbols.contains(symbol)), "{before:?} {symbols:?}");
+            let scope = Scope { assets: Some(symbols.clone()), ..Scope::default() };
+            let alone = Backtest { scope, ..backtest.clone() };
+            let alone = alone.run(&lease, build(&params).unwrap().as_mut(), &cache).unwrap();
+            assert_eq!(trial.metrics, alone.metrics);
+            assert_eq!(trial.final_equity.to_bits(), alone.final_equity.to_bits());
+            // In blocks, too.
+            assert_eq!(trial, done(&plain, ask(id, &params, budget, None)));
+            seen.push(symbols.clone());
+            before = symbols;
+        }
+        orders.push(seen);
+    }
+    assert_eq!(orders[0], orders[1], "workers decide nothing");
+    assert_ne!(orders[0], orders[2], "the seed does");
+    let one = Scope { assets: Some(vec!["S3".to_owned()]), ..Scope::default() };
+    let (portal, workers) = (Portal::new(&lease, &cache, &one).unwrap(), Workers::new(1).unwrap());
+    let terms = Terms { part: Part::Assets, ..Terms::default() };
+    let crew = Threads::new(&backtest, &portal, &build, &workers, terms, None);
+    let refused = crew.run(&[ask(0, &Params::new(), 0.5, None)], &|_| {});
+    assert!(refused.unwrap_err().to_string().contains("found 1"));
+}
+
 /// Takes a while over each bar.
 struct Slow;
 
@@ -148,7 +293,7 @@ impl Strategy for Slow {
 #[test]
 fn a_slow_trial_fails_at_every_budget_and_the_others_go_on() {
     let closes: Vec<Option<i64>> = (0..300).map(|day| Some(1000 + day * 37 % 211)).collect();
-    let lease = Market::of(&[("A", &closes)]).lease();
+    let lease = Market::of(&[("A", &closes), ("B", &closes)]).lease();
     let cache = SeriesCache::default();
     let backtest = Backtest::with_cash(10_000.0);
     let portal = Portal::new(&lease, &cache, &backtest.scope).unwrap();
@@ -156,7 +301,7 @@ fn a_slow_trial_fails_at_every_budget_and_the_others_go_on() {
     let factory = |params: &Params| -> Result<Box<dyn Strategy + Send>, Error> {
         if params.get("slow").is_none() { Ok(Box::new(Slow)) } else { build(params) }
     };
-    for part in [Part::Spread, Part::First] {
+    for part in [Part::Spread, Part::First, Part::Assets] {
         // Ten bars take six times the limit; none of the quick ones comes near it.
         let terms = Terms { part, time_max: Some(Duration::from_millis(5)), seed: 0 };
         let crew = Threads::new(&backtest, &portal, &factory, &workers, terms, None);

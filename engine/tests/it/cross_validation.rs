@@ -9,8 +9,8 @@ use std::sync::atomic::AtomicBool;
 use barrow_engine::search::{Goals, Method, SearchPlan};
 use barrow_engine::validation::Purged;
 use barrow_engine::{
-    Backtest, CrossValidation, CrossValidationReport, Direction, Params, Progress, Scope, Space,
-    Terms, Workers, strategies,
+    Backtest, CrossValidation, CrossValidationReport, Direction, Params, Part, Progress, Scope,
+    Space, Terms, Workers, strategies,
 };
 use barrow_store::{Lease, SeriesCache};
 
@@ -43,7 +43,7 @@ fn validation(method: Method) -> CrossValidation<'static> {
         objective: "sharpe".parse().unwrap(),
         limits: Vec::new(),
         plan,
-        purged: PURGED,
+        cut: PURGED,
         round: None,
         terms: Terms::default(),
         progress: None,
@@ -90,9 +90,9 @@ fn sharpe(equity: &[f64]) -> f64 {
 fn choices_and_paths_are_those_of_single_backtests() {
     let lease = market(0..0).lease();
     let report = run(&lease, &validation(Method::Grid), 2);
-    assert_eq!((report.splits.len(), report.paths.len(), report.trials), (15, 5, 15 * 20));
+    assert_eq!((report.folds.len(), report.paths.len(), report.trials), (15, 5, 15 * 20));
     let group = |at: usize| at * 303 / 6..(at + 1) * 303 / 6;
-    for ended in &report.splits {
+    for ended in &report.folds {
         let tested: Vec<std::ops::Range<usize>> =
             ended.split.test_groups.iter().map(|at| group(*at)).collect();
         // Day by day: neither tested, nor within the holding period before or the embargo behind.
@@ -115,9 +115,9 @@ fn choices_and_paths_are_those_of_single_backtests() {
     for (number_of, path) in report.paths.iter().enumerate() {
         let parts: Vec<Vec<f64>> = (0..6)
             .map(|at| {
-                let ended = &report.splits[path.splits[at]];
+                let ended = &report.folds[path.folds[at]];
                 // The path of a group is the number of earlier splits that test it.
-                let earlier = report.splits[..path.splits[at]].iter();
+                let earlier = report.folds[..path.folds[at]].iter();
                 let earlier = earlier.filter(|other| other.split.test_groups.contains(&at));
                 assert_eq!(earlier.count(), number_of);
                 assert!(ended.split.test_groups.contains(&at));
@@ -145,7 +145,7 @@ fn what_is_tested_has_no_part_in_a_choice() {
         let method: Method = method.parse().unwrap();
         let (one, other) = (validation(method.clone()), validation(method));
         let (before, after) = (run(&lease, &one, 1), run(&changed, &other, 2));
-        let splits = before.splits.iter().zip(&after.splits);
+        let splits = before.folds.iter().zip(&after.folds);
         let mut splits = splits.filter(|(before, _)| before.split.test_groups.contains(&5));
         assert!(splits.by_ref().take(5).all(|(before, after)| before.chosen == after.chosen));
         assert_ne!(before.paths[0].equity, after.paths[0].equity);
@@ -158,14 +158,13 @@ fn it_is_the_same_at_any_number_of_workers_and_stops_when_asked() {
     let one = run(&lease, &validation("tpe".parse().unwrap()), 1);
     let three = run(&lease, &validation("tpe".parse().unwrap()), 3);
     let bits = |report: &CrossValidationReport| {
-        let path =
-            |path: &barrow_engine::PathReport| format!("{:?} {:?}", path.splits, path.equity);
+        let path = |path: &barrow_engine::PathReport| format!("{:?} {:?}", path.folds, path.equity);
         report.paths.iter().map(path).collect::<Vec<_>>()
     };
     assert_eq!(bits(&one), bits(&three));
     let stop = AtomicBool::new(false);
     let progress = |progress: Progress| {
-        if progress.done == 100 {
+        if progress.done >= 100 {
             stop.store(true, std::sync::atomic::Ordering::Relaxed);
         }
     };
@@ -175,10 +174,29 @@ fn it_is_the_same_at_any_number_of_workers_and_stops_when_asked() {
         ..validation(Method::Random)
     };
     let cut = run(&lease, &cut, 1);
-    assert_eq!((cut.splits.len(), cut.paths.len(), cut.splits_len), (2, 0, 15));
-    let halving = validation("hyperband".parse().unwrap());
-    let factory = |params: &Params| strategies::build("sma-cross", params);
-    let (cache, workers) = (SeriesCache::default(), Workers::new(1).unwrap());
-    let refused = halving.run(&lease, &factory, &space(), &cache, &workers);
-    assert!(refused.unwrap_err().to_string().contains("hyperband"));
+    assert_eq!((cut.folds.len(), cut.paths.len(), cut.folds_len), (2, 0, 15));
+}
+
+/// A whole trial is that of single backtests over the fitted stretches, whatever the budgets before it ran on.
+#[test]
+fn searches_with_budgets_choose_among_whole_runs_at_any_number_of_workers() {
+    let lease = market(0..0).lease();
+    for (part, search) in [
+        (Part::Spread, "bohb:min=1/9"),
+        (Part::First, "hyperband:min=1/9"),
+        (Part::Assets, "asha:min=1/2,eta=2"),
+    ] {
+        let mut validation = validation(search.parse().unwrap());
+        validation.terms = Terms { part, seed: 3, ..Terms::default() };
+        let (one, three) = (run(&lease, &validation, 1), run(&lease, &validation, 3));
+        assert_eq!(format!("{:?}", one.folds), format!("{:?}", three.folds));
+        assert!(one.trials > 0 && one.trials < 15 * 40, "some were parts: {}", one.trials);
+        for fold in &one.folds {
+            let parts = fold.split.train.iter().map(|days| single(&lease, &fold.chosen, days));
+            let whole = chained(&parts.collect::<Vec<_>>());
+            assert!((fold.on_train.final_equity / whole.last().unwrap() - 1.0).abs() < 1e-12);
+            let rank = fold.rank_correlation.unwrap_or(0.0);
+            assert!((-1.0..=1.0).contains(&rank));
+        }
+    }
 }

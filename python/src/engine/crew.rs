@@ -77,10 +77,10 @@ impl Crews for Outside {
         self.hands
     }
 
-    fn over<'s>(&'s self, _: &'s Backtest, portal: &'s Portal<'_>) -> Box<dyn Crew + 's> {
-        let times = portal.times();
+    fn over<'s>(&'s self, _: &'s Backtest, stretches: &'s [Portal<'_>]) -> Box<dyn Crew + 's> {
+        let times = || stretches.iter().flat_map(Portal::times);
         let at = |time: Option<&i64>| time.copied().unwrap_or(0);
-        Box::new(Stretch { outside: self, period_ns: (at(times.first()), at(times.last())) })
+        Box::new(Stretch { outside: self, period_ns: (at(times().next()), at(times().last())) })
     }
 }
 

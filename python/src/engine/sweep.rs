@@ -126,7 +126,7 @@ impl Searched {
             Python::attach(|py| drop(show.call1(py, (at.done, at.total, at.best))));
         };
         let hunt = Hunt { progress: Some(&progress), ..self.hunt()? };
-        let crew = outside.over(&self.backtest, &portal);
+        let crew = outside.over(&self.backtest, std::slice::from_ref(&portal));
         self.hunted(&hunt, &portal, crew.as_ref(), study)
     }
 

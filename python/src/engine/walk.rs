@@ -87,7 +87,7 @@ pub(crate) fn walk_forward(
         objective,
         limits: plan.limits.clone(),
         plan: search,
-        windows: cut.windows()?,
+        cut: cut.windows()?,
         round: plan.round,
         terms: plan.terms,
         progress: None,
@@ -145,13 +145,13 @@ impl WalkForwardReport {
 
     #[getter]
     fn equity<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
-        frozen(py, self.report.equity.clone())
+        frozen(py, self.report.equity().to_vec())
     }
 
     #[getter]
     fn metrics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let last = self.report.equity.last().copied().unwrap_or(self.report.cash);
-        metrics_dict(py, &self.report.metrics, last)
+        let last = self.report.equity().last().copied().unwrap_or(self.report.cash);
+        metrics_dict(py, &self.report.metrics(), last)
     }
 
     /// The folds, oldest first.

@@ -216,10 +216,9 @@ impl Catalog {
         check_name(name)?;
         let dir = self.dir(name);
         let horizon = self.horizon(name)?;
-        let mut entries = Vec::new();
-        for version in dir.recorded_versions()? {
-            entries.extend(published(record::read(&dir.record(version), version)?, horizon));
-        }
+        let entries = record::read_all(&dir, &dir.recorded_versions()?)?;
+        let mut entries: Vec<_> =
+            entries.into_iter().filter_map(|entry| published(entry, horizon)).collect();
         sort_newest_first(&mut entries);
         Ok(entries)
     }

@@ -2,7 +2,6 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use barrow_format::{Digest, Version};
@@ -10,13 +9,16 @@ use barrow_format::{Digest, Version};
 use crate::catalog::Catalog;
 use crate::catalog::bundle_dir::{BundleDir, sync_dir};
 use crate::catalog::lock::WriterLock;
-use crate::catalog::record::VersionEntry;
+use crate::catalog::record::{PartEntry, VersionEntry};
 use crate::catalog::returns::{self, Return};
-use crate::catalog::sweep::{sweep, unnamed_parts};
+use crate::catalog::sweep::sweep;
 use crate::catalog::version_lock::{Exclusive, SoleLock, VersionLock};
 use crate::disk;
 use crate::error::{Error, Result};
 use crate::remote::arrival;
+
+/// Versions whose locks are held at once: each takes a descriptor, of which a process has some thousand.
+const CLAIMED_AT_ONCE: usize = 64;
 
 /// Which versions may go. All conditions have to hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,58 +171,65 @@ impl Pruning {
                 Err(reason) => self.spare(entry, reason),
             }
         }
+        let going = self.unneeded_parts()?;
+        Ok(self.outcome(&going))
+    }
+
+    fn carry_out(mut self, lock: &WriterLock) -> Result<Pruned> {
+        if self.candidates.is_empty() {
+            return Ok(self.outcome(&[]));
+        }
+        // From here on, whoever comes after a loss of power has to look.
+        disk::flush_bytes(lock.file()).map_err(Error::io("flush", lock.path()))?;
+        let mut candidates = std::mem::take(&mut self.candidates).into_iter().peekable();
+        while candidates.peek().is_some() {
+            self.remove(candidates.by_ref().take(CLAIMED_AT_ONCE))?;
+        }
+        if self.removed.is_empty() {
+            return Ok(self.outcome(&[]));
+        }
+        // A record that came back after a loss of power would name a part that is gone.
+        sync_dir(&self.dir.versions())?;
+        let gone: BTreeSet<Version> = self.removed.iter().map(|entry| entry.version).collect();
+        returns::forget(&self.dir, &gone)?;
+        let going = self.unneeded_parts()?;
+        let paths: Vec<_> = going.iter().map(|part| [self.dir.part(part.digest)]).collect();
+        disk::remove_together(&paths)?;
+        Ok(self.outcome(&going))
+    }
+
+    /// Removes the records and lock files of those of some versions that are not needed.
+    fn remove(&mut self, candidates: impl Iterator<Item = VersionEntry>) -> Result<()> {
+        let (mut claims, mut names) = (Vec::new(), Vec::new());
+        for entry in candidates {
+            match self.claim(entry.version) {
+                Ok(claim) => {
+                    // The record first: without it, nobody looks for the rest.
+                    let mut going = vec![self.dir.record(entry.version)];
+                    going.extend(claim.is_some().then(|| self.dir.lease(entry.version)));
+                    names.push(going);
+                    claims.extend(claim);
+                    self.removed.push(entry);
+                }
+                Err(reason) => self.spare(entry, reason),
+            }
+        }
+        disk::remove_together(&names)
+    }
+
+    /// Returns the parts of removed versions that lie here and that no other version names, ascending.
+    fn unneeded_parts(&self) -> Result<Vec<PartEntry>> {
         let stored = self.dir.stored_parts()?;
         let named = self.kept.iter().flat_map(|entry| &entry.parts);
         let named: BTreeSet<Digest> = named.map(|part| part.digest).collect();
-        let mut going: Vec<_> = self.removed.iter().flat_map(|entry| &entry.parts).collect();
+        let mut going: Vec<PartEntry> =
+            self.removed.iter().flat_map(|entry| entry.parts.iter().copied()).collect();
         going.retain(|part| {
             stored.binary_search(&part.digest).is_ok() && !named.contains(&part.digest)
         });
         going.sort_unstable_by_key(|part| part.digest);
         going.dedup_by_key(|part| part.digest);
-        let bytes = going.iter().map(|part| part.bytes).sum();
-        let parts = going.len();
-        Ok(self.outcome(parts, bytes))
-    }
-
-    fn carry_out(mut self, lock: &WriterLock) -> Result<Pruned> {
-        if self.candidates.is_empty() {
-            return Ok(self.outcome(0, 0));
-        }
-        // From here on, whoever comes after a loss of power has to look.
-        disk::flush_bytes(lock.file()).map_err(Error::io("flush", lock.path()))?;
-        for entry in std::mem::take(&mut self.candidates) {
-            let claim = match self.claim(entry.version) {
-                Ok(claim) => claim,
-                Err(reason) => {
-                    self.spare(entry, reason);
-                    continue;
-                }
-            };
-            // The record first: without it, nobody looks for the rest.
-            let record = self.dir.record(entry.version);
-            disk::remove(&record).map_err(Error::io("remove", &record))?;
-            if claim.is_some() {
-                let lease = self.dir.lease(entry.version);
-                disk::remove(&lease).map_err(Error::io("remove", &lease))?;
-            }
-            self.removed.push(entry);
-        }
-        if self.removed.is_empty() {
-            return Ok(self.outcome(0, 0));
-        }
-        sync_dir(&self.dir.versions())?;
-        let gone: BTreeSet<Version> = self.removed.iter().map(|entry| entry.version).collect();
-        returns::forget(&self.dir, &gone)?;
-        let unnamed = unnamed_parts(&self.dir, &self.kept)?;
-        let paths: Vec<_> = unnamed.into_iter().map(|digest| self.dir.part(digest)).collect();
-        let length = |path: &PathBuf| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
-        let (parts, bytes) = (paths.len(), paths.iter().map(length).sum());
-        disk::remove_together(&paths).map_err(|(place, error)| {
-            let path = paths.get(place).map_or_else(|| Path::new(""), PathBuf::as_path);
-            Error::io("remove", path)(error)
-        })?;
-        Ok(self.outcome(parts, bytes))
+        Ok(going)
     }
 
     /// Returns the lock of a version that is not needed, if it has one, or what the version is needed for.
@@ -241,9 +250,10 @@ impl Pruning {
         self.kept.push(entry);
     }
 
-    fn outcome(self, parts: usize, bytes: u64) -> Pruned {
+    fn outcome(self, parts: &[PartEntry]) -> Pruned {
         let Self { removed, spared, kept, .. } = self;
-        Pruned { removed, spared, kept: kept.len(), parts, bytes }
+        let bytes = parts.iter().map(|part| part.bytes).sum();
+        Pruned { removed, spared, kept: kept.len(), parts: parts.len(), bytes }
     }
 }
 

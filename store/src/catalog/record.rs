@@ -26,7 +26,9 @@ use std::path::Path;
 use barrow_format::{Digest, Version};
 use serde::{Deserialize, Serialize};
 
+use crate::catalog::bundle_dir::BundleDir;
 use crate::catalog::change::Change;
+use crate::crew;
 use crate::disk;
 use crate::error::{Error, Result};
 
@@ -36,6 +38,8 @@ const FORMAT: &str = "barrow-version/1";
 const RECORD_BYTES: usize = 4 << 10;
 /// Longest record that is read: room for 100,000 parts.
 const RECORD_BYTES_MAX: u64 = 16 << 20;
+/// Records that one thread reads before it asks for more: reading as many takes longer than starting a thread.
+const READ_AT_ONCE: usize = 64;
 
 /// One version of a bundle, as the catalog records it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,6 +121,15 @@ pub(crate) fn read(path: &Path, version: Version) -> Result<VersionEntry> {
         });
     }
     Ok(entry)
+}
+
+/// Reads the records of these versions of a bundle; where there are many, on all processors.
+pub(crate) fn read_all(dir: &BundleDir, versions: &[Version]) -> Result<Vec<VersionEntry>> {
+    let read = |versions: &[Version]| -> Result<Vec<_>> {
+        versions.iter().map(|version| read(&dir.record(*version), *version)).collect()
+    };
+    let read = crew::gather(versions.chunks(READ_AT_ONCE).collect(), read)?;
+    Ok(read.into_iter().flatten().collect())
 }
 
 /// Writes a record under a temporary name, read-only; it is to be flushed and renamed.

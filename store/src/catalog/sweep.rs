@@ -4,6 +4,7 @@
 //! generation ahead of `HEAD`, a return ahead of it, a part that no record names, a lock file without a record. To apply
 //! them all records are read; whether that is needed, the writer's own lock file tells (see `lock.rs`).
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use barrow_format::{Digest, Version};
@@ -55,14 +56,10 @@ fn sweep_all(dir: &BundleDir) -> Result<Swept> {
     }
     // What a damaged page says about generations is not enough to remove anything by.
     let Ok(generation) = head::read_generation(&dir.head()) else { return Ok(swept.undecided()) };
-    let mut entries = Vec::new();
-    for version in dir.recorded_versions()? {
-        // An unreadable record may name any part: remove none.
-        let Ok(entry) = record::read(&dir.record(version), version) else {
-            return Ok(swept.undecided());
-        };
-        entries.push(entry);
-    }
+    // An unreadable record may name any part: remove none.
+    let Ok(entries) = record::read_all(dir, &dir.recorded_versions()?) else {
+        return Ok(swept.undecided());
+    };
     // Records beyond the first generation without a page mean that the page was lost: they are all there is to go by.
     let lost = generation.is_none() && entries.iter().any(|entry| entry.generation > 1);
     let horizon = if lost { None } else { Some(generation.unwrap_or(0)) };
@@ -78,7 +75,13 @@ fn sweep_all(dir: &BundleDir) -> Result<Swept> {
     if let Some(generation) = horizon {
         swept.whole &= returns::sweep(dir, generation);
     }
-    for digest in unnamed_parts(dir, &swept.versions)? {
+    let unnamed = unnamed_parts(dir, &swept.versions)?;
+    // A record whose removal is not on the device yet may come back when the power goes, and would then name a part that
+    // is gone.
+    if !unnamed.is_empty() && dir.versions().is_dir() {
+        sync_dir(&dir.versions())?;
+    }
+    for digest in unnamed {
         swept.whole &= remove_quietly(&dir.part(digest));
     }
     Ok(swept)
@@ -97,18 +100,11 @@ impl Swept {
 }
 
 /// Returns the parts that lie here and that none of the versions names, which are all there are.
-///
-/// A record whose removal is not on the device yet may come back when the power goes, and would then name a part that
-/// is gone: so where there are such parts, the records' directory is flushed first.
-pub(crate) fn unnamed_parts(dir: &BundleDir, versions: &[VersionEntry]) -> Result<Vec<Digest>> {
+fn unnamed_parts(dir: &BundleDir, versions: &[VersionEntry]) -> Result<Vec<Digest>> {
     let parts = versions.iter().flat_map(|entry| &entry.parts);
-    let mut named: Vec<Digest> = parts.map(|part| part.digest).collect();
-    named.sort_unstable();
+    let named: BTreeSet<Digest> = parts.map(|part| part.digest).collect();
     let mut unnamed = dir.stored_parts()?;
-    unnamed.retain(|digest| named.binary_search(digest).is_err());
-    if !unnamed.is_empty() && dir.versions().is_dir() {
-        sync_dir(&dir.versions())?;
-    }
+    unnamed.retain(|digest| !named.contains(digest));
     Ok(unnamed)
 }
 

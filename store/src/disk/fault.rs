@@ -16,7 +16,15 @@
 #[cfg(all(test, debug_assertions))]
 pub(crate) use armed::{Fault, Kind, during};
 #[cfg(debug_assertions)]
-pub(crate) use armed::{strike, tear};
+pub(crate) use armed::{is_armed, strike, tear};
+
+/// Tells whether a test asked for a fault: then operations are to come in one order.
+#[cfg(not(debug_assertions))]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "nothing is left of it")]
+pub(crate) fn is_armed() -> bool {
+    false
+}
 
 /// Fails, or ends the process, where a test asked for that.
 #[cfg(not(debug_assertions))]
@@ -118,16 +126,29 @@ mod armed {
         }
     }
 
+    /// Tells whether a test asked for a fault: then operations are to come in one order.
+    pub(crate) fn is_armed() -> bool {
+        #[cfg(test)]
+        if own::is_armed() {
+            return true;
+        }
+        of_process().is_some()
+    }
+
+    fn of_process() -> Option<Fault> {
+        static FAULT: OnceLock<Option<Fault>> = OnceLock::new();
+        let asked = || std::env::var("BARROW_FAULT").ok().and_then(|text| Fault::parse(&text));
+        *FAULT.get_or_init(asked)
+    }
+
     /// Counts an operation, and tells what is to happen to it.
     fn due(operation: &'static str) -> Option<Kind> {
-        static FAULT: OnceLock<Option<Fault>> = OnceLock::new();
         static COUNT: AtomicU64 = AtomicU64::new(0);
         #[cfg(test)]
         if let Some(kind) = own::due() {
             return Some(kind);
         }
-        let asked = || std::env::var("BARROW_FAULT").ok().and_then(|text| Fault::parse(&text));
-        let fault = (*FAULT.get_or_init(asked))?;
+        let fault = of_process()?;
         let number = COUNT.fetch_add(1, Ordering::Relaxed) + 1;
         fault.strikes(number).then(|| {
             say(&format!("fault at operation {number}: {operation}"));
@@ -162,6 +183,10 @@ mod armed {
             let outcome = run();
             ASKED.set(None);
             (outcome, COUNT.get())
+        }
+
+        pub(super) fn is_armed() -> bool {
+            ASKED.get().is_some()
         }
 
         pub(super) fn due() -> Option<Kind> {

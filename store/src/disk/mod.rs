@@ -152,14 +152,15 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
     fs::remove_file(path)
 }
 
-/// Removes the names of many files, on all processors; says which one is still there.
-pub(crate) fn remove_together(paths: &[PathBuf]) -> Result<(), (usize, io::Error)> {
-    // Faults are counted here and in order, in whatever order the threads come to it.
-    for place in 0..paths.len() {
-        fault::strike("remove").map_err(|error| (place, error))?;
+/// Removes the names of many files, on all processors; those of one list in their order.
+pub(crate) fn remove_together(lists: &[impl AsRef<[PathBuf]> + Sync]) -> Result<()> {
+    if fault::is_armed() {
+        let mut paths = lists.iter().flat_map(AsRef::as_ref);
+        return paths.try_for_each(|path| remove(path).map_err(Error::io("remove", path)));
     }
-    crew::each(paths.iter().enumerate().collect(), |(place, path)| {
-        fs::remove_file(path).map_err(|error| (place, error))
+    crew::each(lists.iter().collect(), |list| {
+        let mut paths = list.as_ref().iter();
+        paths.try_for_each(|path| fs::remove_file(path).map_err(Error::io("remove", path)))
     })
 }
 

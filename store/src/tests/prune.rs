@@ -91,6 +91,30 @@ fn the_newest_versions_stay_and_nothing_is_left_of_the_others() {
 }
 
 #[test]
+fn of_many_versions_those_that_are_needed_stay_wherever_they_lie() {
+    let dir = testing::dir();
+    let catalog = Catalog::at(dir.path());
+    let versions = publish_all(&catalog, 0..200);
+    let (pinned, leased) = (versions[63], versions[131]);
+    catalog.pin("b", pinned, "").unwrap();
+    let lease = open(&catalog, leased).unwrap();
+    let would = catalog.prune("b", &rehearsed(keep(1))).unwrap();
+    let pruned = catalog.prune("b", &keep(1)).unwrap();
+    assert_eq!(pruned, would);
+    let spared: Vec<_> = pruned.spared.iter().map(|it| (it.version, it.reason)).collect();
+    assert_eq!(spared, [(leased, SparedReason::Leased), (pinned, SparedReason::Pinned)]);
+    assert_eq!((pruned.removed.len(), pruned.parts), (197, 197));
+    drop(lease);
+    assert_eq!(whole_versions(&catalog), [pinned, leased, versions[199]]);
+    catalog.unpin("b", pinned).unwrap();
+    catalog.prune("b", &keep(1)).unwrap();
+    let mut left = files_of(&catalog, &versions[199..]);
+    left.push("b/pins".to_owned());
+    left.sort();
+    assert_eq!(tree(dir.path()), left);
+}
+
+#[test]
 fn only_versions_published_before_the_instant_go() {
     let dir = testing::dir();
     let catalog = Catalog::at(dir.path());

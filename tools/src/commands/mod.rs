@@ -11,6 +11,7 @@ pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod export;
 pub(crate) mod fetch;
+pub(crate) mod folds;
 pub(crate) mod history;
 pub(crate) mod ingest;
 pub(crate) mod inspect;

@@ -1,4 +1,4 @@
-//! Flags and work that `sweep` and `walk-forward` share: what is searched, how, and how far.
+//! Flags and work that `sweep`, `walk-forward` and `cross-validate` share: what is searched, how, and how far.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use barrow_engine::search::{Goals, Limit, Method, SearchPlan};
 use barrow_engine::{
-    Backtest, Crew, Hunt, Objective, Params, Part, Portal, Progress, Space, Study, SweepReport,
-    Terms, Threads, Workers, strategies,
+    Crews, Factory, Hunt, Objective, Params, Part, Portal, Progress, Space, Study, SweepReport,
+    Terms, ThreadCrews, Workers, strategies,
 };
 use barrow_store::{Journal, Lease, SeriesCache};
 use clap::ValueEnum;
@@ -41,7 +41,7 @@ pub(crate) struct SearchArgs {
     /// The most trials, at all budgets together
     #[arg(long, value_name = "N")]
     pub(crate) trials: Option<u64>,
-    /// The most work, in whole runs: a trial of a third of the period counts a third
+    /// The most work, in whole runs: a trial of a third of the whole counts a third
     #[arg(long, value_name = "RUNS")]
     pub(crate) cost: Option<f64>,
     /// Trials asked for at a time; decides which trials a search asks for [default: by the search]
@@ -50,8 +50,8 @@ pub(crate) struct SearchArgs {
     /// What results must keep, such as `max_drawdown<=0.2` or `trades>=30`; may be repeated
     #[arg(long = "limit", value_name = "LIMIT")]
     pub(crate) limits: Vec<String>,
-    /// What a budget below 1 runs on: stretches spread over the period, or its first bars, where a trial that
-    /// goes on runs the rest alone
+    /// What a budget below 1 runs on: stretches spread over the period; its first bars, where a trial that
+    /// goes on runs the rest alone; or some of the assets over all of it
     #[arg(long, value_enum, default_value_t = PartOf::Spread)]
     pub(crate) part: PartOf,
     /// The most seconds that one trial may take; a slower one counts as failed
@@ -75,6 +75,8 @@ pub(crate) enum PartOf {
     Spread,
     /// The first bars; a trial that goes on runs the rest alone.
     First,
+    /// Some of the assets.
+    Assets,
 }
 
 impl From<PartOf> for Part {
@@ -82,6 +84,7 @@ impl From<PartOf> for Part {
         match part {
             PartOf::Spread => Part::Spread,
             PartOf::First => Part::First,
+            PartOf::Assets => Part::Assets,
         }
     }
 }
@@ -161,96 +164,105 @@ impl SearchArgs {
         Ok(Some(limit.with_context(|| format!("`--time-limit {seconds}` is no time to run in"))?))
     }
 
-    /// Runs the search over a lease and moves `bar` along.
+    /// Who runs the trials over a ground: threads, or processes of `--isolate`.
+    ///
+    /// # Errors
+    /// For a time limit that is none; when the bundle's file or this program cannot be found.
+    pub(crate) fn crews<'a>(
+        &self,
+        ground: &Ground<'a>,
+        factory: &'a Factory<'a>,
+        workers: &'a Workers,
+    ) -> anyhow::Result<Box<dyn Crews + 'a>> {
+        let terms = self.terms(ground.setting.seed)?;
+        if self.isolate {
+            let memory_max = self.memory_limit.map(|mebibytes| mebibytes.saturating_mul(1 << 20));
+            return Ok(Box::new(ProcessCrews {
+                program: std::env::current_exe()?,
+                orders: ground.orders(terms, memory_max)?,
+                hands: workers.threads(),
+                terms,
+                cancel: interrupt::flag(),
+            }));
+        }
+        let cancel = Some(interrupt::flag());
+        Ok(Box::new(ThreadCrews { factory, workers, terms, cancel }))
+    }
+
+    /// Runs the search over a ground and moves `bar` along.
     ///
     /// # Errors
     /// Those of the engine and of the journal.
     pub(crate) fn hunt(
         &self,
-        (backtest, objectives): (&Backtest, &[Objective]),
-        (lease, cache, strategy): (&Lease, &SeriesCache, &str),
-        (root, bundle): (&Path, &str),
-        setting: &SettingArgs,
+        ground: &Ground<'_>,
+        objectives: &[Objective],
         study: Option<&PathBuf>,
         bar: &ProgressBar,
     ) -> anyhow::Result<SweepReport> {
         let space = Arc::new(self.space()?);
-        let plan = self.plan(setting.seed, objectives)?;
+        let backtest = ground.setting.backtest()?;
+        let plan = self.plan(ground.setting.seed, objectives)?;
         let mut study = match study {
             Some(path) => Some(Study::open(Journal::open(path)?)?),
             None => None,
         };
-        let portal = Portal::new(lease, cache, &backtest.scope)?;
+        let portal = Portal::new(ground.lease, ground.cache, &backtest.scope)?;
         let workers = Workers::shared(self.workers)?;
-        let factory = |params: &Params| strategies::build(strategy, params);
-        let cancel = Some(interrupt::flag());
-        let terms = self.terms(plan.seed)?;
-        let threads = Threads::new(backtest, &portal, &factory, &workers, terms, cancel);
-        let isolated = Isolated { search: self, setting, root, bundle, lease, strategy, terms };
-        let hands = workers.threads();
-        let processes = self.isolate.then(|| isolated.crews(hands)).transpose()?;
-        let processes = processes.map(|crews| crews.over_scope(&backtest.scope));
-        let crew: &dyn Crew = match &processes {
-            Some(processes) => processes,
-            None => &threads,
-        };
+        let factory = |params: &Params| strategies::build(ground.strategy, params);
+        let crews = self.crews(ground, &factory, &workers)?;
+        let crew = crews.over(&backtest, std::slice::from_ref(&portal));
         let progress = moving(bar, objectives[0]);
         let hunt = Hunt {
-            backtest,
+            backtest: &backtest,
             objectives: objectives.to_vec(),
             limits: self.limits()?,
             plan,
             round: self.round,
             progress: Some(&progress),
-            cancel,
+            cancel: Some(interrupt::flag()),
         };
-        Ok(hunt.run(&portal, &factory, &space, crew, study.as_mut())?)
+        Ok(hunt.run(&portal, &factory, &space, crew.as_ref(), study.as_mut())?)
     }
 }
 
-/// What worker processes are told of.
-pub(crate) struct Isolated<'a> {
-    pub(crate) search: &'a SearchArgs,
-    pub(crate) setting: &'a SettingArgs,
-    pub(crate) root: &'a Path,
-    /// As it was typed.
-    pub(crate) bundle: &'a str,
+/// What trials run on: bars, a strategy and settings.
+#[derive(Clone, Copy)]
+pub(crate) struct Ground<'a> {
     pub(crate) lease: &'a Lease,
+    pub(crate) cache: &'a SeriesCache,
     pub(crate) strategy: &'a str,
-    pub(crate) terms: Terms,
+    pub(crate) setting: &'a SettingArgs,
+    /// The catalog's directory.
+    pub(crate) root: &'a Path,
+    /// The bundle as it was typed, or the path of its file.
+    pub(crate) bundle: &'a str,
 }
 
-impl Isolated<'_> {
-    /// Processes that run trials over any scope.
-    ///
-    /// # Errors
-    /// When the bundle's file or this program cannot be found.
-    pub(crate) fn crews(&self, hands: usize) -> anyhow::Result<ProcessCrews<'static>> {
-        let (setting, lease) = (self.setting, self.lease);
+impl Ground<'_> {
+    /// What worker processes are told, but for stretches and assets.
+    fn orders(&self, terms: Terms, memory_max: Option<u64>) -> anyhow::Result<Orders> {
         let is_file = self.bundle.contains('/') || self.bundle.ends_with(".barrow");
         let bundle = if is_file {
             std::fs::canonicalize(self.bundle)?.to_string_lossy().into_owned()
         } else {
-            format!("{}@{}", lease.name(), lease.version())
+            format!("{}@{}", self.lease.name(), self.lease.version())
         };
-        let orders = Orders {
+        Ok(Orders {
             root: self.root.to_owned(),
             bundle,
-            version: lease.version().to_string(),
+            version: self.lease.version().to_string(),
             strategy: self.strategy.to_owned(),
-            cash: setting.cash,
-            commission: setting.commission.clone(),
-            slippage: setting.slippage.clone(),
-            seed: setting.seed,
-            search_seed: self.terms.seed,
-            first_bars: self.terms.part == Part::First,
-            from: None,
-            to: None,
+            cash: self.setting.cash,
+            commission: self.setting.commission.clone(),
+            slippage: self.setting.slippage.clone(),
+            seed: self.setting.seed,
+            search_seed: terms.seed,
+            part: terms.part.name().to_owned(),
+            stretches: Vec::new(),
             assets: None,
-            memory_max: self.search.memory_limit.map(|mebibytes| mebibytes.saturating_mul(1 << 20)),
-        };
-        let (terms, cancel) = (self.terms, interrupt::flag());
-        Ok(ProcessCrews { program: std::env::current_exe()?, orders, hands, terms, cancel })
+            memory_max,
+        })
     }
 }
 

@@ -11,7 +11,7 @@ use barrow_store::{Lease, SeriesCache};
 use indicatif::ProgressBar;
 
 use super::backtest::{SettingArgs, strategies_help};
-use super::search::{SearchArgs, moving};
+use super::search::{Ground, SearchArgs, moving};
 use crate::hint::Complaint;
 use crate::interrupt::{self, Interrupted};
 use crate::invocation::Invocation;
@@ -112,15 +112,14 @@ fn found(
     cache: &SeriesCache,
     invocation: &Invocation,
 ) -> anyhow::Result<SweepReport> {
-    let (printer, root) = (invocation.printer, invocation.root.as_path());
-    let backtest = args.setting.backtest()?;
+    let printer = invocation.printer;
     let objectives = args.objectives.iter().map(|text| text.parse());
     let objectives = objectives.collect::<Result<Vec<Objective>, _>>()?;
     if args.search.is_plain_grid() && args.study.is_none() && objectives.len() == 1 {
         let space = args.search.space()?;
         let bar = printer.bar(space.len(), "trials");
         let search = Search {
-            backtest,
+            backtest: args.setting.backtest()?,
             objective: objectives[0],
             lease,
             strategy: &args.strategy,
@@ -132,17 +131,16 @@ fn found(
         bar.finish_and_clear();
         return Ok(report?);
     }
+    let ground = Ground {
+        lease,
+        cache,
+        strategy: &args.strategy,
+        setting: &args.setting,
+        root: &invocation.root,
+        bundle: &args.bundle,
+    };
     let bar = printer.bar(args.search.trials.unwrap_or(0), "trials");
-    let over = (lease, cache, args.strategy.as_str());
-    let what = (&backtest, objectives.as_slice());
-    let report = args.search.hunt(
-        what,
-        over,
-        (root, &args.bundle),
-        &args.setting,
-        args.study.as_ref(),
-        &bar,
-    );
+    let report = args.search.hunt(&ground, &objectives, args.study.as_ref(), &bar);
     bar.finish_and_clear();
     report
 }

@@ -10,7 +10,6 @@ use barrow_engine::{
 };
 use barrow_store::{Catalog, SeriesCache};
 
-use crate::interrupt;
 use crate::isolate::Orders;
 use crate::status::ExitStatus;
 
@@ -25,26 +24,28 @@ pub(crate) fn run() -> anyhow::Result<ExitStatus> {
     if let Some(bytes) = orders.memory_max {
         limit_memory(bytes)?;
     }
-    // A stop that is meant for the whole group is for the process that sends the trials to handle.
-    let _ = interrupt::flag();
     let lease = Catalog::at(&orders.root).lease(&orders.bundle)?;
     let version = lease.version().to_string();
     anyhow::ensure!(version == orders.version, "the bundle has changed to version {version}");
+    let scope = |from, to| Scope { from: Some(from), to: Some(to), assets: orders.assets.clone() };
+    let cache = SeriesCache::default();
+    let stretches = orders.stretches.iter();
+    let portals = stretches.map(|(from, to)| Portal::new(&lease, &cache, &scope(*from, *to)));
+    let portals = portals.collect::<Result<Vec<Portal<'_>>, _>>()?;
+    anyhow::ensure!(!portals.is_empty(), "no stretch to run trials over");
     let backtest = Backtest {
         cash: orders.cash,
         commission: orders.commission.parse()?,
         slippage: orders.slippage.parse()?,
         seed: orders.seed,
-        scope: Scope { from: orders.from, to: orders.to, assets: orders.assets },
+        scope: Scope { assets: orders.assets.clone(), ..Scope::default() },
     };
-    let cache = SeriesCache::default();
-    let portal = Portal::new(&lease, &cache, &backtest.scope)?;
     let factory = |params: &Params| strategies::build(&orders.strategy, params);
     let workers = Workers::new(1)?;
+    let part = Part::of_name(&orders.part).context("no such part of a run")?;
     // The time limit is the other process's to keep.
-    let part = if orders.first_bars { Part::First } else { Part::Spread };
     let terms = Terms { seed: orders.search_seed, time_max: None, part };
-    let crew = Threads::new(&backtest, &portal, &factory, &workers, terms, None);
+    let crew = Threads::over(&backtest, &portals, &factory, &workers, terms, None);
     wire::write_frame(&mut output, &[])?;
     for frame in frames_until_closed() {
         let ask = wire::read_ask(&frame).context("what came is no trial")?;

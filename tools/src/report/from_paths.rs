@@ -5,6 +5,7 @@ use barrow_engine::{CrossValidationReport, Metric, Timestamp, Trial};
 use super::drawing::{Dot, Drawing, Span, Stroke};
 use super::{CellKind, Fact, Head, Report, Section, StudySection, Table, Tile, searched};
 use crate::commands::cross_validate::tested;
+use crate::commands::folds::rank_correlation;
 use crate::metrics::{name, text};
 use crate::numbers::{count, count_len, counted_len, fixed, float_len, percent, seconds};
 
@@ -20,8 +21,8 @@ impl Report {
             subtitle: format!(
                 "{} in {} groups, {} judged at a time by what was fitted on the rest, chosen by {}",
                 counted_len(report.times.len(), "bar"),
-                report.purged.groups,
-                report.purged.test_groups,
+                report.cut.groups,
+                report.cut.test_groups,
                 name(report.objective.metric),
             ),
             labels: vec![
@@ -84,8 +85,8 @@ fn equities(report: &CrossValidationReport) -> Option<Drawing> {
         let points = corners.map(|at| (place(at), span.share(path.equity[at]))).collect();
         Stroke { points, colour: "var(--accent)".to_owned(), width: 1.0 }
     };
-    let mut first = 0;
-    let below = report.groups.iter().map(|(from, _)| {
+    let (groups, mut first) = (report.groups(), 0);
+    let below = groups.iter().map(|(from, _)| {
         first = report.times.partition_point(|time| time < from);
         (place(first), Timestamp::new(*from, report.time_style).to_string())
     });
@@ -96,7 +97,7 @@ fn equities(report: &CrossValidationReport) -> Option<Drawing> {
         strokes: report.paths.iter().map(line).collect(),
         dots: Vec::new(),
         uprights: below.iter().map(|(place, _)| *place).collect(),
-        below: below.into_iter().step_by(report.groups.len().div_ceil(6).max(1)).collect(),
+        below: below.into_iter().step_by(groups.len().div_ceil(6).max(1)).collect(),
         left: span.marks().into_iter().map(|(at, value)| (at, fixed(value, 0))).collect(),
     })
 }
@@ -166,21 +167,25 @@ fn split_table(report: &CrossValidationReport) -> Table {
         ("On train", CellKind::Number),
         ("On test", CellKind::Number),
         ("Return on test", CellKind::Gain),
+        ("Rank correlation", CellKind::Number),
         ("Trials", CellKind::Number),
     ];
-    let rows = report.splits.iter().map(|split| {
+    let rows = report.folds.iter().map(|split| {
         vec![
             tested(split),
             split.chosen.to_string(),
             value(&split.on_train),
             value(&split.on_test),
             text(Metric::TotalReturn, split.on_test.metrics.total_return),
+            rank_correlation(split),
             count(split.trials),
         ]
     });
     Table {
         heading: "Splits".to_owned(),
-        note: "groups are counted from 1, the oldest".to_owned(),
+        note: "groups are counted from 1, the oldest; rank correlation: over all trials, between what was \
+               fitted on and the test"
+            .to_owned(),
         columns: columns.map(|(name, kind)| Head { name: name.to_owned(), kind }).into(),
         rows: rows.collect(),
     }

@@ -3,6 +3,7 @@
 use barrow_engine::{Metric, Timestamp, Trial, WalkForwardReport};
 
 use super::{CellKind, Fact, Head, Report, Section, StudySection, Table, Tile, searched};
+use crate::commands::folds::rank_correlation;
 use crate::metrics::{name, text, text_of};
 use crate::numbers::{count, count_len, counted_len, fixed, percent, seconds};
 
@@ -38,8 +39,9 @@ impl Report {
 impl StudySection {
     /// What a page shows of a walk-forward.
     pub fn of_walk_forward(report: &WalkForwardReport) -> Self {
-        let final_equity = report.equity.last().copied().unwrap_or(report.cash);
-        let figure = |metric| text_of(metric, &report.metrics, final_equity);
+        let final_equity = report.equity().last().copied().unwrap_or(report.cash);
+        let metrics = report.metrics();
+        let figure = |metric| text_of(metric, &metrics, final_equity);
         let tile = |name: &str, value: String, note: &str| Tile {
             name: name.to_owned(),
             value,
@@ -64,7 +66,7 @@ impl StudySection {
                 ),
                 tile("Folds with a gain", profitable, "of the tests"),
             ],
-            equity: report.times.iter().copied().zip(report.equity.iter().copied()).collect(),
+            equity: report.times.iter().copied().zip(report.equity().iter().copied()).collect(),
             drawings: Vec::new(),
             tables: vec![fold_table(report), drift_table(report)],
         }
@@ -97,7 +99,7 @@ fn fold_table(report: &WalkForwardReport) -> Table {
             fold.on_validate.as_ref().map_or("-".to_owned(), value),
             value(&fold.on_test),
             text(Metric::TotalReturn, fold.on_test.metrics.total_return),
-            fold.rank_correlation.map_or("-".to_owned(), |rho| fixed(rho, 2)),
+            rank_correlation(fold),
             count(fold.trials),
         ]
     });

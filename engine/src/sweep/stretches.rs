@@ -9,17 +9,14 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::ops::Range;
 
-use barrow_store::{Lease, SeriesCache};
-
-use super::crew::Deadline;
 use super::kept::Kept;
 use super::piece::{Piece, stitch};
 use super::report::Trial;
+use super::terms::Deadline;
 use crate::Error;
 use crate::backtest::Backtest;
-use crate::portal::{Portal, Scope};
+use crate::portal::Portal;
 use crate::search::Ask;
 use crate::strategy::Strategy;
 
@@ -42,27 +39,23 @@ impl<'l> Stretches<'l> {
     /// The fewest ticks of a stretch.
     const TICKS_MIN: usize = 10;
 
-    /// Cuts the period of a portal.
-    pub(super) fn new(
-        lease: &'l Lease,
-        cache: &'l SeriesCache,
-        whole: &Portal<'_>,
-        scope: &Scope,
-        seed: u64,
-    ) -> Result<Stretches<'l>, Error> {
-        let times = whole.times();
-        let count = (times.len() / Self::TICKS_MIN).clamp(1, Self::COUNT_MAX);
-        let portal = |ticks: Range<usize>| {
-            let (from, to) = (Some(times[ticks.start]), Some(times[ticks.end - 1]));
-            Portal::new(lease, cache, &Scope { from, to, assets: scope.assets.clone() })
-        };
-        let ticks = |at: usize| at * times.len() / count..(at + 1) * times.len() / count;
-        Ok(Stretches {
-            portals: (0..count).map(|at| portal(ticks(at))).collect::<Result<_, _>>()?,
-            order: spread(count, seed),
-            bars_per_year: whole.bars_per_year(),
+    /// Cuts the periods of portals, each by its share of the ticks.
+    pub(super) fn new(whole: &[Portal<'l>], seed: u64) -> Stretches<'l> {
+        let ticks: usize = whole.iter().map(|portal| portal.times().len()).sum();
+        let count = (ticks / Self::TICKS_MIN).clamp(1, Self::COUNT_MAX);
+        let mut portals = Vec::with_capacity(count);
+        for portal in whole {
+            let len = portal.times().len();
+            let pieces = (len * count / ticks.max(1)).max(1);
+            let cut = |at: usize| portal.stretch(&(at * len / pieces..(at + 1) * len / pieces));
+            portals.extend((0..pieces).map(cut));
+        }
+        Stretches {
+            order: spread(portals.len(), seed),
+            portals,
+            bars_per_year: whole.first().map_or(1.0, Portal::bars_per_year),
             done: Kept::default(),
-        })
+        }
     }
 
     /// The stretches of a budget, oldest first.
