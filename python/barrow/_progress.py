@@ -88,7 +88,7 @@ class _Trials:
 
     def __call__(self, done: int, total: int, best: Optional[float]) -> None:
         if self._line is None:
-            self._line = _line("trial", 1)
+            self._line = _line("trial")
         words = "" if best is None else f"best {self._objective} {best:.4g}"
         _draw(self._line, done, total, words)
 
@@ -111,7 +111,7 @@ class _Stages:
             return
         if phase != self._phase:
             self.close()
-            self._phase, self._line = phase, _line(self._UNITS[phase], 1000, phase)
+            self._phase, self._line = phase, _line(self._UNITS[phase], phase)
         _draw(self._line, done, total, "")
 
     def close(self) -> None:
@@ -128,13 +128,14 @@ def _draw(line: Any, done: int, total: int, words: str) -> None:
     line.refresh()
 
 
-def _line(unit: str, divisor: int, desc: Optional[str] = None) -> Any:
+def _line(unit: str, desc: Optional[str] = None) -> Any:
     """A bar of tqdm, or a line of our own."""
     try:
         from tqdm.auto import tqdm
     except ImportError:
         return _Line(unit, desc)
-    return tqdm(unit=unit, unit_scale=divisor > 1, unit_divisor=divisor, desc=desc)
+    # Bytes and rows by the thousand and million.
+    return tqdm(unit=unit, unit_scale=unit in ("B", "row"), desc=desc)
 
 
 class _Line:
