@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use crate::report::{Row, Unit};
+use crate::sets::{DAY_NS, Set};
 use crate::storage::Bench;
 
 /// The command that was built beside this program.
@@ -30,7 +31,7 @@ struct Finished {
 }
 
 /// Runs a command, watching its memory; its standard output goes to a file.
-fn watch(mut command: Command, output: &Path) -> Result<Finished> {
+fn watch(command: &mut Command, output: &Path) -> Result<Finished> {
     let stdout = std::fs::File::create(output)?;
     let started = Instant::now();
     let mut child = command.stdin(Stdio::null()).stdout(stdout).stderr(Stdio::null()).spawn()?;
@@ -78,7 +79,7 @@ pub fn ingest(bench: &Bench, sets: Option<&Path>) -> Result<Vec<Row>> {
             let _ = std::fs::remove_dir_all(&root);
             let mut command = Command::new(&barrow);
             command.arg("--root").arg(&root).args(["ingest", set.name]).arg(&folder).arg("--json");
-            let finished = watch(command, &bench.work.join("ingest.json"))?;
+            let finished = watch(&mut command, &bench.work.join("ingest.json"))?;
             let answer: serde_json::Value = serde_json::from_str(&finished.output)?;
             ensure!(
                 answer["rows"] == set.rows(),
@@ -100,9 +101,42 @@ pub fn ingest(bench: &Bench, sets: Option<&Path>) -> Result<Vec<Row>> {
             &peaks,
             None,
         ));
+        if set.name == "M" {
+            rows.extend(appends(bench, set, &times)?);
+        }
     }
     let _ = std::fs::remove_dir_all(bench.work.join("ingest"));
     Ok(rows)
+}
+
+/// Sessions appended by the command to what was ingested last, beside the seconds that its ingestions took.
+fn appends(bench: &Bench, set: Set, ingestions: &[f64]) -> Result<Vec<Row>> {
+    let barrow = beside()?;
+    let (root, day) = (bench.work.join("ingest"), bench.work.join("day.csv"));
+    let last = set.times().last().copied().context("the set has bars")?;
+    let mut times = Vec::new();
+    for run in 1..=i64::try_from(4 * bench.runs)? {
+        set.write_session_csv(&day, last + run * DAY_NS)?;
+        let mut command = Command::new(&barrow);
+        command.arg("--root").arg(&root).args(["ingest", set.name]).arg(&day);
+        let finished =
+            watch(command.args(["--append", "--json"]), &bench.work.join("append.json"))?;
+        let answer: serde_json::Value = serde_json::from_str(&finished.output)?;
+        ensure!(answer["change"]["rows_added"] == set.assets, "one bar each, found {answer}");
+        times.push(finished.seconds);
+    }
+    std::fs::remove_file(day)?;
+    let mut whole = ingestions.to_vec();
+    whole.sort_by(f64::total_cmp);
+    let whole = whole.get(whole.len() / 2).copied().context("ingestions")?;
+    let ratios: Vec<f64> = times.iter().map(|time| time / whole).collect();
+    let what = "`ingest M day.csv --append`, a bar of each asset";
+    let rows = [
+        Row::of(what, Unit::Milliseconds, &times, None),
+        Row::of("the same against `ingest M`, of 3000 files", Unit::Ratio, &ratios, Some(0.02)),
+    ];
+    let note = "whole processes";
+    Ok(rows.into_iter().flatten().map(|row| row.note(note)).collect())
 }
 
 /// The demo: wall-clock time and peak memory.
@@ -115,7 +149,7 @@ pub fn demo(bench: &Bench) -> Result<Vec<Row>> {
         std::fs::create_dir_all(&folder)?;
         let mut command = Command::new(&barrow);
         command.arg("--root").arg(folder.join("root")).arg("demo").current_dir(&folder);
-        let finished = watch(command, &bench.work.join("demo.txt"))?;
+        let finished = watch(&mut command, &bench.work.join("demo.txt"))?;
         if run > 0 {
             times.push(finished.seconds);
             peaks.extend(finished.peak_mib);

@@ -10,7 +10,7 @@ use barrow_format::Values;
 use barrow_store::{AssetBars, BundlePool, Catalog, Difference, Lease, Published, StageOptions};
 
 use crate::report::{Row, Unit};
-use crate::sets::{M, S, Set};
+use crate::sets::{DAY_NS, M, S, Set};
 use crate::stopwatch::{sample, seconds};
 use crate::storage::Bench;
 
@@ -18,7 +18,6 @@ use crate::storage::Bench;
 const SESSIONS: usize = 250;
 /// Versions of the long history.
 const VERSIONS: usize = 1000;
-const DAY_NS: i64 = 86_400_000_000_000;
 
 /// Appends a year of sessions to M, reads, compacts, and compares versions of a long history.
 pub fn rows(bench: &Bench) -> Result<Vec<Row>> {

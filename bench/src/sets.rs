@@ -20,7 +20,8 @@ use rayon::prelude::*;
 
 const SEED: u64 = 20_240_117;
 const MINUTE_NS: i64 = 60_000_000_000;
-const DAY_NS: i64 = 86_400_000_000_000;
+/// Nanoseconds of a day.
+pub const DAY_NS: i64 = 86_400_000_000_000;
 /// Minutes of a session, stamped 14:31 to 21:00 UTC.
 const SESSION_BARS: usize = 390;
 /// 2010-01-04, a Monday, in days since the epoch.
@@ -176,6 +177,18 @@ impl Set {
             let path = folder.join(format!("{}.csv", self.symbol(index)));
             fs::write(&path, text).with_context(|| format!("write `{}`", path.display()))
         })
+    }
+
+    /// Writes one file with a bar of each asset at a time.
+    pub fn write_session_csv(self, path: &Path, time: i64) -> Result<()> {
+        let stamp = self.stamp(time);
+        let mut text = String::from("date,symbol,open,high,low,close,volume\n");
+        for index in 0..self.assets {
+            let close = 10 + index % 90;
+            let symbol = self.symbol(index);
+            writeln!(text, "{stamp},{symbol},{close}.00,{close}.50,{close}.00,{close}.25,1000")?;
+        }
+        fs::write(path, text).with_context(|| format!("write `{}`", path.display()))
     }
 
     fn stamp(self, time: i64) -> String {

@@ -115,50 +115,66 @@ const INITIAL: Midstate = [
 #[derive(Debug, Clone)]
 pub(crate) struct SeriesHasher {
     state: Midstate,
-    pending: Vec<u8>,
+    /// The bytes behind the last whole block, in front.
+    pending: [u8; 64],
     len_bytes: u64,
 }
 
 impl SeriesHasher {
     pub(crate) fn new() -> Self {
-        Self { state: INITIAL, pending: Vec::with_capacity(64), len_bytes: 0 }
+        Self { state: INITIAL, pending: [0; 64], len_bytes: 0 }
     }
 
     /// Takes a hash up again: `state` is that after the last whole block of `len_bytes` bytes, `tail` are the bytes
     /// behind that block.
     pub(crate) fn resume(state: Midstate, len_bytes: u64, tail: &[u8]) -> Self {
-        let mut pending = Vec::with_capacity(64);
-        pending.extend_from_slice(tail);
+        let mut pending = [0; 64];
+        pending.iter_mut().zip(tail).for_each(|(pending, byte)| *pending = *byte);
         Self { state, pending, len_bytes }
     }
 
+    /// Returns how many bytes are pending.
+    fn pending_len(&self) -> usize {
+        usize::try_from(self.len_bytes % 64).unwrap_or(0)
+    }
+
     pub(crate) fn update(&mut self, mut bytes: &[u8]) {
+        let pending = self.pending_len();
         self.len_bytes += bytes.len() as u64;
-        if !self.pending.is_empty() {
-            let take = bytes.len().min(64 - self.pending.len());
+        if pending > 0 {
+            let free = self.pending.get_mut(pending..).unwrap_or_default();
+            let take = bytes.len().min(free.len());
             let (head, rest) = bytes.split_at(take);
-            self.pending.extend_from_slice(head);
+            free.iter_mut().zip(head).for_each(|(free, byte)| *free = *byte);
             bytes = rest;
-            if self.pending.len() == 64 {
-                compress256(&mut self.state, self.pending.as_chunks::<64>().0);
-                self.pending.clear();
+            if pending + take < 64 {
+                return;
             }
+            compress256(&mut self.state, &[self.pending]);
         }
         let (blocks, rest) = bytes.as_chunks::<64>();
         compress256(&mut self.state, blocks);
-        self.pending.extend_from_slice(rest);
+        self.pending.iter_mut().zip(rest).for_each(|(pending, byte)| *pending = *byte);
     }
 
     /// Returns the state after the last whole block, and the digest of everything.
     #[expect(clippy::big_endian_bytes, reason = "FIPS 180-4 puts the most significant byte first")]
     pub(crate) fn finish(mut self) -> (Midstate, Digest) {
         let midstate = self.state;
-        self.pending.push(0x80);
-        while self.pending.len() % 64 != 56 {
-            self.pending.push(0);
+        let pending = self.pending_len();
+        let mut last = self.pending;
+        for (place, byte) in last.iter_mut().enumerate().skip(pending) {
+            *byte = if place == pending { 0x80 } else { 0 };
         }
-        self.pending.extend_from_slice(&(self.len_bytes * 8).to_be_bytes());
-        compress256(&mut self.state, self.pending.as_chunks::<64>().0);
+        // The length takes eight bytes at the end of a block.
+        if pending >= 56 {
+            compress256(&mut self.state, &[last]);
+            last = [0; 64];
+        }
+        if let Some(length) = last.last_chunk_mut::<8>() {
+            *length = (self.len_bytes * 8).to_be_bytes();
+        }
+        compress256(&mut self.state, &[last]);
         let mut digest = [0; 32];
         for (bytes, word) in digest.as_chunks_mut::<4>().0.iter_mut().zip(self.state) {
             *bytes = word.to_be_bytes();

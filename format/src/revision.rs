@@ -101,15 +101,15 @@ impl<'s, S: Sink> RevisionWriter<'s, S> {
         write(self.sink, start + row * expected.width() as u64, values.as_bytes())
     }
 
-    /// Writes all that stands behind the data, then the first page. `series` are the summaries of all series, by column
-    /// and then by asset; those of the column `time` know first and last timestamp. `calendar` is the distinct
+    /// Writes all that stands behind the data, then the first page. `series` are the summaries of all series: for each
+    /// column, those of all assets; those of the column `time` know first and last timestamp. `calendar` is the distinct
     /// timestamps of all assets, ascending.
     ///
     /// # Errors
     ///
     /// [`Error::RecordCount`] when there are more or fewer series, [`Error::LocalRows`] when rows were not written;
     /// [`Error::Write`], [`Error::SectionTooLong`].
-    pub fn finish(self, series: &[SeriesSummary], calendar: &[i64]) -> Result<Written, Error> {
+    pub fn finish(self, series: &[Vec<SeriesSummary>], calendar: &[i64]) -> Result<Written, Error> {
         self.finish_by(series, calendar, alone)
     }
 
@@ -121,14 +121,15 @@ impl<'s, S: Sink> RevisionWriter<'s, S> {
     /// As [`RevisionWriter::finish`].
     pub fn finish_by(
         self,
-        series: &[SeriesSummary],
+        series: &[Vec<SeriesSummary>],
         calendar: &[i64],
-        crew: impl FnOnce(usize, &(dyn Fn(usize) + Sync)),
+        crew: impl Fn(usize, &(dyn Fn(usize) + Sync)),
     ) -> Result<Written, Error> {
         let spec = &self.spec.bundle;
-        let expected = (spec.assets.len() * spec.schema.columns().len()) as u64;
-        let found = series.len() as u64;
-        if found != expected {
+        let (assets, columns) = (spec.assets.len(), spec.schema.columns().len());
+        if series.len() != columns || series.iter().any(|column| column.len() != assets) {
+            let expected = (assets * columns) as u64;
+            let found = series.iter().map(|column| column.len() as u64).sum();
             return Err(Error::RecordCount { kind: SectionKind::Series, expected, found });
         }
         for (column, written) in self.written.iter().enumerate() {
@@ -137,14 +138,15 @@ impl<'s, S: Sink> RevisionWriter<'s, S> {
                 return Err(self.wrong_rows(column, found));
             }
         }
+        let series = series.iter().map(Vec::as_slice).collect();
         let tables = Tables { spec, placement: &self.placement, series };
-        let encodings = vec![Encoding::Segments; spec.schema.columns().len()];
-        let encoded = tables.encode(&encodings, calendar)?;
+        let encodings = vec![Encoding::Segments; columns];
+        let encoded = tables.encode(&encodings, calendar, &crew)?;
         let mut sealing = Sealing::of(&encoded, calendar, self.placement.data_end)?;
         sealing.place(SectionKind::Parts, self.spec.parts.as_bytes())?;
         sealing.place(SectionKind::Segments, self.spec.segments.as_bytes())?;
         sealing.minor = FORMAT_MINOR_ENCODED;
-        sealing.seal(&tables, self.sink, crew)
+        sealing.seal(&tables, self.sink, &crew)
     }
 
     fn wrong_rows(&self, column: usize, found: u64) -> Error {

@@ -1,6 +1,6 @@
 //! Sealing: the tables behind the data are hashed and written, then the first page.
 
-use std::{mem::offset_of, sync::OnceLock};
+use std::{cmp::Reverse, mem::offset_of, sync::OnceLock};
 
 use zerocopy::{FromZeros, IntoBytes};
 
@@ -15,6 +15,9 @@ use crate::{
     sink::Sink,
     tables::{EncodedTables, Tables},
 };
+
+/// Calls the work with each number below a count once, from whatever threads, and returns when all calls have.
+pub(crate) type Crew<'c> = dyn Fn(usize, &(dyn Fn(usize) + Sync)) + 'c;
 
 /// Does pieces of work one after the other.
 pub(crate) fn alone(count: usize, work: &(dyn Fn(usize) + Sync)) {
@@ -83,40 +86,53 @@ impl<'t> Sealing<'t> {
         self,
         tables: &Tables<'_>,
         sink: &impl Sink,
-        crew: impl FnOnce(usize, &(dyn Fn(usize) + Sync)),
+        crew: &Crew<'_>,
     ) -> Result<Written, Error> {
         // What takes longest comes first.
+        let len = |place: &usize| self.sections.get(*place).map(|it| it.1.len());
         let mut order: Vec<usize> = (0..self.sections.len()).collect();
-        order
-            .sort_by_key(|&place| std::cmp::Reverse(self.sections.get(place).map(|it| it.1.len())));
+        order.sort_by_key(|place| Reverse(len(place)));
         let version = OnceLock::new();
-        let sealed: Vec<OnceLock<_>> = order.iter().map(|_| OnceLock::new()).collect();
-        let seal = |place: &usize| -> Option<()> {
-            let (section, bytes) = self.sections.get(*place)?;
-            sealed.get(*place)?.get_or_init(|| seal_section(*section, bytes, sink));
-            Some(())
+        let hashed: Vec<OnceLock<Section>> = order.iter().map(|_| OnceLock::new()).collect();
+        let written: Vec<OnceLock<_>> = order.iter().map(|_| OnceLock::new()).collect();
+        let hash = |place: usize| {
+            let (section, bytes) = self.sections.get(place)?;
+            Some(*hashed.get(place)?.get_or_init(|| hash_section(*section, bytes)))
         };
-        let compute = || tables.version(self.calendar);
-        crew(order.len() + 1, &|piece| match piece.checked_sub(1) {
-            None => drop(version.get_or_init(compute)),
-            Some(piece) => drop(order.get(piece).and_then(seal)),
+        let write = |place: usize| {
+            if let Some(((section, bytes), done)) = self.sections.get(place).zip(written.get(place))
+            {
+                done.get_or_init(|| write_section(section, bytes, sink));
+            }
+        };
+        let compute = || *version.get_or_init(|| tables.version(self.calendar));
+        crew(2 * order.len() + 1, &|piece| {
+            let place = order.get(piece.saturating_sub(1) / 2).copied().unwrap_or(usize::MAX);
+            match piece {
+                0 => _ = compute(),
+                _ if piece % 2 == 1 => _ = hash(place),
+                _ => write(place),
+            }
         });
-        let version = *version.get_or_init(compute);
-        let mut sections = Vec::with_capacity(sealed.len());
-        for (place, sealed) in sealed.into_iter().enumerate() {
-            // Whatever a crew left undone is done here.
-            let Some((section, bytes)) = self.sections.get(place) else { continue };
-            let sealed = sealed.into_inner();
-            sections.push(sealed.unwrap_or_else(|| seal_section(*section, bytes, sink))?);
-        }
-        write_first_page(&sections, (tables, self.next), (version, self.minor), sink)
+        // Whatever a crew left undone is done here.
+        let sections: Vec<Section> = (0..order.len()).filter_map(hash).collect();
+        (0..order.len()).for_each(write);
+        written.into_iter().filter_map(OnceLock::into_inner).collect::<Result<(), _>>()?;
+        write_first_page(&sections, (tables, self.next), (compute(), self.minor), sink)
     }
 }
 
-/// Hashes and writes a section, and the zeros that fill its last page.
-fn seal_section(section: Section, bytes: &[u8], sink: &impl Sink) -> Result<Section, Error> {
+fn hash_section(section: Section, bytes: &[u8]) -> Section {
     if section.kind == SectionKind::Data {
-        return Ok(section);
+        return section;
+    }
+    Section { check: check_bytes(bytes), digest: Digest::of(bytes), ..section }
+}
+
+/// Writes a section, and the zeros that fill its last page.
+fn write_section(section: &Section, bytes: &[u8], sink: &impl Sink) -> Result<(), Error> {
+    if section.kind == SectionKind::Data {
+        return Ok(());
     }
     if !bytes.is_empty() {
         write(sink, section.offset, bytes)?;
@@ -126,7 +142,7 @@ fn seal_section(section: Section, bytes: &[u8], sink: &impl Sink) -> Result<Sect
     if zeros > 0 {
         write(sink, end, &vec![0; usize::try_from(zeros).unwrap_or(0)])?;
     }
-    Ok(Section { check: check_bytes(bytes), digest: Digest::of(bytes), ..section })
+    Ok(())
 }
 
 fn write_first_page(

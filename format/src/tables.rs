@@ -1,5 +1,7 @@
 //! The tables behind the data: records of assets, columns, series and zones, made of finished series.
 
+use std::sync::OnceLock;
+
 use crate::{
     Adjustment, BundleSpec, Encoding, Error, Stats, Version,
     blocks::block_checksum,
@@ -7,6 +9,7 @@ use crate::{
     meter::SeriesSummary,
     placement::Placement,
     record::{AdjustmentRecord, AssetRecord, ColumnRecord, GAP_FREE, SeriesRecord, ZoneRecord},
+    sealing::Crew,
     symbol,
     version::VersionBuilder,
 };
@@ -16,7 +19,8 @@ use crate::{
 pub(crate) struct Tables<'a> {
     pub(crate) spec: &'a BundleSpec,
     pub(crate) placement: &'a Placement,
-    pub(crate) series: &'a [SeriesSummary],
+    /// Of each column, the series of all assets.
+    pub(crate) series: Vec<&'a [SeriesSummary]>,
 }
 
 /// The bytes of the tables.
@@ -35,15 +39,14 @@ pub(crate) struct EncodedTables {
 
 impl Tables<'_> {
     fn of_column(&self, column: usize) -> &[SeriesSummary] {
-        let assets = self.spec.assets.len();
-        self.series.get(column * assets..(column + 1) * assets).unwrap_or_default()
+        self.series.get(column).copied().unwrap_or_default()
     }
 
     pub(crate) fn version(&self, calendar: &[i64]) -> Version {
         let spec = self.spec;
         let mut version = VersionBuilder::new(&spec.schema.to_bytes(), spec.assets.len() as u64);
         for (place, asset) in spec.assets.iter().enumerate() {
-            let series = self.series.iter().skip(place).step_by(spec.assets.len());
+            let series = self.series.iter().filter_map(|column| column.get(place));
             version.asset(&asset.symbol, asset.rows, series.map(|summary| summary.digest));
         }
         let adjustments = spec.adjustments.iter().filter_map(|adjustment| {
@@ -53,11 +56,12 @@ impl Tables<'_> {
         version.finish(calendar, adjustments)
     }
 
-    /// Makes all of them, for columns that are encoded as `encodings` says.
+    /// Makes all of them by a crew, for columns that are encoded as `encodings` says.
     pub(crate) fn encode(
         &self,
         encodings: &[Encoding],
         calendar: &[i64],
+        crew: &Crew<'_>,
     ) -> Result<EncodedTables, Error> {
         let spec = self.spec;
         let slots = symbol::slot_count(spec.assets.len() as u64);
@@ -65,7 +69,7 @@ impl Tables<'_> {
         let slots = slots.ok_or(Error::TooLarge { what: "the symbol index" })?;
         let symbols = spec.assets.iter().map(|asset| asset.symbol.as_str());
         let (strings, assets) = self.assets(calendar);
-        let (columns, series, zones) = self.columns(encodings);
+        let (columns, series, zones) = self.columns(encodings, crew);
         Ok(EncodedTables {
             schema: spec.schema.to_bytes(),
             columns,
@@ -135,47 +139,79 @@ impl Tables<'_> {
     fn columns(
         &self,
         encodings: &[Encoding],
+        crew: &Crew<'_>,
     ) -> (Vec<ColumnRecord>, Vec<SeriesRecord>, Vec<ZoneRecord>) {
-        let Placement { row_starts, column_starts, column_lens, .. } = self.placement;
-        let rows = row_starts.last().copied().unwrap_or(0);
-        let (mut columns, mut series) = (Vec::new(), Vec::with_capacity(self.series.len()));
-        let mut zones = Vec::new();
-        let places = column_starts.iter().zip(column_lens).zip(encodings);
-        let columns_placed = self.spec.schema.columns().iter().zip(places).enumerate();
-        for (index, (column, ((&offset, &len), &encoding))) in columns_placed {
-            let zone_start = zones.len() as u64;
-            let mut block_start = offset;
-            let mut stats = Stats::EMPTY;
-            for (summary, asset) in self.of_column(index).iter().zip(&self.spec.assets) {
-                let (min, max, null_count) = summary.stats.to_stored();
-                let zone_start = zones.len() as u64;
-                let digest = *summary.digest.as_bytes();
-                let midstate = summary.midstate;
-                series.push(SeriesRecord { digest, midstate, min, max, null_count, zone_start });
-                let first = zones.len();
-                zones.extend(zone_records(&summary.zones, asset.rows));
-                for (zone, block) in zones.iter_mut().skip(first).zip(&summary.blocks) {
-                    zone.offset = block_start;
-                    zone.stored_len = block.len() as u64;
-                    zone.checksum = block_checksum(block);
-                    block_start += zone.stored_len;
-                }
-                stats = stats.merge(summary.stats);
+        let made: Vec<OnceLock<_>> = self.series.iter().map(|_| OnceLock::new()).collect();
+        let mut zone_start = 0;
+        let zone_starts: Vec<u64> = (self.series.iter())
+            .map(|column| {
+                let zones: usize = column.iter().map(|summary| summary.zones.len()).sum();
+                zone_start += zones as u64;
+                zone_start - zones as u64
+            })
+            .collect();
+        let make = |index: usize| {
+            let encoding = encodings.get(index).copied().unwrap_or(Encoding::Raw);
+            if let Some((done, zone_start)) = made.get(index).zip(zone_starts.get(index)) {
+                done.get_or_init(|| self.column(index, encoding, *zone_start));
             }
-            let (min, max, null_count) = stats.to_stored();
-            columns.push(ColumnRecord {
-                offset,
-                len,
-                encoding: encoding.number(),
-                physical: column.physical.tag(),
-                rows,
-                min,
-                max,
-                null_count,
-                zone_start,
-            });
+        };
+        crew(made.len(), &make);
+        // Whatever a crew left undone is done here.
+        (0..made.len()).for_each(make);
+        let (mut columns, mut zones) = (Vec::new(), Vec::new());
+        let mut series = Vec::with_capacity(self.series.len() * self.spec.assets.len());
+        for (record, of_series, of_zones) in made.into_iter().filter_map(OnceLock::into_inner) {
+            columns.push(record);
+            series.extend(of_series);
+            zones.extend(of_zones);
         }
         (columns, series, zones)
+    }
+
+    /// Returns the record of a column, and those of its series and zones, of which so many come before.
+    fn column(
+        &self,
+        index: usize,
+        encoding: Encoding,
+        zone_start: u64,
+    ) -> (ColumnRecord, Vec<SeriesRecord>, Vec<ZoneRecord>) {
+        let Placement { row_starts, column_starts, column_lens, .. } = self.placement;
+        let placed = |places: &[u64]| places.get(index).copied().unwrap_or(0);
+        let (offset, len) = (placed(column_starts), placed(column_lens));
+        let (mut series, mut zones) = (Vec::with_capacity(self.spec.assets.len()), Vec::new());
+        let mut block_start = offset;
+        let mut stats = Stats::EMPTY;
+        for (summary, asset) in self.of_column(index).iter().zip(&self.spec.assets) {
+            let (min, max, null_count) = summary.stats.to_stored();
+            let first = zones.len();
+            let zone_start = zone_start + first as u64;
+            let digest = *summary.digest.as_bytes();
+            let midstate = summary.midstate;
+            series.push(SeriesRecord { digest, midstate, min, max, null_count, zone_start });
+            zones.extend(zone_records(&summary.zones, asset.rows));
+            for (zone, block) in zones.iter_mut().skip(first).zip(&summary.blocks) {
+                zone.offset = block_start;
+                zone.stored_len = block.len() as u64;
+                zone.checksum = block_checksum(block);
+                block_start += zone.stored_len;
+            }
+            stats = stats.merge(summary.stats);
+        }
+        let (min, max, null_count) = stats.to_stored();
+        let physical = self.spec.schema.columns().get(index).map_or(0, |it| it.physical.tag());
+        let record = ColumnRecord {
+            offset,
+            len,
+            encoding: encoding.number(),
+            physical,
+            rows: row_starts.last().copied().unwrap_or(0),
+            min,
+            max,
+            null_count,
+            zone_start,
+        };
+        (record, series, zones)
     }
 }
 

@@ -119,14 +119,14 @@ impl<'s, S: Sink> BundleWriter<'s, S> {
     }
 
     /// Finishes as [`BundleWriter::finish`] does, with the help of a crew: `crew(count, work)` calls `work` with each number
-    /// below `count` once, from whatever threads, and returns when all calls have.
+    /// below `count` once, from whatever threads, and returns when all calls have. It is called more than once.
     ///
     /// # Errors
     ///
     /// As [`BundleWriter::finish`].
     pub fn finish_by(
         self,
-        crew: impl FnOnce(usize, &(dyn Fn(usize) + Sync)),
+        crew: impl Fn(usize, &(dyn Fn(usize) + Sync)),
     ) -> Result<Written, Error> {
         let Self { spec, sink, compression, mut placement, series, calendar } = self;
         let series = series.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -144,11 +144,14 @@ impl<'s, S: Sink> BundleWriter<'s, S> {
             placement.put_blocks(column, series, sink)?;
             minor = FORMAT_MINOR_ENCODED;
         }
-        let tables = Tables { spec: &spec, placement: &placement, series: &series };
-        let encoded = tables.encode(&encodings, &calendar)?;
+        // Without assets there is nothing of a column.
+        let mut by_column = series.chunks(assets.max(1));
+        let by_column = encodings.iter().map(|_| by_column.next().unwrap_or_default());
+        let tables = Tables { spec: &spec, placement: &placement, series: by_column.collect() };
+        let encoded = tables.encode(&encodings, &calendar, &crew)?;
         let mut sealing = Sealing::of(&encoded, &calendar, placement.data_end)?;
         sealing.minor = minor;
-        sealing.seal(&tables, sink, crew)
+        sealing.seal(&tables, sink, &crew)
     }
 
     pub(crate) fn planned_rows(&self, asset: usize) -> u64 {

@@ -107,8 +107,7 @@ fn continued(base: &Opened, model: &Model) -> (Vec<u8>, Written) {
     }
     calendar.sort_unstable();
     calendar.dedup();
-    times.append(&mut closes);
-    let written = writer.finish(&times, &calendar).unwrap();
+    let written = writer.finish(&[times, closes], &calendar).unwrap();
     (sink.into_bytes(), written)
 }
 

@@ -13,7 +13,13 @@ pub(crate) fn each<T: Send, E: Send>(
     items: Vec<T>,
     work: impl Fn(T) -> Result<(), E> + Sync,
 ) -> Result<(), E> {
-    each_of(thread::available_parallelism().map_or(1, NonZeroUsize::get), items, work)
+    each_of(processors(), items, work)
+}
+
+/// Returns how many threads can run at once. Finding out reads several files, and is done once.
+fn processors() -> usize {
+    static PROCESSORS: OnceLock<usize> = OnceLock::new();
+    *PROCESSORS.get_or_init(|| thread::available_parallelism().map_or(1, NonZeroUsize::get))
 }
 
 /// Does as [`each`], on these many threads at the most: for work that waits rather than computes.

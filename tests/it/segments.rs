@@ -142,13 +142,15 @@ fn segmented(base: &[u8]) -> Vec<u8> {
     for column in 0..4 {
         let own = Arrays::of(&own);
         writer.write_rows(column, 0, own.values()[column]).expect("the own rows");
+        let mut series = Vec::new();
         for (_, bars) in &all {
             let arrays = Arrays::of(bars);
             let mut meter = SeriesMeter::new(bars.len() as u64);
             meter.push(arrays.values()[column]);
             let span = arrays.0.first().copied().zip(arrays.0.last().copied());
-            summaries.push(meter.finish().with_span(span.filter(|_| column == 0)));
+            series.push(meter.finish().with_span(span.filter(|_| column == 0)));
         }
+        summaries.push(series);
     }
     let mut calendar: Vec<i64> =
         all.iter().flat_map(|(_, bars)| bars.iter().map(|bar| bar.0 * DAY_NS)).collect();

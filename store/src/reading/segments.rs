@@ -331,19 +331,16 @@ impl<'a> Files<'a> {
         rows: usize,
         out: &'o mut [u8; 64],
     ) -> Result<&'o [u8]> {
-        let (mut left, mut pieces) = (rows, Vec::new());
-        for segment in segments.iter().rev() {
-            if left == 0 {
-                break;
-            }
-            let held = span(segment);
-            let take = left.min(held.len());
-            pieces.push((segment.part, held.end - take..held.end));
-            left -= take;
+        let (mut first, mut held) = (segments.len(), 0);
+        while held < rows && first > 0 {
+            first -= 1;
+            held += span(&segments[first]).len();
         }
-        let mut at = 0;
-        for (part, rows) in pieces.into_iter().rev() {
-            let rows = self.rows(part, column, rows)?;
+        let (mut skipped, mut at) = (held.saturating_sub(rows), 0);
+        for segment in &segments[first..] {
+            let held = span(segment);
+            let rows = self.rows(segment.part, column, held.start + skipped..held.end)?;
+            skipped = 0;
             let bytes = rows.values().as_bytes();
             out[at..at + bytes.len()].copy_from_slice(bytes);
             at += bytes.len();

@@ -6,15 +6,24 @@ mod cache;
 mod catalog;
 mod crash;
 mod decoded;
+mod difference;
 #[cfg(debug_assertions)]
 mod faults;
+#[cfg(debug_assertions)]
+mod machines;
 mod mounts;
 mod options;
 mod panel;
+mod parts;
+mod played;
 mod pool;
 mod prune;
 #[cfg(debug_assertions)]
 mod remote;
+#[cfg(debug_assertions)]
+mod remote_damage;
+#[cfg(debug_assertions)]
+mod remote_interrupted;
 mod revision;
 mod short;
 mod verify;

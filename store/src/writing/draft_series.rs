@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::OnceLock;
 
 use barrow_format::record::SegmentRecord;
 use barrow_format::{
@@ -29,21 +28,14 @@ pub(crate) struct DraftRows<'d, 'r> {
 }
 
 impl DraftRows<'_, '_> {
-    /// Writes the rows that lie in the file itself; returns the summaries of all series, by column and then by asset.
+    /// Writes the rows that lie in the file itself; returns the summaries of all series: for each column, those of all
+    /// assets.
     pub(crate) fn write<S: Sink>(
         self,
         writer: &RevisionWriter<'_, S>,
-    ) -> Result<Vec<SeriesSummary>> {
-        let columns = self.revision.columns.len();
-        let done: Vec<OnceLock<_>> = (0..columns).map(|_| OnceLock::new()).collect();
-        crew::every(columns, &|index| {
-            done[index].get_or_init(|| ColumnDraft { rows: self, index }.write(writer));
-        });
-        let mut all = Vec::with_capacity(columns * self.entries.len());
-        for series in done.into_iter().filter_map(OnceLock::into_inner) {
-            all.append(&mut series?);
-        }
-        Ok(all)
+    ) -> Result<Vec<Vec<SeriesSummary>>> {
+        let columns = (0..self.revision.columns.len()).collect();
+        crew::gather(columns, |index| ColumnDraft { rows: self, index }.write(writer))
     }
 
     /// Returns rows of a column from a file of the version before, or from the buffers.

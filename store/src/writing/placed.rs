@@ -62,9 +62,12 @@ impl Placed {
         files: Files<'_>,
         pack: Option<PartRecord>,
     ) -> Result<(Vec<PartRecord>, Vec<SegmentRecord>)> {
-        let used: BTreeSet<u32> = self.segments.iter().map(|segment| segment.part).collect();
+        let mut used = PerPart::<bool>::of(files);
+        for segment in &self.segments {
+            *used.of_part(segment.part) = true;
+        }
         let mut parts = Vec::new();
-        for part in used {
+        for (part, _) in used.iter().filter(|(_, used)| **used) {
             if part == FRESH {
                 parts.extend(pack.map(|record| (record, part)));
             } else {
@@ -72,14 +75,43 @@ impl Placed {
             }
         }
         parts.sort_by_key(|(record, _)| record.digest);
-        let places: BTreeMap<u32, u32> =
-            parts.iter().zip(1..).map(|((_, part), place)| (*part, place)).collect();
         // Rows of the head itself are in no table.
-        let place = |part| places.get(&part).copied().unwrap_or(0);
+        let mut places = PerPart::<u32>::of(files);
+        for ((_, part), place) in parts.iter().zip(1..) {
+            *places.of_part(*part) = place;
+        }
+        let mut place = |part| *places.of_part(part);
         let segments = self.segments.iter();
         let segments =
             segments.map(|segment| SegmentRecord { part: place(segment.part), ..*segment });
         Ok((parts.into_iter().map(|(record, _)| record).collect(), segments.collect()))
+    }
+}
+
+/// Something of each file of the version before, and of the one to come: found in a few instructions, for each of many
+/// segments.
+#[derive(Debug)]
+struct PerPart<T> {
+    /// In the order of the files; that of [`FRESH`] is the last.
+    all: Vec<T>,
+}
+
+impl<T: Clone + Default> PerPart<T> {
+    fn of(files: Files<'_>) -> Self {
+        let known = usize::try_from(files.parts.count()).unwrap_or(usize::MAX);
+        Self { all: vec![T::default(); known.saturating_add(2)] }
+    }
+
+    /// Returns that of a file; no segment names one that the version before does not have.
+    fn of_part(&mut self, part: u32) -> &mut T {
+        let last = self.all.len() - 1;
+        let place = usize::try_from(part).map_or(last, |place| place.min(last));
+        &mut self.all[place]
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
+        let (last, known) = self.all.split_last().map_or((None, &[][..]), |(l, k)| (Some(l), k));
+        (0..).zip(known).chain(last.map(|last| (FRESH, last)))
     }
 }
 
@@ -105,10 +137,12 @@ struct Absorbed {
 
 impl Absorbed {
     fn of(files: Files<'_>, entries: &[Entry<'_>]) -> Result<Self> {
-        let mut live: BTreeMap<u32, u64> = BTreeMap::new();
+        let mut rows = PerPart::<u64>::of(files);
         for source in entries.iter().flat_map(|entry| &entry.sources) {
-            *live.entry(source.part).or_default() += source.rows;
+            *rows.of_part(source.part) += source.rows;
         }
+        let live = rows.iter().filter(|(_, rows)| **rows > 0);
+        let mut live: BTreeMap<u32, u64> = live.map(|(part, rows)| (part, *rows)).collect();
         let fresh = live.remove(&FRESH).unwrap_or(0);
         let rows: Vec<u64> = live.values().copied().collect();
         let taken = |merges: &[bool]| -> BTreeSet<u32> {
