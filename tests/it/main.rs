@@ -19,6 +19,7 @@ mod lookahead;
 mod mounts;
 mod open_constant;
 mod parity;
+mod permutations;
 mod pool;
 mod python;
 mod query;
