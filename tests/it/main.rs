@@ -13,6 +13,7 @@ mod exports;
 mod families;
 mod golden;
 mod guides;
+mod hints;
 mod hostile;
 mod leases;
 mod lookahead;
