@@ -221,6 +221,10 @@ fn found_hint(error: &StoreError) -> Option<String> {
         StoreError::Io { verb: "lock in memory", .. } => {
             "`ulimit -l` is how much memory may be locked; do without `--paging lock`".to_owned()
         }
+        StoreError::BadJournal { .. } => {
+            "`--study` takes a file that does not exist yet, or one of an earlier run; `barrow study ls DIR` finds those"
+                .to_owned()
+        }
         StoreError::Locked { .. } => {
             "`--wait` waits until the other writer is done; readers need not wait".to_owned()
         }

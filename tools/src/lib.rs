@@ -19,6 +19,7 @@ mod interrupt;
 mod invocation;
 mod isolate;
 mod manifest;
+mod market;
 mod metrics;
 mod numbers;
 mod opening;

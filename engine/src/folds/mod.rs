@@ -116,13 +116,14 @@ impl<C: Cut> Folds<'_, C> {
         let whole = Portal::new(lease, cache, &self.backtest.scope)?;
         let splits = self.cut.splits(whole.times())?;
         let mut report = FoldsReport::of(self, lease, space, &whole, splits.len());
-        let mut paths = Paths::new(&splits);
+        let (mut paths, mut asked) = (Paths::new(&splits), 0);
         let folds_len = splits.len() as u64;
         let stage = Stage { factory, space, crews, whole: &whole, folds_len };
         for split in splits {
-            let before = report.trials;
-            let Some(found) = self.fold(&stage, split, report.folds.len(), before)? else { break };
-            let (fold, strategy) = found;
+            let number = report.folds.len();
+            let Some(found) = self.fold(&stage, split, number, asked)? else { break };
+            let (fold, strategy, trials) = found;
+            asked += trials;
             for (place, piece) in self.judged(&stage, &fold)?.into_iter().enumerate() {
                 paths.add(report.folds.len(), &fold.split, place, piece);
             }
@@ -137,17 +138,18 @@ impl<C: Cut> Folds<'_, C> {
         Ok(report)
     }
 
-    /// Runs one fold, after folds of `before` trials; `None` when it was cancelled.
+    /// Runs one fold, after folds of `before` trials: its report, the name of the strategy, and how many trials it
+    /// asked for. `None` when it was cancelled.
     fn fold(
         &self,
         stage: &Stage<'_, '_>,
         split: Split,
         number: usize,
         before: u64,
-    ) -> Result<Option<(FoldReport, String)>, Error> {
+    ) -> Result<Option<(FoldReport, String, u64)>, Error> {
         let progress = |inner: Progress| {
             if let Some(progress) = self.progress {
-                progress(inner.in_one_of(stage.folds_len, before));
+                progress(inner.in_fold((number as u64, stage.folds_len), before));
             }
         };
         let hunt = Hunt {
@@ -193,7 +195,8 @@ impl<C: Cut> Folds<'_, C> {
             failed: found.failed.len() as u64,
             split,
         };
-        Ok(Some((fold, found.strategy)))
+        let asked = found.points_len();
+        Ok(Some((fold, found.strategy, asked)))
     }
 
     /// Runs the choice of a fold on each of its test stretches in full.

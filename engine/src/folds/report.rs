@@ -11,7 +11,7 @@ use crate::portal::Portal;
 use crate::search::{Dim, Space};
 use crate::sweep::Trial;
 use crate::time::TimeStyle;
-use crate::validation::{FoldScore, Split, Stability, number};
+use crate::validation::{FoldScore, Split, Stability, number, quantile};
 
 /// The result of a walk-forward or a cross-validation.
 #[derive(Debug, Clone)]
@@ -135,6 +135,17 @@ impl<C> FoldsReport<C> {
     /// Returns the figures of the first path.
     pub fn metrics(&self) -> Metrics {
         self.paths.first().map_or_else(Metrics::default, |path| path.metrics)
+    }
+
+    /// Returns the objective out of sample: its median over the paths that have it; `None` when none has.
+    pub fn out_of_sample(&self) -> Option<f64> {
+        let value = |path: &PathReport| {
+            let final_equity = path.equity.last().copied().unwrap_or(self.cash);
+            self.objective.metric.of(&path.metrics, final_equity)
+        };
+        let mut values: Vec<f64> = self.paths.iter().filter_map(value).collect();
+        values.sort_by(f64::total_cmp);
+        (!values.is_empty()).then(|| quantile(&values, 0.5))
     }
 
     /// How the choices hold; `None` where one of them has no objective.

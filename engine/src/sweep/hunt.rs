@@ -72,7 +72,10 @@ impl Hunt<'_> {
         if let Some(study) = &mut log.study {
             study.begin(&self.identity(portal, &first.0, space, crew.terms().part))?;
         }
-        let tally = Tally { done: 0, best: None };
+        let points = if self.plan.method.name() == "grid" { space.len() } else { u64::MAX };
+        let total = self.plan.trials_max.unwrap_or(u64::MAX).min(points);
+        // Where only the cost ends the search, nobody knows how many trials that takes.
+        let tally = Tally { done: 0, best: None, total: Some(total).filter(|n| *n < u64::MAX) };
         let tally = Mutex::new(tally);
         let mut cancelled = false;
         let mut not_run = 0;
@@ -248,8 +251,8 @@ impl Hunt<'_> {
             }
             tally.done += 1;
         }
-        let total = self.plan.trials_max.unwrap_or(0).max(tally.done);
-        progress(Progress { done: tally.done, total, best: tally.best });
+        let total = tally.total.unwrap_or(0).max(tally.done);
+        progress(Progress { done: tally.done, total, best: tally.best, folds: (0, 1) });
     }
 
     fn violation(&self, trial: &Trial) -> f64 {
@@ -322,6 +325,8 @@ struct Log<'s> {
 struct Tally {
     done: u64,
     best: Option<f64>,
+    /// Trials that there will be, if it is known.
+    total: Option<u64>,
 }
 
 /// Name and all parameters of the strategy at some point that can be built: for the report, and to

@@ -71,15 +71,20 @@ pub struct Progress {
     pub done: u64,
     /// Points of the space.
     pub total: u64,
-    /// The best value of the objective so far.
+    /// The best value of the objective so far: of folds, in the one at work.
     pub best: Option<f64>,
+    /// Folds that have ended, and all of them; one at work of one where there are none.
+    pub folds: (u64, u64),
 }
 
 impl Progress {
-    /// The same as one of so many searches of about that size, `before` trials of which have ended.
-    pub(crate) fn in_one_of(self, searches: u64, before: u64) -> Progress {
+    /// The same as that of a fold behind `folds.0` others, in which `before` trials ended; the others
+    /// take about as many.
+    pub(crate) fn in_fold(self, folds: (u64, u64), before: u64) -> Progress {
         let done = before + self.done;
-        Progress { done, total: self.total.saturating_mul(searches).max(done), best: self.best }
+        let left = folds.1.saturating_sub(folds.0 + 1);
+        let total = before + self.total + self.total.saturating_mul(left);
+        Progress { done, total: total.max(done), folds, ..self }
     }
 }
 
@@ -156,7 +161,7 @@ impl Sweep<'_> {
             *best = value;
         }
         let done = tally.done.fetch_add(1, Ordering::Relaxed) + 1;
-        progress(Progress { done, total, best: *best });
+        progress(Progress { done, total, best: *best, folds: (0, 1) });
     }
 }
 

@@ -1,4 +1,4 @@
-//! Other histories that might have been: bars with noise, and bars in another order.
+//! Other histories that might have been: bars with noise.
 
 use super::{mean, needs, number, quantile};
 use crate::Error;
@@ -18,7 +18,8 @@ pub struct Ohlc {
 }
 
 impl Ohlc {
-    fn check(&self, statistic: &'static str) -> Result<(), Error> {
+    /// Refuses bars that are none.
+    pub(super) fn check(&self, statistic: &'static str) -> Result<(), Error> {
         let n = self.close.len();
         needs(n >= 2, statistic, "at least two bars", n)?;
         for prices in [&self.open, &self.high, &self.low, &self.close] {
@@ -113,64 +114,11 @@ impl NoiseSpread {
     }
 }
 
-/// Returns the bars of all assets with their moves in another order, the same for all of them: the
-/// moves from close to open and those within a bar are shuffled separately, so first and last price
-/// stay, and so do the correlations between the assets. What is destroyed is any pattern in time.
-///
-/// To price a whole search, run **the entire search** on each of many permuted histories and hand
-/// the best of each to [`permutation_p_value`]. Source: Masters (2018), "Testing and tuning market
-/// trading systems".
-///
-/// # Errors
-/// As [`Ohlc::with_noise`], and for assets of different length.
-pub fn price_permutation(assets: &[Ohlc], seed: u64, draw: u64) -> Result<Vec<Ohlc>, Error> {
-    const NAME: &str = "a permutation of prices";
-    let bars = assets.first().map_or(0, |asset| asset.close.len());
-    for asset in assets {
-        asset.check(NAME)?;
-        needs(asset.close.len() == bars, NAME, "assets of equal length", asset.close.len())?;
-    }
-    let mut stream = Stream::new(seed, [draw, 3]);
-    // Bar 0 stays as it is; the moves of bars 1.. are shuffled.
-    let mut gaps: Vec<usize> = (1..bars).collect();
-    let mut bodies = gaps.clone();
-    stream.shuffle(&mut gaps);
-    stream.shuffle(&mut bodies);
-    Ok(assets.iter().map(|asset| reordered(asset, &gaps, &bodies)).collect())
-}
-
-fn reordered(asset: &Ohlc, gaps: &[usize], bodies: &[usize]) -> Ohlc {
-    let mut permuted = Ohlc {
-        open: vec![asset.open[0]],
-        high: vec![asset.high[0]],
-        low: vec![asset.low[0]],
-        close: vec![asset.close[0]],
-    };
-    let mut last = asset.close[0];
-    for (gap, body) in gaps.iter().zip(bodies) {
-        let open = last * (asset.open[*gap] / asset.close[gap - 1]);
-        let factor = open / asset.open[*body];
-        last = asset.close[*body] * factor;
-        permuted.open.push(open);
-        permuted.high.push(asset.high[*body] * factor);
-        permuted.low.push(asset.low[*body] * factor);
-        permuted.close.push(last);
-    }
-    permuted
-}
-
-/// Returns `(1 + number at least as good) / (1 + B)` for the best of the search on the true history
-/// beside those on permuted ones, higher being better. Never zero.
-pub fn permutation_p_value(best: f64, permuted: &[f64]) -> f64 {
-    let as_good = permuted.iter().filter(|other| **other >= best).count();
-    (1.0 + number(as_good)) / (1.0 + number(permuted.len()))
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn walk(bars: usize, seed: u64) -> Ohlc {
+    pub(in super::super) fn walk(bars: usize, seed: u64) -> Ohlc {
         let mut stream = Stream::new(seed, [0, 9]);
         let mut asset = Ohlc::default();
         let mut last = 100.0;
@@ -214,34 +162,5 @@ mod tests {
         assert_eq!(asset.with_noise(0.0, &Ohlc::noise(4000, 3, 0)).unwrap(), asset);
         let spread = NoiseSpread::of(1.0, &[2.0, -1.0, 0.5, 1.5]).unwrap();
         assert_eq!((spread.median, spread.same_sign), (1.0, 0.75));
-    }
-
-    #[test]
-    fn a_permutation_keeps_ends_moves_and_the_bond_between_assets() {
-        let a = walk(500, 1);
-        let mut b = a.clone();
-        for prices in [&mut b.open, &mut b.high, &mut b.low, &mut b.close] {
-            for price in prices {
-                *price *= 2.0;
-            }
-        }
-        let permuted = price_permutation(&[a.clone(), b], 5, 0).unwrap();
-        let close = &permuted[0].close;
-        assert_eq!(close[0], a.close[0]);
-        assert!((close[499] / a.close[499] - 1.0).abs() < 1e-10);
-        assert_ne!(close[250], a.close[250]);
-        let bodies = |asset: &Ohlc| {
-            let mut moves: Vec<f64> =
-                asset.close.iter().zip(&asset.open).skip(1).map(|(c, o)| c / o).collect();
-            moves.sort_by(f64::total_cmp);
-            moves
-        };
-        let same = bodies(&a).into_iter().zip(bodies(&permuted[0]));
-        assert!(same.into_iter().all(|(x, y)| (x - y).abs() < 1e-12));
-        for (one, two) in close.iter().zip(&permuted[1].close) {
-            assert!((two / one - 2.0).abs() < 1e-12);
-        }
-        assert_eq!(permutation_p_value(3.0, &[1.0, 3.0, 2.0]), 0.5);
-        assert_eq!(permutation_p_value(9.0, &[1.0]), 0.5);
     }
 }

@@ -15,7 +15,8 @@
 //! | does picking the best of the trials work out of sample? | [`overfitting_probability`] |
 //! | does any trial beat the benchmark? | [`Superiority`] |
 //! | how bad may the path get? | [`trade_order`], [`Bootstrap`] |
-//! | does it survive a slightly different history? | [`Ohlc::with_noise`], [`price_permutation`] |
+//! | does it survive a slightly different history? | [`Ohlc::with_noise`] |
+//! | does chance find as much? | [`Reordering`], [`price_permutation`] |
 //! | on which stretches to fit and to judge? | [`Windows`], [`Purged`] |
 //! | do the fits hold? | [`Stability`] |
 
@@ -26,6 +27,7 @@ mod haircut;
 mod history;
 mod normal;
 mod overfitting;
+mod permutation;
 mod returns;
 mod sharpe;
 mod stability;
@@ -36,9 +38,10 @@ pub use bootstrap::{Bootstrap, Interval, block_length, stationary_rows};
 pub use cpcv::{Purged, Split};
 pub use folds::{Anchor, Fold, Length, PartialLast, Windows};
 pub use haircut::{Adjusted, haircut};
-pub use history::{NoiseSpread, Ohlc, permutation_p_value, price_permutation};
+pub use history::{NoiseSpread, Ohlc};
 pub use normal::{normal_cdf, normal_quantile};
 pub use overfitting::{Overfitting, overfitting_probability};
+pub use permutation::{Reordered, Reordering, permutation_p_value, price_permutation};
 pub use returns::ReturnMatrix;
 pub use sharpe::{Moments, deflated_sharpe, expected_max_sharpe, min_backtest_years};
 pub use stability::{FoldScore, Stability, spearman};
@@ -53,8 +56,9 @@ pub(crate) fn number(count: usize) -> f64 {
     count as f64
 }
 
-/// The q-quantile of ascending values, linear between neighbours (type 7 of Hyndman and Fan).
-pub(crate) fn quantile(ascending: &[f64], q: f64) -> f64 {
+/// Returns the q-quantile of ascending values, linear between neighbours (type 7 of Hyndman and Fan); NaN of
+/// none.
+pub fn quantile(ascending: &[f64], q: f64) -> f64 {
     let Some(last) = ascending.len().checked_sub(1) else { return f64::NAN };
     let place = q.clamp(0.0, 1.0) * number(last);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to `last`")]

@@ -25,7 +25,7 @@ impl Watch {
     /// Hands progress to Python's `show(done, total, best)`, if there is any new, and looks for signals.
     fn report(&self, py: Python<'_>, show: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         let progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let (Some(show), Some(Progress { done, total, best })) = (show, progress) {
+        if let (Some(show), Some(Progress { done, total, best, .. })) = (show, progress) {
             show.call1((done, total, best))?;
         }
         py.check_signals()

@@ -1,14 +1,16 @@
 //! `barrow backtest`: one strategy over a bundle.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use barrow_engine::{
-    Backtest, Commission, Error, Params, Performance, Scope, Slippage, strategies,
+    Backtest, Commission, Error, Objective, Params, Performance, Scope, Slippage, strategies,
 };
 use barrow_store::{Lease, SeriesCache};
 
+use super::permutations::{PermutationArgs, Subject, Tested};
+use super::resampling::ResamplingArgs;
 use crate::instant::When;
 use crate::invocation::Invocation;
 use crate::metrics::{LISTED, name, text_of};
@@ -43,6 +45,13 @@ pub(crate) struct BacktestArgs {
     params: Vec<String>,
     #[command(flatten)]
     setting: SettingArgs,
+    #[command(flatten)]
+    permutations: PermutationArgs,
+    #[command(flatten)]
+    resampling: ResamplingArgs,
+    /// What `--permutations` and `--noise` look at: a metric, or max:METRIC or min:METRIC
+    #[arg(long, value_name = "METRIC", default_value = "sharpe")]
+    objective: String,
     /// Write a self-contained HTML page of the result
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -129,15 +138,34 @@ pub(crate) fn run(args: &BacktestArgs, invocation: &Invocation) -> anyhow::Resul
     let started = Instant::now();
     let performance = backtest.run(&lease, strategy.as_mut(), &SeriesCache::default())?;
     let elapsed = started.elapsed();
+    let objective: Objective = args.objective.parse()?;
+    let value = |run: &Performance| objective.metric.of(&run.metrics, run.final_equity);
+    let real = value(&performance);
+    let subject = Subject { lease: &lease, setting: &args.setting, apart: None, objective, real };
+    let again = |lease: &Lease, cache: &SeriesCache| {
+        let mut strategy = strategies::build(&args.strategy, &params)?;
+        Ok(value(&backtest.run(lease, strategy.as_mut(), cache)?))
+    };
+    let test =
+        args.permutations.test(&subject, invocation, &|lease, _, cache| again(lease, cache))?;
+    let what = (&args.setting, objective);
+    let drawn = args.resampling.draw((&performance, &lease), what, invocation, &again)?;
     if let Some(path) = &args.report {
-        write_report(&performance, &lease, path)?;
+        let page = Report::of_run(&performance, &lease)?.with_permutations(test.as_ref());
+        let page = page.with_resampled(&drawn);
+        write_text(path, &page.render())?;
     }
     if printer.json {
-        printer.json(&performance)?;
+        let resampled = drawn.json();
+        printer.json(&Tested { result: &performance, permutations: test.as_ref(), resampled })?;
     } else {
         let mut out = printer.stdout();
         let visits = rate(float(performance.asset_bars), elapsed.as_secs_f64(), "bars");
         print_summary(&mut out, invocation, &performance, "")?;
+        if let Some(test) = &test {
+            test.print(&mut out, printer)?;
+        }
+        drawn.print(&mut out, printer)?;
         out.flush()?;
         printer.detail(format_args!("ran in {} ({visits})", duration(elapsed)));
     }
@@ -145,15 +173,6 @@ pub(crate) fn run(args: &BacktestArgs, invocation: &Invocation) -> anyhow::Resul
         printer.say(format_args!("report: {}", path.display()));
     }
     Ok(ExitStatus::Done)
-}
-
-pub(crate) fn write_report(
-    performance: &Performance,
-    lease: &Lease,
-    path: &Path,
-) -> anyhow::Result<()> {
-    write_text(path, &Report::of_run(performance, lease)?.render())?;
-    Ok(())
 }
 
 /// Prints the result for people, each line behind `indent`.

@@ -58,11 +58,15 @@ pub(crate) fn run(args: &CrossValidateArgs, invocation: &Invocation) -> anyhow::
         purge: args.purge,
         embargo: args.embargo,
     };
-    args.folds.run(purged, invocation)
+    args.folds.run(&purged, invocation)
 }
 
 impl Shown for Purged {
     const FOLD: &'static str = "split";
+
+    fn apart(&self, _: &[i64]) -> anyhow::Result<Option<usize>> {
+        Ok(None)
+    }
 
     fn page(report: &CrossValidationReport) -> Report {
         Report::of_cross_validation(report)

@@ -6,12 +6,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use barrow_engine::{
-    Cut, FoldReport, Folds, FoldsReport, Objective, Params, Timestamp, Trial, Workers, strategies,
+    Cut, Error, FoldReport, Folds, FoldsReport, Objective, Params, Portal, Timestamp, Trial,
+    Workers, strategies,
 };
 use barrow_store::{Lease, SeriesCache};
+use indicatif::ProgressBar;
 use serde_json::{Map, Value, json};
 
 use super::backtest::SettingArgs;
+use super::permutations::{PermutationArgs, PermutationTest, Subject, Tested};
 use super::search::{Ground, SearchArgs, moving};
 use crate::interrupt::{self, Interrupted};
 use crate::invocation::Invocation;
@@ -38,6 +41,8 @@ pub(crate) struct FoldArgs {
     objective: String,
     #[command(flatten)]
     setting: SettingArgs,
+    #[command(flatten)]
+    permutations: PermutationArgs,
     /// Write a self-contained HTML page of the result
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -47,6 +52,13 @@ pub(crate) struct FoldArgs {
 pub(crate) trait Shown: Cut {
     /// What one of them is called.
     const FOLD: &'static str;
+
+    /// The tick from which the moves of permuted markets change places by themselves: where testing begins, if
+    /// nothing is tested before.
+    ///
+    /// # Errors
+    /// When the clock cannot be cut this way.
+    fn apart(&self, times: &[i64]) -> anyhow::Result<Option<usize>>;
 
     /// The page.
     fn page(report: &FoldsReport<Self>) -> Report;
@@ -72,23 +84,35 @@ impl FoldArgs {
     /// Those of the engine; [`Interrupted`] when it was stopped.
     pub(crate) fn run<C: Shown>(
         &self,
-        cut: C,
+        cut: &C,
         invocation: &Invocation,
     ) -> anyhow::Result<ExitStatus> {
         let printer = invocation.printer;
         let lease = invocation.lease(&self.bundle)?;
-        let report = self.found(cut, &lease, invocation)?;
+        let cache = SeriesCache::default();
+        let bar = printer.bar(0, "trials");
+        let report = self.found(cut, (&lease, &self.bundle, &cache), invocation, &bar);
+        bar.finish_and_clear();
+        let report = report?;
+        let test = self.permuted(cut, &report, (&lease, &cache), invocation)?;
         if let Some(path) = &self.report {
-            write_text(path, &C::page(&report).render())?;
+            write_text(path, &C::page(&report).with_permutations(test.as_ref()).render())?;
         }
         if printer.json {
             let mut document = head_json(&report);
             document.extend(members(C::json(&report)));
-            printer.json(&document)?;
+            printer.json(&Tested {
+                result: &document,
+                permutations: test.as_ref(),
+                resampled: None,
+            })?;
         } else {
             let mut out = printer.stdout();
             print_head(&mut out, printer, &report)?;
             C::print(&mut out, printer, &report)?;
+            if let Some(test) = &test {
+                test.print(&mut out, printer)?;
+            }
             out.flush()?;
         }
         if let Some(path) = &self.report {
@@ -102,44 +126,69 @@ impl FoldArgs {
         Ok(ExitStatus::Done)
     }
 
-    /// Runs the folds over the bars of a lease.
+    /// Runs the folds over bars: a lease, where other processes find it, and a cache.
     fn found<C: Shown>(
         &self,
-        cut: C,
-        lease: &Lease,
+        cut: &C,
+        (lease, bundle, cache): (&Lease, &str, &SeriesCache),
         invocation: &Invocation,
+        bar: &ProgressBar,
     ) -> anyhow::Result<FoldsReport<C>> {
         let objective: Objective = self.objective.parse()?;
-        let bar = invocation.printer.bar(0, "trials");
-        let progress = moving(&bar, objective);
+        let progress = moving(bar, objective);
         let (search, setting) = (&self.search, &self.setting);
         let folds = Folds {
             backtest: setting.backtest()?,
             objective,
             limits: search.limits()?,
             plan: search.plan(setting.seed, &[objective])?,
-            cut,
+            cut: cut.clone(),
             round: search.round,
             terms: search.terms(setting.seed)?,
             progress: Some(&progress),
             cancel: Some(interrupt::flag()),
         };
         let space = Arc::new(search.space()?);
-        let cache = SeriesCache::default();
         let workers = Workers::shared(search.workers)?;
         let factory = |params: &Params| strategies::build(&self.strategy, params);
-        let ground = Ground {
-            lease,
-            cache: &cache,
-            strategy: &self.strategy,
-            setting,
-            root: &invocation.root,
-            bundle: &self.bundle,
-        };
+        let (strategy, root) = (&self.strategy, &invocation.root);
+        let ground = Ground { lease, cache, strategy, setting, root, bundle };
         let crews = search.crews(&ground, &factory, &workers)?;
-        let report = folds.run_with(lease, &factory, &space, &cache, crews.as_ref());
-        bar.finish_and_clear();
-        Ok(report?)
+        Ok(folds.run_with(lease, &factory, &space, cache, crews.as_ref())?)
+    }
+
+    /// Runs the folds over permuted markets, if they are asked for.
+    fn permuted<C: Shown>(
+        &self,
+        cut: &C,
+        report: &FoldsReport<C>,
+        (lease, cache): (&Lease, &SeriesCache),
+        invocation: &Invocation,
+    ) -> anyhow::Result<Option<PermutationTest>> {
+        let portal = Portal::new(lease, cache, &self.setting.backtest()?.scope)?;
+        let whole = report.folds.len() == report.folds_len;
+        let subject = Subject {
+            lease,
+            setting: &self.setting,
+            apart: cut.apart(portal.times())?.map(|tick| portal.times()[tick]),
+            objective: report.objective,
+            real: report.out_of_sample().filter(|_| whole),
+        };
+        self.permutations.test(&subject, invocation, &|lease, path, cache| {
+            let bar = ProgressBar::hidden();
+            match self.found(cut, (lease, path, cache), invocation, &bar) {
+                Ok(report) => Ok(report.out_of_sample()),
+                Err(error) => without_choice(error),
+            }
+        })
+    }
+}
+
+/// A market in which no trial has the objective has none to compare.
+fn without_choice(error: anyhow::Error) -> anyhow::Result<Option<f64>> {
+    match error.downcast_ref::<Error>() {
+        Some(Error::NoChoice { .. }) => Ok(None),
+        _ => Err(error),
     }
 }
 

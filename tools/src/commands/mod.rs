@@ -17,11 +17,13 @@ pub(crate) mod ingest;
 pub(crate) mod inspect;
 pub(crate) mod list;
 pub(crate) mod mount;
+pub(crate) mod permutations;
 pub(crate) mod pin;
 pub(crate) mod prune;
 pub(crate) mod push;
 pub(crate) mod query;
 pub(crate) mod remote;
+pub(crate) mod resampling;
 pub(crate) mod restore;
 pub(crate) mod search;
 #[cfg(feature = "sql")]

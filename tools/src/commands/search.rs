@@ -61,7 +61,7 @@ pub(crate) struct SearchArgs {
     #[arg(long)]
     pub(crate) isolate: bool,
     /// Mebibytes that a process of `--isolate` may allocate; mapped bundles do not count
-    #[arg(long, value_name = "MIB", requires = "isolate")]
+    #[arg(long, value_name = "MIB", requires = "isolate", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) memory_limit: Option<u64>,
     /// Worker threads or processes; 0 is one a core
     #[arg(short = 'j', long, value_name = "N", default_value_t = 0)]
@@ -136,6 +136,10 @@ impl SearchArgs {
             let hint = "say how far it shall go: `--trials 200`, or `--cost 50` in whole runs";
             return Err(Complaint::new(said).hint(hint).into());
         }
+        if self.trials == Some(0) || self.cost.is_some_and(|cost| cost.is_nan() || cost <= 0.0) {
+            let hint = "say how far it shall go: `--trials 200`, or `--cost 50` in whole runs";
+            return Err(Complaint::new("a search of no trial finds nothing").hint(hint).into());
+        }
         let directions = objectives.iter().map(|objective| objective.direction).collect();
         let mut plan = SearchPlan::new(method, seed, Goals::several(directions)?);
         (plan.trials_max, plan.cost_max) = (self.trials, self.cost);
@@ -161,7 +165,11 @@ impl SearchArgs {
     fn time_max(&self) -> anyhow::Result<Option<Duration>> {
         let Some(seconds) = self.time_limit else { return Ok(None) };
         let limit = Duration::try_from_secs_f64(seconds).ok().filter(|limit| !limit.is_zero());
-        Ok(Some(limit.with_context(|| format!("`--time-limit {seconds}` is no time to run in"))?))
+        let none = || {
+            let said = format!("`--time-limit {seconds}` is no time to run in");
+            Complaint::new(said).hint("seconds above zero, such as `--time-limit 0.5`")
+        };
+        Ok(Some(limit.ok_or_else(none)?))
     }
 
     /// Who runs the trials over a ground: threads, or processes of `--isolate`.
@@ -266,17 +274,24 @@ impl Ground<'_> {
     }
 }
 
-/// Progress that moves a bar along and shows the best so far.
+/// Progress that moves a bar along and shows the fold at work and the best so far.
 pub(crate) fn moving(bar: &ProgressBar, objective: Objective) -> impl Fn(Progress) + Sync + '_ {
     let shown = AtomicU64::new(f64::NAN.to_bits());
+    let fold_shown = AtomicU64::new(0);
     move |progress: Progress| {
-        if progress.total > bar.length().unwrap_or(0) {
+        if Some(progress.total) != bar.length() {
             bar.set_length(progress.total);
         }
         bar.set_position(progress.done);
         let bits = progress.best.unwrap_or(f64::NAN).to_bits();
-        if shown.swap(bits, Ordering::Relaxed) != bits {
-            bar.set_message(format!("best {}", text(objective.metric, progress.best)));
+        let fold = progress.folds.0 + 1;
+        let changes = fold_shown.swap(fold, Ordering::Relaxed) != fold;
+        if shown.swap(bits, Ordering::Relaxed) != bits || changes {
+            let best = text(objective.metric, progress.best);
+            bar.set_message(match progress.folds {
+                (_, 1) => format!("best {best}"),
+                (_, all) => format!("fold {fold} of {all}, best {best}"),
+            });
         }
     }
 }

@@ -11,6 +11,7 @@ use barrow_store::{Lease, SeriesCache};
 use indicatif::ProgressBar;
 
 use super::backtest::{SettingArgs, strategies_help};
+use super::permutations::{PermutationArgs, PermutationTest, Subject, Tested};
 use super::search::{Ground, SearchArgs, moving};
 use crate::hint::Complaint;
 use crate::interrupt::{self, Interrupted};
@@ -56,6 +57,8 @@ pub(crate) struct SweepArgs {
     study: Option<PathBuf>,
     #[command(flatten)]
     setting: SettingArgs,
+    #[command(flatten)]
+    permutations: PermutationArgs,
     /// Trials in the table
     #[arg(long, value_name = "N", default_value_t = 10)]
     top: usize,
@@ -72,20 +75,42 @@ pub(crate) fn run(args: &SweepArgs, invocation: &Invocation) -> anyhow::Result<E
     let format = args.out.as_deref().map(trial_format).transpose()?;
     let lease = invocation.lease(&args.bundle)?;
     let cache = SeriesCache::default();
-    let report = found(args, &lease, &cache, invocation)?;
+    let objectives = args.objectives.iter().map(|text| text.parse());
+    let objectives = objectives.collect::<Result<Vec<Objective>, _>>()?;
+    let root = invocation.root.as_path();
+    let bar = printer.bar(args.search.trials.unwrap_or(0), "trials");
+    let over = args.ground(root, (&lease, &cache, &args.bundle));
+    let report = found(args, &objectives, &over, args.study.as_ref(), &bar);
+    bar.finish_and_clear();
+    let report = report?;
+    let value = |report: &SweepReport| report.best_trial()?.value(report.objective);
+    let subject = Subject {
+        lease: &lease,
+        setting: &args.setting,
+        apart: None,
+        objective: report.objective,
+        real: value(&report).filter(|_| report.not_run == 0),
+    };
+    let test = args.permutations.test(&subject, invocation, &|lease, path, cache| {
+        let over = args.ground(root, (lease, cache, path));
+        Ok(value(&found(args, &objectives, &over, None, &ProgressBar::hidden())?))
+    })?;
     if let (Some(path), Some(format)) = (&args.out, format) {
         write_trials(&report, path, format)?;
         let trials = count_len(report.trials.len());
         printer.say(format_args!("{trials} trials to `{}`", path.display()));
     }
     if let Some(path) = &args.report {
-        write_report(&report, &lease, &cache, path, args)?;
+        write_report(&report, test.as_ref(), (&lease, &cache), path, args)?;
     }
     if printer.json {
-        printer.json(&report)?;
+        printer.json(&Tested { result: &report, permutations: test.as_ref(), resampled: None })?;
     } else {
         let mut out = printer.stdout();
         print_summary(&mut out, invocation, &report, args.top, "")?;
+        if let Some(test) = &test {
+            test.print(&mut out, printer)?;
+        }
         out.flush()?;
     }
     if let Some(path) = &args.report {
@@ -105,44 +130,40 @@ pub(crate) fn run(args: &SweepArgs, invocation: &Invocation) -> anyhow::Result<E
     Ok(ExitStatus::Done)
 }
 
-/// Runs the sweep or search of the flags.
+impl SweepArgs {
+    /// What trials run on: bars, a cache, and where other processes find the bars.
+    fn ground<'a>(
+        &'a self,
+        root: &'a Path,
+        (lease, cache, bundle): (&'a Lease, &'a SeriesCache, &'a str),
+    ) -> Ground<'a> {
+        Ground { lease, cache, strategy: &self.strategy, setting: &self.setting, root, bundle }
+    }
+}
+
+/// Runs the sweep or search of the flags over a ground.
 fn found(
     args: &SweepArgs,
-    lease: &Lease,
-    cache: &SeriesCache,
-    invocation: &Invocation,
+    objectives: &[Objective],
+    ground: &Ground<'_>,
+    study: Option<&PathBuf>,
+    bar: &ProgressBar,
 ) -> anyhow::Result<SweepReport> {
-    let printer = invocation.printer;
-    let objectives = args.objectives.iter().map(|text| text.parse());
-    let objectives = objectives.collect::<Result<Vec<Objective>, _>>()?;
-    if args.search.is_plain_grid() && args.study.is_none() && objectives.len() == 1 {
-        let space = args.search.space()?;
-        let bar = printer.bar(space.len(), "trials");
-        let search = Search {
-            backtest: args.setting.backtest()?,
-            objective: objectives[0],
-            lease,
-            strategy: &args.strategy,
-            space: &space,
-            cache,
-            workers: args.search.workers,
-        };
-        let report = search.run(&bar);
-        bar.finish_and_clear();
-        return Ok(report?);
+    if !args.search.is_plain_grid() || study.is_some() || objectives.len() > 1 {
+        return args.search.hunt(ground, objectives, study, bar);
     }
-    let ground = Ground {
-        lease,
-        cache,
-        strategy: &args.strategy,
-        setting: &args.setting,
-        root: &invocation.root,
-        bundle: &args.bundle,
+    let space = args.search.space()?;
+    bar.set_length(space.len());
+    let search = Search {
+        backtest: args.setting.backtest()?,
+        objective: objectives[0],
+        lease: ground.lease,
+        strategy: ground.strategy,
+        space: &space,
+        cache: ground.cache,
+        workers: args.search.workers,
     };
-    let bar = printer.bar(args.search.trials.unwrap_or(0), "trials");
-    let report = args.search.hunt(&ground, &objectives, args.study.as_ref(), &bar);
-    bar.finish_and_clear();
-    report
+    Ok(search.run(bar)?)
 }
 
 /// A sweep of a built-in strategy.
@@ -197,8 +218,8 @@ fn complain_of_failures(report: &SweepReport, invocation: &Invocation) {
 /// The page: the sweep, and the best trial run again in full.
 fn write_report(
     report: &SweepReport,
-    lease: &Lease,
-    cache: &SeriesCache,
+    test: Option<&PermutationTest>,
+    (lease, cache): (&Lease, &SeriesCache),
     path: &Path,
     args: &SweepArgs,
 ) -> anyhow::Result<()> {
@@ -206,7 +227,8 @@ fn write_report(
     let workers = Workers::shared(args.search.workers)?;
     let factory = |params: &Params| strategies::build(&report.strategy, params);
     let rerun = Rerun { backtest: &backtest, lease, cache, factory: &factory, workers: &workers };
-    write_text(path, &Report::of_sweep_in_full(report, args.top.max(20), &rerun)?.render())?;
+    let page = Report::of_sweep_in_full(report, args.top.max(20), &rerun)?;
+    write_text(path, &page.with_permutations(test).render())?;
     Ok(())
 }
 

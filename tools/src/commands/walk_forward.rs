@@ -70,7 +70,7 @@ enum LastTest {
 }
 
 pub(crate) fn run(args: &WalkForwardArgs, invocation: &Invocation) -> anyhow::Result<ExitStatus> {
-    args.folds.run(args.windows()?, invocation)
+    args.folds.run(&args.windows()?, invocation)
 }
 
 impl WalkForwardArgs {
@@ -102,6 +102,10 @@ fn length(text: &str) -> anyhow::Result<Length> {
 
 impl Shown for Windows {
     const FOLD: &'static str = "fold";
+
+    fn apart(&self, times: &[i64]) -> anyhow::Result<Option<usize>> {
+        Ok(self.folds(times)?.first().map(|fold| fold.test.start))
+    }
 
     fn page(report: &WalkForwardReport) -> Report {
         Report::of_walk_forward(report)

@@ -21,9 +21,6 @@ pub(crate) fn run() -> anyhow::Result<ExitStatus> {
     let mut output = stdout().lock();
     let orders = wire::read_frame(&mut stdin().lock())?.context("no orders came")?;
     let orders: Orders = serde_json::from_slice(&orders)?;
-    if let Some(bytes) = orders.memory_max {
-        limit_memory(bytes)?;
-    }
     let lease = Catalog::at(&orders.root).lease(&orders.bundle)?;
     let version = lease.version().to_string();
     anyhow::ensure!(version == orders.version, "the bundle has changed to version {version}");
@@ -46,8 +43,13 @@ pub(crate) fn run() -> anyhow::Result<ExitStatus> {
     // The time limit is the other process's to keep.
     let terms = Terms { seed: orders.search_seed, time_max: None, part };
     let crew = Threads::over(&backtest, &portals, &factory, &workers, terms, None);
+    let frames = frames_until_closed();
+    // What the process needs before its first trial is there: a thread that cannot start would be waited for.
+    if let Some(bytes) = orders.memory_max {
+        limit_memory(bytes)?;
+    }
     wire::write_frame(&mut output, &[])?;
-    for frame in frames_until_closed() {
+    for frame in frames {
         let ask = wire::read_ask(&frame).context("what came is no trial")?;
         let ended = Mutex::new(None);
         crew.run(std::slice::from_ref(&ask), &|ends| {

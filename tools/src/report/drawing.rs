@@ -4,6 +4,7 @@
 use std::fmt::{self, Write};
 
 use super::html::{Escaped, signed};
+use crate::numbers::{fixed, float_len};
 
 /// Width and height of a drawing in its own units.
 const WIDTH: f64 = 1000.0;
@@ -48,6 +49,37 @@ pub struct Dot {
     pub colour: String,
     /// Shown when pointed at.
     pub tip: String,
+}
+
+/// Values as dots from left to right, beside a line across at `level`; `None` without a value. `tip` says a dot by
+/// its place and value.
+pub(super) fn ranked(
+    title: &str,
+    note: &str,
+    values: &[f64],
+    level: f64,
+    tip: &dyn Fn(usize, f64) -> String,
+) -> Option<Drawing> {
+    let span = Span::over(values.iter().copied().chain([level])).filter(|_| !values.is_empty())?;
+    let place = |at: usize| (float_len(at) + 0.5) / float_len(values.len());
+    let dot = |(at, value): (usize, &f64)| Dot {
+        at: (place(at), span.share(*value)),
+        colour: "var(--accent)".to_owned(),
+        tip: tip(at, *value),
+    };
+    let height = span.share(level);
+    Some(Drawing {
+        title: title.to_owned(),
+        note: note.to_owned(),
+        strokes: vec![Stroke {
+            points: vec![(0.0, height), (1.0, height)],
+            colour: "var(--ink)".to_owned(),
+            width: 1.0,
+        }],
+        dots: values.iter().enumerate().map(dot).collect(),
+        left: span.marks().into_iter().map(|(at, value)| (at, fixed(value, 2))).collect(),
+        ..Drawing::default()
+    })
 }
 
 /// Writes a drawing; nothing for one without lines and dots.

@@ -2,7 +2,7 @@
 
 use barrow_engine::{CrossValidationReport, Metric, Timestamp, Trial};
 
-use super::drawing::{Dot, Drawing, Span, Stroke};
+use super::drawing::{Drawing, Span, Stroke, ranked};
 use super::{CellKind, Fact, Head, Report, Section, StudySection, Table, Tile, searched};
 use crate::commands::cross_validate::tested;
 use crate::commands::folds::rank_correlation;
@@ -111,27 +111,14 @@ fn ratios(report: &CrossValidationReport) -> Option<Drawing> {
         .filter_map(|(number, path)| Some((path.metrics.sharpe?, number)))
         .collect();
     ratios.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let span = Span::over(ratios.iter().map(|(ratio, _)| *ratio).chain([0.0]))?;
-    let place = |at: usize| (float_len(at) + 0.5) / float_len(ratios.len());
-    let dot = |(at, (ratio, number)): (usize, &(f64, usize))| Dot {
-        at: (place(at), span.share(*ratio)),
-        colour: "var(--accent)".to_owned(),
-        tip: format!("path {}: {}", number + 1, fixed(*ratio, 3)),
-    };
-    let zero = span.share(0.0);
-    Some(Drawing {
-        title: "Sharpe ratios of the paths".to_owned(),
-        note: "in ascending order; the line is zero".to_owned(),
-        strokes: vec![Stroke {
-            points: vec![(0.0, zero), (1.0, zero)],
-            colour: "var(--ink)".to_owned(),
-            width: 1.0,
-        }],
-        dots: ratios.iter().enumerate().map(dot).collect(),
-        below: Vec::new(),
-        left: span.marks().into_iter().map(|(at, value)| (at, fixed(value, 2))).collect(),
-        uprights: Vec::new(),
-    })
+    let values: Vec<f64> = ratios.iter().map(|(ratio, _)| *ratio).collect();
+    ranked(
+        "Sharpe ratios of the paths",
+        "in ascending order; the line is zero",
+        &values,
+        0.0,
+        &|at, ratio| format!("path {}: {}", ratios[at].1 + 1, fixed(ratio, 3)),
+    )
 }
 
 fn path_table(report: &CrossValidationReport) -> Table {

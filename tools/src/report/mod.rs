@@ -9,6 +9,7 @@ mod curve;
 mod drawing;
 mod exposure;
 mod from_paths;
+mod from_permutations;
 mod from_run;
 mod from_search;
 mod from_sweep;
@@ -29,6 +30,8 @@ use std::fmt;
 use barrow_engine::{LIBRARY_VERSION, Objective};
 use barrow_store::Version;
 
+use crate::commands::permutations::PermutationTest;
+use crate::commands::resampling::Resampled;
 pub use drawing::{Dot, Drawing, Stroke};
 pub use in_full::Rerun;
 pub use trades::{Trade, round_trips};
@@ -230,6 +233,26 @@ impl Head {
 }
 
 impl Report {
+    /// Adds what permuted markets say, if they were asked, behind the first section.
+    #[must_use]
+    pub(crate) fn with_permutations(mut self, test: Option<&PermutationTest>) -> Self {
+        if let Some(test) = test {
+            let section = Section::Study(Box::new(StudySection::of_permutations(test)));
+            self.sections.insert(self.sections.len().min(1), section);
+        }
+        self
+    }
+
+    /// Adds what was drawn again, if anything was, behind the first section.
+    #[must_use]
+    pub(crate) fn with_resampled(mut self, drawn: &Resampled) -> Self {
+        if let Some(section) = StudySection::of_resampled(drawn) {
+            let section = Section::Study(Box::new(section));
+            self.sections.insert(self.sections.len().min(1), section);
+        }
+        self
+    }
+
     /// The page.
     pub fn render(&self) -> String {
         let mut page = String::with_capacity(256 * 1024);

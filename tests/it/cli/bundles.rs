@@ -1,0 +1,137 @@
+//! Commands about bundles and their versions: listing, inspecting, history, verifying, remotes.
+
+use std::fs;
+
+use serde_json::Value;
+
+use super::{BARS, Place, keys, snapshot};
+
+#[test]
+fn versions_travel_through_a_remote() {
+    let place = Place::new();
+    let there = place.path().join("there");
+    let there = there.to_str().expect("UTF-8");
+    let version = place.json(&["ls"])["bundles"][0]["version"].as_str().expect("text").to_owned();
+    let mut said = String::new();
+    for args in [
+        &["fetch", "small", "remote", "--root", there][..],
+        &["push", "small", "remote"],
+        &["push", "small", "remote", "--check"],
+        &["fetch", "smal", "remote", "--root", there],
+        &["fetch", "small@0123", "remote", "--root", there],
+        &["fetch", "small@2026-11-25", "remote", "--root", there],
+        &["fetch", "small", "remote", "--root", there],
+        &["fetch", "small", "remote", "--root", there],
+        &["fetch", "small", "s3://bucket/bars"],
+        &["push", "small", "file://remote"],
+    ] {
+        said.push_str(&place.transcript(args));
+        said.push_str("\n\n");
+    }
+    snapshot("transfers", said);
+    let fetched = place.json(&["fetch", "small", "remote", "--root", there]);
+    assert_eq!(fetched["version"], version.as_str(), "{fetched}");
+    assert_eq!(fetched["unchanged"], true, "{fetched}");
+    let names = |value: &Value| value.as_object().expect("an object").keys().cloned().collect();
+    let members: Vec<String> = names(&fetched);
+    let expected = "bundle version newest unchanged parts parts_fetched bytes bytes_fetched \
+                    bytes_resumed elapsed_seconds";
+    assert_eq!(members.join(" "), expected);
+    let members: Vec<String> = names(&place.json(&["push", "small", "remote"]));
+    let expected = "bundle version newest parts parts_sent bytes bytes_sent elapsed_seconds";
+    assert_eq!(members.join(" "), expected);
+    let history = place.json(&["history", "small", "--root", there]);
+    assert_eq!(history["versions"][0]["change"]["kind"], "ingest", "{history}");
+}
+
+#[test]
+fn listing() {
+    let place = Place::new();
+    snapshot("ls", place.transcript(&["ls"]));
+    snapshot("ls-json", place.json_text(&["ls"]));
+    let empty = place.path().join("nothing");
+    let root = empty.to_str().expect("UTF-8");
+    snapshot("ls-empty", place.transcript(&["ls", "--root", root]));
+}
+
+#[test]
+fn inspecting() {
+    let place = Place::new();
+    snapshot("inspect", place.transcript(&["inspect", "small"]));
+    snapshot("inspect-json", place.json_text(&["inspect", "small", "--assets", "C-3"]));
+}
+
+#[test]
+fn history_grows_with_each_version() {
+    let place = Place::new();
+    fs::write(place.path().join("bars.csv"), BARS.replace("9.25,2500", "9.5,2500"))
+        .expect("a file");
+    assert!(place.run(&["ingest", "small", "bars.csv"]).status.success());
+    snapshot("history", place.transcript(&["history", "small"]));
+    let answer = place.json(&["history", "small"]);
+    let versions = answer["versions"].as_array().expect("a list");
+    assert_eq!(versions.len(), 2);
+    assert_eq!(versions[0]["parent"], versions[1]["version"]);
+    assert_eq!(versions[1]["parent"], Value::Null);
+    // An older version is still there under its hash, and says what it said.
+    let older = versions[1]["version"].as_str().expect("a text");
+    let one = |spec: &str| {
+        let rows =
+            place.json(&["query", spec, "--assets", "ALPHA", "--from", "2012-01-06", "-n", "1"]);
+        rows["rows"][0]["close"].as_f64()
+    };
+    assert_eq!(one(&format!("small@{}", &older[..8])), Some(9.25));
+    assert_eq!(one("small"), Some(9.5));
+}
+
+#[test]
+fn verifying() {
+    let place = Place::new();
+    snapshot("verify", place.transcript(&["verify", "small"]));
+    let answer = place.json(&["verify", "small"]);
+    assert_eq!(answer["ok"], true);
+    assert_eq!(answer["series"], 3 * 7);
+    assert_eq!(answer["bad"], Value::Array(vec![]));
+    assert_eq!(
+        keys(&answer),
+        ["ok", "bundle", "version", "series", "bytes", "elapsed_seconds", "bad"]
+    );
+}
+
+/// The bundle `small` as a bare file, a bit flipped in the first place where `value` stands.
+fn damaged(place: &Place, value: f64) {
+    let parts = place.root().join("small/parts");
+    let part = fs::read_dir(parts).expect("parts").next().expect("one").expect("an entry").path();
+    let mut bytes = fs::read(part).expect("a part");
+    let close = value.to_le_bytes();
+    let at = bytes.windows(8).position(|window| window == close).expect("a close of BETA");
+    bytes[at + 2] ^= 1;
+    let path = place.path().join("damaged.barrow");
+    fs::write(&path, bytes).expect("a file");
+}
+
+#[test]
+fn a_flipped_bit_is_named_and_the_answer_is_no() {
+    let place = Place::new();
+    damaged(&place, 98.625);
+    let said = place.transcript(&["verify", "damaged.barrow"]);
+    assert!(said.contains("\nexit 1\n"), "{said}");
+    assert!(said.contains("column `close`, asset `BETA`"), "{said}");
+    let answer = place.json(&["verify", "./damaged.barrow"]);
+    assert_eq!(answer["ok"], false);
+    let bad = &answer["bad"][0];
+    assert_eq!(keys(bad), ["section", "column", "symbol", "offset", "problem"]);
+    assert_eq!((bad["column"].as_str(), bad["symbol"].as_str()), (Some("close"), Some("BETA")));
+}
+
+#[test]
+fn damage_that_prevents_opening_is_an_answer_too() {
+    let place = Place::new();
+    // The largest close stands in the column's record, which opening checks.
+    damaged(&place, 102.125);
+    let said = place.transcript(&["verify", "damaged.barrow"]);
+    assert!(said.contains("\nexit 1\n") && said.contains("section `columns`"), "{said}");
+    let answer = place.json(&["verify", "damaged.barrow"]);
+    assert_eq!((&answer["ok"], &answer["version"]), (&Value::from(false), &Value::Null));
+    snapshot("bad-damaged", place.transcript(&["inspect", "damaged.barrow"]));
+}
