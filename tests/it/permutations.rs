@@ -85,7 +85,8 @@ fn a_pattern_is_told_from_luck_by_every_command() {
             let args = [&[command, bundle], strategy, more, &["--permutations", "19"]].concat();
             let test = place.test(&args);
             assert_eq!(test["values"].as_array().expect("values").len(), 19, "{command}");
-            assert_eq!(test["free"], 1.0, "all bars take part");
+            let free = test["free"].as_f64().expect("a share");
+            assert!(free > 0.998 && free < 1.0, "all but the first bar take part: {free}");
             let p = test["p_value"].as_f64().expect("a number");
             assert!((p - counted(&test)).abs() < 1e-15, "{test}");
             p
