@@ -1,5 +1,6 @@
-//! Promise: `--permutations`, `--resample` and `--noise` are the same whenever they are drawn; the first runs all of a command again over markets with the same moves in another order, counts how
-//! often chance does as well, and says the same at any number of workers and in worker processes.
+//! Promise: `--permutations`, `--resample` and `--noise` are the same whenever they are drawn; the first runs all of a command
+//! again over markets with the same moves in another order, counts how often chance does as well, and says the same at any
+//! number of workers and in worker processes.
 //!
 //! Method: the real command over two made-up markets, one whose moves have a pattern that a strategy can find and one
 //! of the same moves in random order; the p-value is counted again from the values that are told.
@@ -53,8 +54,8 @@ impl Place {
     /// What the command says of permuted markets.
     fn test(&self, args: &[&str]) -> Value {
         let done = self.run(&[args, &["--json"]].concat());
-        let document: Value = serde_json::from_slice(&done.stdout)
-            .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&done.stderr)));
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        let document: Value = serde_json::from_slice(&done.stdout).expect("a document");
         document["permutations"].clone()
     }
 }
