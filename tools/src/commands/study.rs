@@ -9,6 +9,7 @@ use barrow_engine::search::{Ask, Limit};
 use barrow_engine::{Ended, Metric, Objective, Study, Trial};
 use barrow_store::Journal;
 
+use crate::hint::Complaint;
 use crate::invocation::Invocation;
 use crate::metrics::{name, text, text_of};
 use crate::numbers::{count_len, fixed};
@@ -95,6 +96,12 @@ struct Opened {
 
 impl Opened {
     fn open(path: &Path) -> anyhow::Result<Self> {
+        if !path.exists() {
+            let said = format!("there is no study `{}`", path.display());
+            return Err(Complaint::new(said)
+                .hint("`barrow study ls DIR` lists those of a folder")
+                .into());
+        }
         let study = Study::open(Journal::existing(path)?)
             .with_context(|| format!("cannot read the study `{}`", path.display()))?;
         let fact = |name: &str| study.identity().and_then(|identity| identity.get(name));
@@ -299,7 +306,7 @@ fn export(opened: &Opened, out: &Path, invocation: &Invocation) -> anyhow::Resul
         _ => {
             let said = format!("`{}` does not tell how to write the trials", out.display());
             let hint = "end the name in `.csv` or `.json`";
-            return Err(crate::hint::Complaint::new(said).hint(hint).into());
+            return Err(Complaint::new(said).hint(hint).into());
         }
     };
     write_text(out, &text)?;
