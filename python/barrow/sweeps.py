@@ -113,7 +113,8 @@ def sweep(
         Python run in this process.
     :param isolate: Runs built-in strategies in processes too.
     :param time_limit: The most seconds that a trial may take; a slower one counts as failed.
-    :param part: What a budget below 1 runs on: stretches ``"spread"`` over the period, or its ``"first"`` bars.
+    :param part: What a budget below 1 runs on: stretches ``"spread"`` over the period, its ``"first"`` bars, or a
+        share of the ``"assets"``.
     :param round: Trials asked for at a time; decides which trials a search asks for.
     :param progress: ``True``, ``False``, or a function of trials done, all trials, and the best so far; without it a bar is
         shown in terminals and notebooks.

@@ -141,7 +141,8 @@ pub(crate) fn terms_of(seed: u64, seconds: Option<f64>, part: &str) -> PyResult<
     };
     let time_max = seconds.map(limit).transpose()?;
     let Some((_, part)) = Part::ALL.into_iter().find(|(name, _)| *name == part) else {
-        let text = format!("`{part}` is no part of a period: expected `spread` or `first`");
+        let text =
+            format!("`{part}` is no part of a period: expected `spread`, `first` or `assets`");
         return Err(PyValueError::new_err(text));
     };
     Ok(Terms { seed, time_max, part })

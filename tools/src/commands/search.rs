@@ -13,6 +13,7 @@ use barrow_engine::{
 };
 use barrow_store::{Journal, Lease, SeriesCache};
 use clap::ValueEnum;
+use clap::builder::RangedU64ValueParser;
 use indicatif::ProgressBar;
 
 use super::backtest::SettingArgs;
@@ -64,9 +65,13 @@ pub(crate) struct SearchArgs {
     #[arg(long, value_name = "MIB", requires = "isolate", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) memory_limit: Option<u64>,
     /// Worker threads or processes; 0 is one a core
-    #[arg(short = 'j', long, value_name = "N", default_value_t = 0)]
+    #[arg(short = 'j', long, value_name = "N", default_value_t = 0,
+        value_parser = RangedU64ValueParser::<usize>::new().range(0..=WORKERS_MAX))]
     pub(crate) workers: usize,
 }
+
+/// More than any machine has use for.
+const WORKERS_MAX: u64 = 1024;
 
 /// What a budget below 1 runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
