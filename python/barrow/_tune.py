@@ -59,16 +59,20 @@ def trainable(
         def setup(self, config: dict[str, Any]) -> None:
             self._bench = Bench(1)
             self._bench.take(order, place, store)
+            self._asked = 0
             self._begin(config)
 
         def _begin(self, config: dict[str, Any]) -> None:
             self._params, self._done = dict(config), 0
+            # What this actor ran last may have been another trial's, and then is nothing to go on with.
+            self._last: Optional[int] = None
 
         def step(self) -> dict[str, Any]:
             self._done += 1
+            self._asked += 1
             budget = min(1.0, self._done / max_t)
-            resumes = self._done - 1 if self._done > 1 else None
-            ask = _barrow.ask_of(self._done, self._params, budget, resumes)
+            ask = _barrow.ask_of(self._asked, self._params, budget, self._last)
+            self._last = self._asked
             figures, reason = _barrow.figures_of(self._bench.run([ask], *stretch)[0])
             if figures is None:
                 raise BacktestError(reason or "the parameters break the strategy's rule")
@@ -79,7 +83,7 @@ def trainable(
             return {"done": self._done}
 
         def load_checkpoint(self, checkpoint: Optional[dict[str, Any]]) -> None:
-            self._done = int((checkpoint or {}).get("done", 0))
+            self._done, self._last = int((checkpoint or {}).get("done", 0)), None
 
         def reset_config(self, new_config: dict[str, Any]) -> bool:
             self._begin(new_config)

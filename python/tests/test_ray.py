@@ -174,6 +174,22 @@ def test_tune_stops_trials_by_a_part_of_the_period(bundle: barrow.Bundle, tmp_pa
     assert best.metrics["fills"] == whole.metrics["fills"]
 
 
+def test_an_actor_that_is_used_again_knows_its_trials_apart(bundle: barrow.Bundle, store: Path) -> None:
+    pytest.importorskip("ray.tune")
+    train = barrow.ray.trainable(bundle, "sma-cross", max_t=9, store=store)
+    first, second = {"fast": 2, "slow": 9}, {"fast": 3, "slow": 12}
+    fresh, used = train(config=second), train(config=first)
+    for _ in range(3):
+        used.step()
+        fresh.step()
+    # As Tune does with a trial that was paused after three iterations.
+    assert used.reset_config(second)
+    used.load_checkpoint({"done": 3})
+    steps = [(used.step(), fresh.step()) for _ in range(6)]
+    assert all(again == alone for again, alone in steps)
+    assert steps[-1][0]["fills"] == barrow.backtest(bundle, "sma-cross", params=second).metrics["fills"]
+
+
 def test_tunes_bohb_asks_and_stops(bundle: barrow.Bundle, tmp_path: Path, store: Path) -> None:
     pytest.importorskip("hpbandster")
     pytest.importorskip("ConfigSpace")

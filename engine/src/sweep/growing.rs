@@ -6,6 +6,7 @@ use super::report::Trial;
 use super::terms::Deadline;
 use crate::Error;
 use crate::backtest::{Backtest, Desk, Outcome};
+use crate::params::Params;
 use crate::portal::Portal;
 use crate::run::Run;
 use crate::search::Ask;
@@ -25,6 +26,7 @@ pub(super) struct Growing<'p> {
 /// A run that stopped.
 #[derive(Debug, Default)]
 struct Paused<'p> {
+    params: Params,
     /// The stretches that it has behind it.
     pieces: Vec<Piece>,
     /// The stretch in which it stopped; `None` between two.
@@ -53,7 +55,11 @@ impl<'p> Growing<'p> {
         ask: &Ask,
         deadline: Deadline,
     ) -> Result<Trial, Error> {
-        let mut paused = ask.resumes.and_then(|id| self.paused.take(id)).unwrap_or_default();
+        let paused = ask.resumes.and_then(|id| self.paused.take(id));
+        // An id that another run had is nothing to go on with.
+        let paused = paused.filter(|paused| paused.params == ask.params);
+        let fresh = || Paused { params: ask.params.clone(), ..Paused::default() };
+        let mut paused = paused.unwrap_or_else(fresh);
         let mut left = ticks_of(stretches, ask.budget);
         let (mut last, mut open) = (Outcome::default(), None);
         for (at, portal) in stretches.iter().enumerate() {
