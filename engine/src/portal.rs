@@ -43,6 +43,23 @@ pub struct Scope {
     pub assets: Option<Vec<String>>,
 }
 
+impl Scope {
+    /// Returns the assets in the bundle's order, each once.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the bundle has no asset of a symbol; it names the nearest.
+    pub fn assets_in(&self, lease: &Lease) -> Result<Vec<Asset>, Error> {
+        let Some(symbols) = &self.assets else {
+            return Ok(lease.assets().collect::<Result<Vec<Asset>, _>>()?);
+        };
+        let found = symbols.iter().map(|symbol| lease.asset(symbol));
+        let mut found = found.collect::<Result<Vec<Asset>, _>>()?;
+        found.sort_unstable_by_key(|asset| asset.ordinal());
+        found.dedup_by_key(|asset| asset.ordinal());
+        Ok(found)
+    }
+}
+
 /// Bars of one leased version, prepared for any number of runs over the same scope.
 ///
 /// The clock is the union of the chosen assets' timestamps, ascending, cut to the scope's period.
@@ -281,16 +298,7 @@ fn chosen_assets<'l>(
     calendar: &[i64],
     scope: &Scope,
 ) -> Result<Vec<AssetPlace<'l>>, Error> {
-    let handles = match &scope.assets {
-        None => lease.assets().collect::<Result<Vec<Asset>, _>>()?,
-        Some(symbols) => {
-            let found = symbols.iter().map(|symbol| lease.asset(symbol));
-            let mut found = found.collect::<Result<Vec<Asset>, _>>()?;
-            found.sort_unstable_by_key(|asset| asset.ordinal());
-            found.dedup_by_key(|asset| asset.ordinal());
-            found
-        }
-    };
+    let handles = scope.assets_in(lease)?;
     let place = |asset: Asset| {
         let rows = u32::try_from(asset.rows()).unwrap_or(u32::MAX);
         let symbol = lease.symbol(asset);

@@ -71,16 +71,7 @@ impl<'l> Market<'l> {
             let behind = apart.is_some_and(|apart| *time >= apart);
             is_within(*time).then_some(u64::from(begins) + 2 * u64::from(behind))
         };
-        let handles = match &scope.assets {
-            None => lease.assets().collect::<Result<Vec<Asset>, _>>()?,
-            Some(symbols) => {
-                let found = symbols.iter().map(|symbol| lease.asset(symbol));
-                let mut found = found.collect::<Result<Vec<Asset>, _>>()?;
-                found.sort_unstable_by_key(|asset| asset.ordinal());
-                found.dedup_by_key(|asset| asset.ordinal());
-                found
-            }
-        };
+        let handles = scope.assets_in(lease)?;
         let assets = handles.into_iter().map(|asset| Bars::read(lease, asset));
         Ok(Market {
             lease,
