@@ -129,7 +129,7 @@ impl<'a> Reader<'a> {
     fn decode_span(self, column: usize, asset: Asset, rows: &Range<usize>) -> Result<Values<'a>> {
         let snapshot = self.snapshot;
         let is_blocks = snapshot.layout(column)? == Layout::Blocks;
-        let (first, values) = match Span::of(rows).filter(|_| is_blocks || !snapshot.checks()) {
+        let (first, values) = match Span::of(rows).filter(|_| is_blocks || !snapshot.hashes()) {
             None => (0, self.decoded_series(column, asset.ordinal())?),
             Some(span) => {
                 let held = span.rows(asset.rows());
@@ -186,7 +186,7 @@ impl<'a> Reader<'a> {
         asset: Asset,
         rows: &Range<usize>,
     ) -> Result<Option<Values<'a>>> {
-        if self.snapshot.layout(column)? != Layout::Segments || self.snapshot.checks() {
+        if self.snapshot.layout(column)? != Layout::Segments || self.snapshot.hashes() {
             return Ok(None);
         }
         self.snapshot.files().slice(column, asset, rows.clone())
@@ -219,23 +219,10 @@ impl<'a> Reader<'a> {
     /// Returns a whole column. One that is not read in place is decoded by all processors.
     pub(crate) fn column(self, column: usize) -> Result<Values<'a>> {
         if let Layout::Raw { .. } = self.snapshot.layout(column)? {
-            if self.snapshot.checks() {
-                self.touch(column, 0..self.snapshot.bundle().asset_count())?;
-            }
+            self.touch(column, 0..self.snapshot.bundle().asset_count())?;
             return self.snapshot.mapped_column(column);
         }
         Ok(self.decoded_column(column)?.values())
-    }
-
-    /// Returns the whole series of an asset in a column.
-    pub(crate) fn series(self, column: usize, ordinal: u32) -> Result<Values<'a>> {
-        if let Layout::Raw { .. } = self.snapshot.layout(column)? {
-            self.snapshot.check_series(column, ordinal)?;
-            let bundle = self.snapshot.bundle();
-            let series = bundle.asset_at(ordinal).and_then(|asset| bundle.series(column, asset));
-            return series.map_err(|error| self.snapshot.corrupt(error));
-        }
-        self.decoded_series(column, ordinal)
     }
 
     /// Returns some rows of an asset (its first is 0) in a column, however that is read.
@@ -248,8 +235,21 @@ impl<'a> Reader<'a> {
         if !self.snapshot.reads_in_place(column) {
             return self.stretch(column, ordinal, rows);
         }
-        let values = self.series(column, ordinal)?.slice(rows);
-        Ok(values.expect("a stretch lies within its asset's rows"))
+        let first = self.asset(ordinal)?.row_range().start;
+        self.in_place(column, ordinal, first + rows.start..first + rows.end)
+    }
+
+    /// Returns some of the bundle's rows, which are among those of an asset, in a column that is read in place.
+    pub(crate) fn in_place(
+        self,
+        column: usize,
+        ordinal: u32,
+        rows: Range<usize>,
+    ) -> Result<Values<'a>> {
+        self.snapshot.check_rows(column, ordinal, rows.clone())?;
+        let values = self.snapshot.mapped_column(column)?.slice(rows);
+        // Every column has the bundle's number of rows, which bounds those of each asset: both checked at opening.
+        Ok(values.expect("a checked asset's rows lie in every column"))
     }
 
     /// Returns timestamps of an asset (its first is at row 0) that are not read in place, or are to be checked first.
@@ -287,11 +287,13 @@ impl<'a> Reader<'a> {
     /// done.
     pub(crate) fn touch(self, column: usize, ordinals: impl Iterator<Item = u32>) -> Result<()> {
         if let Layout::Raw { .. } = self.snapshot.layout(column)? {
-            if !self.snapshot.checks() {
+            let snapshot = self.snapshot;
+            if !snapshot.checks() || snapshot.were_checked(column, 0..snapshot.bundle().rows()) {
                 return Ok(());
             }
-            let check = |ordinal| self.snapshot.check_series(column, ordinal);
-            return crew::each(ordinals.collect(), check);
+            return crew::each(ordinals.collect(), |ordinal| {
+                snapshot.check_rows(column, ordinal, self.asset(ordinal)?.row_range())
+            });
         }
         let kept = self.keeper();
         let missing = |ordinal: &u32| kept.series(column, place(*ordinal)).is_none();
