@@ -8,18 +8,56 @@ use crate::frozen::CHECK_MULTIPLIER;
 /// changes of the same high bit in two words from cancelling.
 #[inline]
 pub(crate) fn check_words(words: impl IntoIterator<Item = u64>) -> u64 {
-    check_words_at(0, words)
-}
-
-/// Returns what words contribute to a check word of which the first of them is the word at `place`, counted from 0.
-#[inline]
-pub(crate) fn check_words_at(place: u64, words: impl IntoIterator<Item = u64>) -> u64 {
-    let mut factor = CHECK_MULTIPLIER.wrapping_mul(place.wrapping_mul(2).wrapping_add(1));
+    let mut factor = CHECK_MULTIPLIER;
     words.into_iter().fold(0u64, |sum, word| {
-        let term = (word ^ (word >> 32)).wrapping_mul(factor);
+        let term = mixed(word).wrapping_mul(factor);
         factor = factor.wrapping_add(CHECK_MULTIPLIER.wrapping_mul(2));
         sum.wrapping_add(term)
     })
+}
+
+#[inline]
+fn mixed(word: u64) -> u64 {
+    word ^ (word >> 32)
+}
+
+/// Words that are summed side by side, and how often in one step of the loop: so that compilers keep the sums in wide
+/// registers.
+const LANES: usize = 8;
+const STEP: usize = 2 * LANES;
+
+/// Returns what words, as they lie in a file, contribute to a check word in which the first of them has the place `place`,
+/// counted from 0.
+///
+/// Only additions per word, some 45 GB/s out of the cache: the sum of the sums up to each word counts the `r`-th of `n` terms
+/// `n - r` times, which tells the sum of `r` times the term.
+pub(crate) fn check_words_at(place: u64, words: &[[u8; 8]]) -> u64 {
+    let (steps, rest) = words.as_chunks::<STEP>();
+    let (mut sums, mut sums_of_sums) = ([0u64; LANES], [0u64; LANES]);
+    for step in steps {
+        for row in step.as_chunks::<LANES>().0 {
+            for ((sum, sum_of_sums), word) in sums.iter_mut().zip(&mut sums_of_sums).zip(row) {
+                *sum = sum.wrapping_add(mixed(u64::from_le_bytes(*word)));
+                *sum_of_sums = sum_of_sums.wrapping_add(*sum);
+            }
+        }
+    }
+    let rows = (steps.len() * STEP / LANES) as u64;
+    let (mut by_row, mut by_lane, mut plain) = (0u64, 0u64, 0u64);
+    for (lane, (&sum, &sum_of_sums)) in (0u64..).zip(sums.iter().zip(&sums_of_sums)) {
+        by_row = by_row.wrapping_add(rows.wrapping_mul(sum)).wrapping_sub(sum_of_sums);
+        by_lane = by_lane.wrapping_add(lane.wrapping_mul(sum));
+        plain = plain.wrapping_add(sum);
+    }
+    // The sum of `i` times the `i`-th term, where `i` is `LANES r + lane`.
+    let mut weighted = by_row.wrapping_mul(LANES as u64).wrapping_add(by_lane);
+    for (i, word) in (rows * LANES as u64..).zip(rest) {
+        let term = mixed(u64::from_le_bytes(*word));
+        weighted = weighted.wrapping_add(term.wrapping_mul(i));
+        plain = plain.wrapping_add(term);
+    }
+    weighted = weighted.wrapping_add(plain.wrapping_mul(place));
+    weighted.wrapping_mul(2).wrapping_add(plain).wrapping_mul(CHECK_MULTIPLIER)
 }
 
 /// Returns the check word of bytes: of their little-endian words, the last one filled with zeros, and then
@@ -28,9 +66,9 @@ pub(crate) fn check_bytes(bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks::<8>();
     let mut last = [0; 8];
     last.iter_mut().zip(rest).for_each(|(last, byte)| *last = *byte);
-    let last = (!rest.is_empty()).then_some(u64::from_le_bytes(last));
-    let words = words.iter().map(|word| u64::from_le_bytes(*word));
-    check_words(words.chain(last).chain([bytes.len() as u64]))
+    let end = [last, (bytes.len() as u64).to_le_bytes()];
+    let end = if rest.is_empty() { &end[1..] } else { &end[..] };
+    check_words_at(0, words).wrapping_add(check_words_at(words.len() as u64, end))
 }
 
 #[cfg(test)]
@@ -51,6 +89,19 @@ mod tests {
                 flip(&mut worse, second);
                 assert_ne!(check_bytes(&worse), good, "bits {first} and {second}");
             }
+        }
+    }
+
+    #[test]
+    fn however_it_is_computed_it_is_the_same() {
+        let words: Vec<u64> = (1..600u64).map(|i| i.wrapping_mul(CHECK_MULTIPLIER)).collect();
+        for (start, end) in
+            [(0, 0), (0, 1), (3, 18), (0, 16), (5, 37), (7, 519), (0, 512), (87, 599)]
+        {
+            let bytes: Vec<[u8; 8]> = words[start..end].iter().map(|it| it.to_le_bytes()).collect();
+            let before = words[..start].iter().map(|_| 0);
+            let expected = check_words(before.chain(words[start..end].iter().copied()));
+            assert_eq!(check_words_at(start as u64, &bytes), expected, "{start}..{end}");
         }
     }
 

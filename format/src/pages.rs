@@ -5,7 +5,9 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use crate::{Bundle, SectionKind, check::check_words, error::Error, frozen::PAGE};
+use zerocopy::FromZeros;
+
+use crate::{Bundle, SectionKind, check::check_words_at, error::Error, frozen::PAGE};
 
 /// One bit for each page, set once the page was compared with its check word.
 #[derive(Debug)]
@@ -16,7 +18,8 @@ pub(crate) struct Pages {
 impl Pages {
     fn new(pages: u64) -> Self {
         let words = usize::try_from(pages.div_ceil(64)).unwrap_or(0);
-        Self { seen: (0..words).map(|_| AtomicU64::new(0)).collect() }
+        // Memory that is zero anyhow is not touched before it is needed. What no memory is had for is never seen.
+        Self { seen: <[AtomicU64]>::new_box_zeroed_with_elems(words).unwrap_or_default() }
     }
 
     /// Tells whether all pages of a range of bytes were seen.
@@ -83,6 +86,16 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         self.touch(byte(rows.start)..byte(rows.end))
     }
 
+    /// Compares the pages of a range of bytes with their check words, unless they were before or need not be.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Page`] names the first page that is damaged.
+    #[inline]
+    pub fn check_bytes(&self, bytes: Range<usize>) -> Result<(), Error> {
+        self.touch(bytes.start as u64..bytes.end as u64)
+    }
+
     /// Tells whether the pages of a range of bytes need no comparing with their check words, or not any more.
     #[inline]
     pub fn were_checked(&self, bytes: Range<usize>) -> bool {
@@ -102,11 +115,20 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     #[cold]
     fn compare(&self, pages: &Pages, bytes: &Range<u64>) -> Result<(), Error> {
         let last = bytes.end.saturating_sub(1) / PAGE;
+        let checked = self.checked();
         for page in (bytes.start / PAGE..=last).filter(|&page| !pages.has(page)) {
-            self.check_page(page)?;
+            self.check_page(&checked, page)?;
             pages.set(page);
         }
         Ok(())
+    }
+
+    /// Returns the pages that have check words, from page 1 on, and those.
+    fn checked(&self) -> Checked<'_> {
+        let checks = self.section(SectionKind::PageChecks);
+        let pages = self.range(PAGE.min(checks.offset)..checks.offset).unwrap_or_default();
+        let words = self.range(checks.range()).unwrap_or_default();
+        (pages.as_chunks().0, words.as_chunks().0)
     }
 
     /// Returns how many pages the file must have check words for: all before them but the first, where it has any.
@@ -114,23 +136,33 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         (self.section(SectionKind::PageChecks).offset / PAGE).saturating_sub(1)
     }
 
-    /// Compares a page with its check word, if the file has one for it.
-    pub(crate) fn check_page(&self, page: u64) -> Result<(), Error> {
-        let Some(place) = page.checked_sub(1).filter(|&place| place < self.checked_pages()) else {
+    /// Compares some pages, by their number in the file, with their check words, as far as they have some.
+    pub(crate) fn check_pages(&self, pages: Range<u64>) -> Result<(), Error> {
+        let checked = self.checked();
+        pages.into_iter().try_for_each(|page| self.check_page(&checked, page))
+    }
+
+    fn check_page(&self, (pages, checks): &Checked<'_>, page: u64) -> Result<(), Error> {
+        let place = page.checked_sub(1).and_then(|place| usize::try_from(place).ok());
+        let Some((bytes, check)) =
+            place.and_then(|place| Some((pages.get(place)?, checks.get(place)?)))
+        else {
             return Ok(());
         };
-        let checks = self.section(SectionKind::PageChecks);
-        let at = checks.offset + place * size_of::<u64>() as u64;
-        let word = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
-        let expected = self.range(at..at + 8).and_then(<[u8]>::first_chunk).map_or(0, word);
-        let offset = page * PAGE;
-        let (words, _) = self.range(offset..offset + PAGE).unwrap_or_default().as_chunks::<8>();
-        let found = check_words(words.iter().map(word));
+        let (expected, found) =
+            (u64::from_le_bytes(*check), check_words_at(0, bytes.as_chunks().0));
         if found == expected {
             return Ok(());
         }
+        let offset = page * PAGE;
         let covers = |section: &&crate::Section| section.offset <= offset;
         let kind = self.sections.iter().rfind(covers).map(|section| section.kind);
         Err(Error::Page { kind: kind.unwrap_or(SectionKind::Superblock), offset, expected, found })
     }
 }
+
+/// Pages, and the check word of each.
+type Checked<'b> = (&'b [[u8; PAGE_BYTES]], &'b [[u8; 8]]);
+
+const PAGE_BYTES: usize = 4096;
+const _: () = assert!(PAGE_BYTES as u64 == PAGE);

@@ -111,7 +111,7 @@ impl Sums {
 
 /// Returns what words of one page contribute to its check word.
 fn sum(word: u64, words: &[[u8; WORD]]) -> u64 {
-    check_words_at(word % PAGE_WORDS, words.iter().map(|word| u64::from_le_bytes(*word)))
+    check_words_at(word % PAGE_WORDS, words)
 }
 
 #[cfg(test)]

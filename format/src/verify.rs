@@ -87,10 +87,10 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     /// reader who checks pages would refuse. Whether bytes are those that were written is told by their digests; so this
     /// is worth asking where those are right.
     pub fn verify_pages(&self, pages: Range<u64>) -> Option<Defect> {
-        pages.into_iter().find_map(|page| match self.check_page(page) {
+        match self.check_pages(pages) {
             Err(Error::Page { kind, offset, .. }) => Some(defect(kind, offset, Problem::Check)),
             _ => None,
-        })
+        }
     }
 
     fn verify_superblock(&self) -> Result<(), Problem> {

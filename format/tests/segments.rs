@@ -145,12 +145,19 @@ fn notices(bytes: &[u8], base: &Opened) -> bool {
 
 /// Two assets with a base, one without, one longer than a zone.
 fn example() -> (Opened, Model) {
-    let bars = |n: u16| (0..n).map(|i| (i64::from(i) * 60, f32::from(i) / 8.0)).collect::<Vec<_>>();
-    let base = vec![("A".to_owned(), bars(4095)), ("C".to_owned(), bars(3)), ("D".into(), bars(2))];
+    // No two assets have a bar in common, so that none can stand for another's.
+    let bars = |symbol: char, n: u16| {
+        let own = f32::from(u16::try_from(u32::from(symbol)).unwrap()) / 1024.0;
+        let price = |i: u16| f32::from(i) / 8.0 + own;
+        (0..n).map(|i| (i64::from(i) * 60, price(i))).collect::<Vec<_>>()
+    };
+    let base: Model = [('A', 4095), ('C', 3), ('D', 2)]
+        .map(|(symbol, n)| (symbol.to_string(), bars(symbol, n)))
+        .into();
     let mut whole = base.clone();
-    whole[0].1 = bars(4100);
-    whole[1].1 = bars(9);
-    whole.insert(1, ("B".to_owned(), bars(5)));
+    whole[0].1 = bars('A', 4100);
+    whole[1].1 = bars('C', 9);
+    whole.insert(1, ("B".to_owned(), bars('B', 5)));
     (in_one_go(&base).0, whole)
 }
 
@@ -168,7 +175,8 @@ fn a_segmented_file_describes_the_whole_and_holds_the_new_rows() {
         SegmentRecord { asset: 2, part: 0, row: 10, rows: 6 },
     ];
     assert_eq!(head.segments(c).unwrap(), expected);
-    assert_eq!(head.local_values(1, 10..12).unwrap(), Values::F32(&[0.375, 0.5]));
+    let closes = [3, 4].map(|row| model[2].1[row].1);
+    assert_eq!(head.local_values(1, 10..12).unwrap(), Values::F32(&closes));
     assert!(matches!(head.series(1, c), Err(Error::Segmented { column }) if column == "close"));
     assert!(matches!(head.local_values(1, 10..17), Err(Error::NoRows { rows: 16, .. })));
     assert!(!notices(&bytes, &base));

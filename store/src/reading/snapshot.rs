@@ -265,7 +265,7 @@ impl Snapshot {
         self.bundle.schema().column_index(name).ok_or_else(|| self.unknown_column(name))
     }
 
-    /// Returns the timestamps of some rows, if they are read in place and need no checking, or not any more.
+    /// Returns the timestamps of some rows, if they are read in place and not damaged.
     #[inline]
     pub(crate) fn mapped_time(&self, rows: Range<usize>) -> Option<&[i64]> {
         self.numbers(self.time?.get(), rows)
@@ -290,23 +290,22 @@ impl Snapshot {
     }
 
     /// Returns some rows of the column of the standard name at `place` of [`STANDARD`], if it holds f64, is read in place
-    /// and needs no checking, or not any more.
+    /// and not damaged.
     #[inline]
     pub(crate) fn mapped_floats(&self, place: usize, rows: Range<usize>) -> Option<&[f64]> {
         let start = (*self.standard.get(place)?)?;
         self.numbers(start.get(), rows)
     }
 
-    /// Returns some rows of a column of eight-byte numbers that begins at byte `start`, if they need no checking.
+    /// Returns some rows of a column of eight-byte numbers that begins at byte `start`, if their pages are not
+    /// damaged.
     ///
     /// Sees the bytes again instead of keeping a slice, which would borrow from `self`: a bounds and an alignment check,
     /// both of which opening has made certain.
     #[inline]
     fn numbers<T: FromBytes + Immutable>(&self, start: usize, rows: Range<usize>) -> Option<&[T]> {
         let (from, to) = (start + rows.start * size_of::<T>(), start + rows.end * size_of::<T>());
-        if !self.bundle.were_checked(from..to) {
-            return None;
-        }
+        self.bundle.check_bytes(from..to).ok()?;
         Some(<[T]>::ref_from_bytes(&self.bundle.as_bytes()[from..to]).unwrap_or_default())
     }
 
