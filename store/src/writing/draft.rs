@@ -18,7 +18,7 @@ use crate::writing::batch::{Batch, Piece};
 use crate::writing::draft_calendar::calendar;
 use crate::writing::draft_series::DraftRows;
 use crate::writing::pack::Pack;
-use crate::writing::placed::Placed;
+use crate::writing::placed::{self, Placed};
 use crate::writing::revision::Revision;
 use crate::writing::revision_problem::RevisionProblem as Problem;
 
@@ -96,10 +96,11 @@ impl<'r> Draft<'r> {
         (sink, path): (&S, &Path),
     ) -> Result<(Written, Option<Pack>)> {
         let Self { entries, mut bundle, placed, calendar, .. } = self;
+        let Placed { segments, copies, compression, .. } = placed;
         let failed = |error| Error::written(revision.name())(error);
-        let mut rows = DraftRows { entries: &entries, copies: &placed.copies, revision };
+        let mut rows = DraftRows { entries: &entries, copies: &copies, revision };
         let mut pack = None;
-        if let Some(compression) = &placed.compression {
+        if let Some(compression) = &compression {
             let sources = std::mem::take(&mut bundle.provenance.sources);
             let provenance = Provenance { sources, tool: bundle.provenance.tool.clone() };
             let about = (bundle.schema.clone(), provenance);
@@ -107,7 +108,7 @@ impl<'r> Draft<'r> {
             rows.copies = &[];
         }
         let record = pack.as_ref().map(|pack: &Pack| pack.record);
-        let (parts, segments) = placed.tables(revision.files(), record)?;
+        let (parts, segments) = placed::tables(segments, revision.files(), record)?;
         let spec = RevisionSpec { bundle, parts, segments };
         let writer = RevisionWriter::new(spec, sink).map_err(failed)?;
         let series = rows.write(&writer)?;
@@ -121,7 +122,8 @@ fn entries(revision: &Revision) -> Result<Vec<Entry<'_>>> {
     let files = revision.files();
     let corrupt = |error| Error::corrupt(files.path)(error);
     let mut batches = revision.batches.iter().peekable();
-    let mut entries = Vec::new();
+    let known = usize::try_from(files.head.asset_count()).unwrap_or(0);
+    let mut entries = Vec::with_capacity(known + revision.batches.len());
     for ordinal in 0..files.head.asset_count() {
         let asset = files.head.asset_at(ordinal).map_err(corrupt)?;
         let symbol = files.head.symbol(asset).map_err(corrupt)?;
@@ -159,7 +161,7 @@ fn entry<'r>(
 /// Cuts the segments of an asset into the pieces that its batch leaves of them, with the new rows between.
 fn woven(segments: &[SegmentRecord], pieces: &[Piece]) -> Vec<SegmentRecord> {
     let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-    let mut sources = Vec::new();
+    let mut sources = Vec::with_capacity(segments.len() + pieces.len());
     for piece in pieces {
         match piece {
             Piece::New(rows) => {

@@ -14,6 +14,7 @@ use crate::reading::segments::{Rows, span};
 use crate::writing::batch::Batch;
 use crate::writing::draft::{Entry, FRESH};
 use crate::writing::revision::Revision;
+use crate::writing::tails::Tails;
 
 /// Values that are collected before they are written.
 const WRITTEN_AT_ONCE: usize = 1 << 20;
@@ -66,9 +67,10 @@ impl ColumnDraft<'_, '_> {
     fn write<S: Sink>(&self, writer: &RevisionWriter<'_, S>) -> Result<Vec<SeriesSummary>> {
         self.write_rows(writer)?;
         let mut missing = BTreeMap::new();
+        let tails = Tails::of(self.rows.revision.files(), self.index);
         let mut series = Vec::with_capacity(self.rows.entries.len());
         for entry in self.rows.entries {
-            series.push(self.summary(entry, &mut missing)?);
+            series.push(self.summary(entry, &mut missing, &tails)?);
         }
         Ok(series)
     }
@@ -102,6 +104,7 @@ impl ColumnDraft<'_, '_> {
         &self,
         entry: &Entry<'_>,
         missing: &mut BTreeMap<u64, SeriesSummary>,
+        tails: &Tails<'_>,
     ) -> Result<SeriesSummary> {
         let files = self.rows.revision.files();
         let known = self.index < files.head.schema().columns().len();
@@ -114,7 +117,7 @@ impl ColumnDraft<'_, '_> {
                 || files.head.series_summary(self.index, asset).map_err(Error::corrupt(files.path));
             match entry.batch.and_then(Batch::appended) {
                 _ if known && kept => return summary(),
-                Some(rows) if known => return self.continued(entry, &summary()?, rows),
+                Some(rows) if known => return self.continued(entry, &summary()?, rows, tails),
                 _ if kept => return Ok(self.missing(entry.rows, missing)),
                 _ => {}
             }
@@ -136,13 +139,14 @@ impl ColumnDraft<'_, '_> {
         entry: &Entry<'_>,
         summary: &SeriesSummary,
         rows: Range<usize>,
+        tails: &Tails<'_>,
     ) -> Result<SeriesSummary> {
         let new = u64::try_from(rows.len()).unwrap_or(u64::MAX);
         let (physical, before) = (self.physical(), entry.rows - new);
         let tail = usize::try_from(SeriesMeter::tail_rows(physical, before)).unwrap_or(0);
         let old: &[SegmentRecord] = entry.sources.split_last().map_or(&[], |(_, old)| old);
         let mut bytes = [0; 64];
-        let tail = self.rows.revision.files().tail(self.index, old, tail, &mut bytes)?;
+        let tail = tails.copy(old, tail, &mut bytes)?;
         let mut meter = SeriesMeter::resume(summary, (physical, before), tail, entry.rows);
         meter.push(self.rows.rows(self.index, FRESH, rows)?.values());
         Ok(meter.finish().with_span(self.span(entry)))

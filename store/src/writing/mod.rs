@@ -14,4 +14,5 @@ pub(crate) mod republish;
 pub(crate) mod revision;
 pub(crate) mod revision_problem;
 pub(crate) mod sink;
+pub(crate) mod tails;
 pub(crate) mod tiers;

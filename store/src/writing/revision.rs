@@ -279,12 +279,6 @@ impl Revision {
         self.staging.name()
     }
 
-    /// Returns where a file of the caller may lie while the revision is made: beside the bundle, under a name that the
-    /// bundle's next writer sweeps if the caller could not remove it.
-    pub fn scratch_path(&self) -> PathBuf {
-        self.staging.scratch_path()
-    }
-
     pub(crate) fn files(&self) -> Files<'_> {
         self.base.files()
     }
