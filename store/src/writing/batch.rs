@@ -51,7 +51,8 @@ impl Batch {
     fn unchanged(columns: usize) -> Self {
         Self {
             metadata: String::new(),
-            pieces: Vec::new(),
+            // Of most batches: what was there, and what is new.
+            pieces: Vec::with_capacity(2),
             rows_added: 0,
             rows_changed: 0,
             removed: Vec::new(),

@@ -1,6 +1,7 @@
 //! Writing: from bars that are new to a version that is published.
 
 pub(crate) mod batch;
+pub(crate) mod batches;
 pub(crate) mod compact;
 pub(crate) mod draft;
 pub(crate) mod draft_calendar;
