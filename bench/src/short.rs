@@ -5,7 +5,7 @@
 use std::hint::black_box;
 
 use anyhow::{Context, Result, ensure};
-use barrow_store::query::{Answer, Keys, Query};
+use barrow_store::query::{Answer, AsOf, Keys, Query};
 use barrow_store::{DecodedCache, Lease};
 
 use crate::reading::compressed;
@@ -56,7 +56,51 @@ pub fn short(bench: &Bench) -> Result<Vec<Row>> {
     let busy = Query { filter, from_ns: Some(middle), ..mean };
     let what = "query: mean close where volume > X over half the dates, compressed M, 2 threads";
     rows.push(Row::of(what, ms, &cold(bench, M, |lease| answer(&busy, lease))?, None));
+    rows.extend(quarter(bench)?);
     Ok(rows.into_iter().flatten().collect())
+}
+
+/// A quarter of the bars of L, compressed: as slices, resampled, and joined.
+fn quarter(bench: &Bench) -> Result<Vec<Option<Row>>> {
+    let ms = Unit::Milliseconds;
+    let lease = compressed(bench, L)?;
+    let times = lease.calendar();
+    let (from, to) = (times[times.len() / 2], times[times.len() * 3 / 4]);
+    let slices = |lease: &Lease| -> Result<f64> {
+        let assets = lease.assets().map(|asset| Ok(lease.bars(asset?).within(from..to)?));
+        let firsts = assets.map(|bars: Result<_>| Ok(bars?.f64("close")?[0]));
+        firsts.sum()
+    };
+    let query = Query {
+        from_ns: Some(from),
+        to_ns: Some(to),
+        columns: vec!["close".to_owned()],
+        threads: 2,
+        ..Query::default()
+    };
+    let resampled = Query { resample: Some("session".parse()?), ..query.clone() };
+    let joined = |lease: &Lease| -> Result<f64> {
+        let (lease, name) = (lease.clone(), "other".to_owned());
+        let asof = AsOf { lease: lease.clone(), name, symbol: None, tolerance_ns: None };
+        let columns = vec!["other.close".to_owned()];
+        answer(&Query { asof: Some(asof), columns, ..query.clone() }, &lease)
+    };
+    let what = |what: &str| format!("{what} over a quarter of the dates, compressed L");
+    Ok(vec![
+        Row::of(&what("closes of all assets"), ms, &cold(bench, L, slices)?, None),
+        Row::of(
+            &what("query: closes resampled to sessions, 2 threads,"),
+            ms,
+            &cold(bench, L, |lease| answer(&resampled, lease))?,
+            None,
+        ),
+        Row::of(
+            &what("query: as-of join with itself, 2 threads,"),
+            ms,
+            &cold(bench, L, joined)?,
+            None,
+        ),
+    ])
 }
 
 /// Seconds of `work` over a fresh lease, with nothing decoded; the pages of the file are there.

@@ -53,9 +53,10 @@ impl SeriesSummary {
 /// // Sixteen bytes are no whole block of the hash, so both values are in the tail.
 /// assert_eq!(SeriesMeter::tail_rows(PhysicalType::F64, 2), 2);
 /// let tail = Values::F64(&[1.0, 2.0]).as_bytes();
-/// let mut later = SeriesMeter::resume(&early.finish(), (PhysicalType::F64, 2), tail, 3);
+/// let mut later = SeriesMeter::resume(&early.finish(), (PhysicalType::F64, 2), tail, 3)?;
 /// later.push(Values::F64(&[3.0]));
 /// assert_eq!(later.finish(), whole.finish());
+/// # Ok::<(), Digest>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct SeriesMeter {
@@ -92,14 +93,22 @@ impl SeriesMeter {
 
     /// Takes a series of `rows` values of a type up again, which will have `planned` of them. `tail` is the little-endian
     /// bytes of its last [`tail_rows`](SeriesMeter::tail_rows) values: the only ones that are read again.
+    ///
+    /// # Errors
+    ///
+    /// What midstate and tail hash to, where that is not the digest of the summary: one of the three is damaged.
     pub fn resume(
         summary: &SeriesSummary,
         (physical, rows): (PhysicalType, u64),
         tail: &[u8],
         planned: u64,
-    ) -> Self {
+    ) -> Result<Self, Digest> {
         let len_bytes = rows * physical.width() as u64;
         let hasher = SeriesHasher::resume(summary.midstate, len_bytes, tail);
+        let (_, found) = hasher.clone().finish();
+        if found != summary.digest {
+            return Err(found);
+        }
         let (mut zones, mut zone) = (Vec::new(), Stats::EMPTY);
         if planned > ZONE_ROWS && rows > 0 {
             // A series that is not longer than a zone has no zones: its own statistics say the same.
@@ -113,7 +122,7 @@ impl SeriesMeter {
         }
         let (stats, span) = (summary.stats, summary.span);
         let zoned = planned > ZONE_ROWS;
-        Self { planned, given: rows, hasher, stats, zones, zone, zoned, span }
+        Ok(Self { planned, given: rows, hasher, stats, zones, zone, zoned, span })
     }
 
     /// Returns how many values at the end of a series of `rows` values lie behind the last whole block of its hash.
@@ -193,7 +202,7 @@ mod tests {
             for len in lens {
                 let tail = usize::try_from(SeriesMeter::tail_rows(PhysicalType::F32, at as u64)).unwrap();
                 let end = at + len;
-                let mut meter = SeriesMeter::resume(&summary, (PhysicalType::F32, at as u64), Values::F32(&values[at - tail..at]).as_bytes(), end as u64);
+                let mut meter = SeriesMeter::resume(&summary, (PhysicalType::F32, at as u64), Values::F32(&values[at - tail..at]).as_bytes(), end as u64).unwrap();
                 meter.push(Values::F32(&values[at..end]));
                 summary = meter.finish();
                 at = end;

@@ -53,12 +53,12 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         let ordinal = asset.ordinal();
         let start = records.partition_point(|segment| segment.asset < ordinal);
         let rest = records.get(start..).unwrap_or_default();
-        let count = rest.partition_point(|segment| segment.asset == ordinal);
+        let count = rest.iter().take_while(|segment| segment.asset == ordinal).count();
         let segments = rest.get(..count).unwrap_or_default();
         let parts = self.parts()?;
         let mut rows = 0u64;
         for (place, segment) in segments.iter().enumerate() {
-            if segment.asset != ordinal || !self.holds(parts, segment) {
+            if !self.holds(parts, segment) {
                 return Err(self.damaged(kind, start + place, "its rows do not exist"));
             }
             rows = rows.saturating_add(segment.rows);

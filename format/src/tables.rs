@@ -1,6 +1,8 @@
 //! The tables behind the data: records of assets, columns, series and zones, made of finished series.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
+
+use zerocopy::IntoBytes;
 
 use crate::{
     Adjustment, BundleSpec, Encoding, Error, Stats, Version,
@@ -31,7 +33,8 @@ pub(crate) struct EncodedTables {
     pub(crate) symbol_index: Vec<u32>,
     pub(crate) strings: Vec<u8>,
     pub(crate) assets: Vec<AssetRecord>,
-    pub(crate) series: Vec<SeriesRecord>,
+    /// The bytes of records.
+    pub(crate) series: Vec<u8>,
     pub(crate) zones: Vec<ZoneRecord>,
     pub(crate) adjustments: Vec<AdjustmentRecord>,
     pub(crate) provenance: Vec<u8>,
@@ -140,8 +143,13 @@ impl Tables<'_> {
         &self,
         encodings: &[Encoding],
         crew: &Crew<'_>,
-    ) -> (Vec<ColumnRecord>, Vec<SeriesRecord>, Vec<ZoneRecord>) {
+    ) -> (Vec<ColumnRecord>, Vec<u8>, Vec<ZoneRecord>) {
         let made: Vec<OnceLock<_>> = self.series.iter().map(|_| OnceLock::new()).collect();
+        // Each column writes its records where they belong: together they are most of a file that has few rows.
+        let len_bytes = self.spec.assets.len() * size_of::<SeriesRecord>();
+        let mut series = vec![0; len_bytes * self.series.len()];
+        let places: Vec<Mutex<&mut [u8]>> =
+            series.chunks_mut(len_bytes.max(1)).map(Mutex::new).collect();
         let mut zone_start = 0;
         let zone_starts: Vec<u64> = (self.series.iter())
             .map(|column| {
@@ -153,33 +161,37 @@ impl Tables<'_> {
         let make = |index: usize| {
             let encoding = encodings.get(index).copied().unwrap_or(Encoding::Raw);
             if let Some((done, zone_start)) = made.get(index).zip(zone_starts.get(index)) {
-                done.get_or_init(|| self.column(index, encoding, *zone_start));
+                done.get_or_init(|| {
+                    let mut place = places.get(index).and_then(|place| place.lock().ok());
+                    let records = place.as_mut().map_or(&mut [][..], |records| &mut **records);
+                    self.column((index, encoding), *zone_start, records)
+                });
             }
         };
         crew(made.len(), &make);
         // Whatever a crew left undone is done here.
         (0..made.len()).for_each(make);
         let (mut columns, mut zones) = (Vec::new(), Vec::new());
-        let mut series = Vec::with_capacity(self.series.len() * self.spec.assets.len());
-        for (record, of_series, of_zones) in made.into_iter().filter_map(OnceLock::into_inner) {
+        for (record, of_zones) in made.into_iter().filter_map(OnceLock::into_inner) {
             columns.push(record);
-            series.extend(of_series);
             zones.extend(of_zones);
         }
         (columns, series, zones)
     }
 
-    /// Returns the record of a column, and those of its series and zones, of which so many come before.
+    /// Writes the records of a column's series, and returns that of the column and those of its zones, of which so many come
+    /// before.
     fn column(
         &self,
-        index: usize,
-        encoding: Encoding,
+        (index, encoding): (usize, Encoding),
         zone_start: u64,
-    ) -> (ColumnRecord, Vec<SeriesRecord>, Vec<ZoneRecord>) {
+        records: &mut [u8],
+    ) -> (ColumnRecord, Vec<ZoneRecord>) {
         let Placement { row_starts, column_starts, column_lens, .. } = self.placement;
         let placed = |places: &[u64]| places.get(index).copied().unwrap_or(0);
         let (offset, len) = (placed(column_starts), placed(column_lens));
-        let (mut series, mut zones) = (Vec::with_capacity(self.spec.assets.len()), Vec::new());
+        let mut places = records.chunks_exact_mut(size_of::<SeriesRecord>());
+        let mut zones = Vec::new();
         let mut block_start = offset;
         let mut stats = Stats::EMPTY;
         for (summary, asset) in self.of_column(index).iter().zip(&self.spec.assets) {
@@ -188,7 +200,10 @@ impl Tables<'_> {
             let zone_start = zone_start + first as u64;
             let digest = *summary.digest.as_bytes();
             let midstate = summary.midstate;
-            series.push(SeriesRecord { digest, midstate, min, max, null_count, zone_start });
+            let record = SeriesRecord { digest, midstate, min, max, null_count, zone_start };
+            if let Some(place) = places.next() {
+                place.copy_from_slice(record.as_bytes());
+            }
             zones.extend(zone_records(&summary.zones, asset.rows));
             for (zone, block) in zones.iter_mut().skip(first).zip(&summary.blocks) {
                 zone.offset = block_start;
@@ -211,7 +226,7 @@ impl Tables<'_> {
             null_count,
             zone_start,
         };
-        (record, series, zones)
+        (record, zones)
     }
 }
 

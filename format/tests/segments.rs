@@ -63,7 +63,7 @@ fn summary(base: &Opened, symbol: &str, column: usize, values: Values<'_>) -> Se
             let rows = asset.rows();
             let tail = SeriesMeter::tail_rows(physical, rows as u64);
             let tail = values.slice(rows - usize::try_from(tail).unwrap()..rows).unwrap();
-            SeriesMeter::resume(&before, (physical, rows as u64), tail.as_bytes(), planned)
+            SeriesMeter::resume(&before, (physical, rows as u64), tail.as_bytes(), planned).unwrap()
         }
     };
     meter.push(values.slice(known.map_or(0, Asset::rows)..values.len()).unwrap());

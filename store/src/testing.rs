@@ -9,6 +9,7 @@ use barrow_format::{
 use tempfile::TempDir;
 
 use crate::catalog::Catalog;
+use crate::error::Result;
 use crate::writing::batch::AssetBars;
 use crate::writing::publish::{Published, StageOptions};
 
@@ -124,6 +125,16 @@ pub(crate) fn publish_compressed(
 
 /// Appends days to an asset of a bundle: a version of one part more.
 pub(crate) fn append(catalog: &Catalog, name: &str, symbol: &str, days: &[i64]) -> Published {
+    try_append(catalog, name, symbol, days).unwrap()
+}
+
+/// Does what [`append`] does, unless that fails.
+pub(crate) fn try_append(
+    catalog: &Catalog,
+    name: &str,
+    symbol: &str,
+    days: &[i64],
+) -> Result<Published> {
     let times: Vec<i64> = days.iter().map(|day| day * DAY).collect();
     let column = |column| days.iter().map(|&day| value(9, 9, column, day)).collect::<Vec<f64>>();
     let prices: Vec<Vec<f64>> = (1..6).map(column).collect();
@@ -135,8 +146,8 @@ pub(crate) fn append(catalog: &Catalog, name: &str, symbol: &str, days: &[i64]) 
     let values = values.chain([Values::F32(&narrow), Values::I64(days)]);
     let columns: Vec<(&str, Values<'_>)> = names.zip(values).collect();
     let mut revision = catalog.revise(name, &StageOptions::default()).unwrap();
-    revision.append(&AssetBars { symbol, metadata: "", columns: &columns }).unwrap();
-    revision.publish().unwrap()
+    revision.append(&AssetBars { symbol, metadata: "", columns: &columns })?;
+    revision.publish()
 }
 
 /// Publishes a bundle of one asset `A` with three bars.

@@ -63,7 +63,7 @@ pub(crate) enum DecodedKey {
 
 /// The process-wide cache of decoded series, blocks and columns: what is compressed or lies in many parts is decoded once.
 ///
-/// Raw columns of one part are slices of the map and never come here. Short reads and queries bring blocks of 4096 rows,
+/// Raw columns of one part are slices of the map and never come here. Reads of some rows and queries bring blocks of 4096 rows,
 /// others whole series; a block that is read both ways is held twice. Threads that touch one at once decode it
 /// once. An entry that leaves stays valid for the leases that have borrowed from it; see [`Lease`](crate::Lease).
 ///

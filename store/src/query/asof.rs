@@ -1,8 +1,8 @@
 //! As-of joins: beside each bar, what another bundle last said of the asset.
 
-use barrow_format::Values;
-
-use super::frame::widened;
+use super::frame::{Blocks, widened};
+use crate::error::Result;
+use crate::reading::bars::Bars;
 use crate::reading::lease::Lease;
 
 /// A bundle whose columns are joined on.
@@ -25,29 +25,37 @@ pub struct AsOf {
 /// One column of the other bundle, for one asset.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Joined<'a> {
-    pub(super) times: &'a [i64],
-    pub(super) values: Values<'a>,
+    pub(super) bars: Bars<'a>,
+    pub(super) times: Blocks<'a>,
+    pub(super) values: Blocks<'a>,
     pub(super) divisor: f64,
     pub(super) tolerance_ns: Option<i64>,
 }
 
 impl Joined<'_> {
-    /// The value at each of ascending times: two searches for the first, and for the rest a step or two each.
-    pub(super) fn numbers(&self, times: &[i64]) -> Vec<f64> {
-        let Some(&first) = times.first() else { return Vec::new() };
+    /// The value at each of ascending times: two searches for the first and the last, and for the rest a step or two each.
+    /// Of the other bundle nothing is read but the rows from the one that stands beside the first time to that beside the last.
+    pub(super) fn numbers(&self, times: &[i64]) -> Result<Vec<f64>> {
+        let (Some(&first), Some(&last)) = (times.first(), times.last()) else {
+            return Ok(Vec::new());
+        };
+        let not_after = |time: i64| self.bars.within(..=time).map(Bars::len);
+        let rows = not_after(first)?.saturating_sub(1)..not_after(last)?;
+        let (others, values) = (self.times.rows(rows.clone())?, self.values.rows(rows)?);
+        let (others, values) = (others.values().as_i64().unwrap_or_default(), values.values());
         // Rows that are not after the time at hand.
-        let mut known = self.times.partition_point(|&time| time <= first);
+        let mut known = 0;
         let mut found = Vec::with_capacity(times.len());
         for &time in times {
-            known += leading(&self.times[known..], time);
+            known += leading(&others[known..], time);
             let row = known.checked_sub(1).filter(|&row| {
-                let age = time.saturating_sub(self.times[row]);
+                let age = time.saturating_sub(others[row]);
                 self.tolerance_ns.is_none_or(|tolerance| age <= tolerance)
             });
-            let value = row.and_then(|row| self.values.slice(row..row + 1));
+            let value = row.and_then(|row| values.slice(row..row + 1));
             found.push(value.map_or(f64::NAN, |value| widened(value, self.divisor)[0]));
         }
-        found
+        Ok(found)
     }
 }
 

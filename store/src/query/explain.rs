@@ -32,7 +32,8 @@ pub struct Blocks {
     /// They are read.
     pub read: u64,
     /// Of those, the blocks that are decoded, unless the process has done so before: those of compressed columns, and
-    /// those whose rows several files hold. What windows look back to is not counted, nor are timestamps.
+    /// those whose rows several files hold. What windows look back to is not counted, nor are timestamps, nor
+    /// what is joined.
     pub decoded: u64,
     /// No row of them lies in the time range.
     pub outside_range: u64,

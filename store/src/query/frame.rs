@@ -51,7 +51,7 @@ pub(super) enum Series<'a> {
     Joined(Joined<'a>),
 }
 
-/// A series that is decoded block by block.
+/// A series that is decoded block by block, where it is not read in place.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Blocks<'a> {
     pub(super) reader: Reader<'a>,
@@ -60,15 +60,28 @@ pub(super) struct Blocks<'a> {
 }
 
 /// Rows of a series.
-enum Rows<'a> {
+pub(super) enum Rows<'a> {
+    /// As they are stored, or of one block.
     InBlock(Values<'a>),
     /// Of more than one block, put together.
     Copied(ValuesBuf),
 }
 
+impl Rows<'_> {
+    pub(super) fn values(&self) -> Values<'_> {
+        match self {
+            Self::InBlock(values) => *values,
+            Self::Copied(values) => values.values(),
+        }
+    }
+}
+
 impl<'a> Blocks<'a> {
-    fn rows(self, rows: Range<usize>) -> Result<Rows<'a>> {
+    pub(super) fn rows(self, rows: Range<usize>) -> Result<Rows<'a>> {
         let Self { reader, column, asset } = self;
+        if reader.snapshot.reads_in_place(column) {
+            return reader.rows(column, asset.ordinal(), rows).map(Rows::InBlock);
+        }
         let mut pieces = blocks(rows.clone());
         let Some(first) = pieces.next() else { return Ok(Rows::InBlock(Values::U8(&[]))) };
         let values = reader.block(column, asset, &first)?;
@@ -104,13 +117,7 @@ impl<'a> Frame<'a> {
     }
 
     fn read(&self, series: &Blocks<'a>, rows: Range<usize>) -> Option<Rows<'a>> {
-        match series.rows(rows) {
-            Ok(rows) => Some(rows),
-            Err(error) => {
-                let _ = self.failure.set(error);
-                None
-            }
-        }
+        series.rows(rows).map_err(|error| self.failure.set(error)).ok()
     }
 
     /// Timestamps of some rows.
@@ -144,7 +151,12 @@ impl<'a> Frame<'a> {
                 None => missing(),
             },
             Some(Series::Made(values)) => Cow::Borrowed(values.get(rows).unwrap_or_default()),
-            Some(Series::Joined(joined)) => Cow::Owned(joined.numbers(&self.times(rows))),
+            Some(Series::Joined(joined)) => {
+                let found = joined.numbers(&self.times(rows));
+                found
+                    .map_err(|error| self.failure.set(error))
+                    .map_or_else(|_| missing(), Cow::Owned)
+            }
             Some(Series::Unread) | None => missing(),
         }
     }

@@ -256,10 +256,12 @@ impl Planned {
             let place = frame.columns.len();
             frame.columns.push(match asset {
                 Some(asset) if self.used[place] => {
-                    let bars = other.bars(asset);
+                    let reader = other.reader();
+                    let blocks = |column| Blocks { reader, column, asset };
                     Series::Joined(Joined {
-                        times: bars.times()?,
-                        values: bars.column_at(index)?,
+                        bars: other.bars(asset),
+                        times: blocks(0),
+                        values: blocks(index),
                         divisor: divisor(other.schema().columns()[index].logical),
                         tolerance_ns: asof.tolerance_ns,
                     })

@@ -17,8 +17,9 @@ use crate::reading::snapshot::STANDARD;
 /// where a value is missing.
 ///
 /// A column that the file holds as one array is read in place. Of any other, what these bars need is decoded at the first
-/// touch, and the lease keeps it: the one or two blocks of 4096 rows that they lie in, else the asset's whole series.
-/// [`Bars::origin`] tells which. So whoever walks over an asset in small steps does best to ask for all of it once. The calls that name a column return the error
+/// touch, and the lease keeps it: the blocks of 4096 rows that they lie in. Of a series it keeps each block, each two
+/// neighbours, one longer stretch, and all of it where a second one is asked for; [`Bars::origin`] tells what was decoded. So whoever
+/// walks over an asset in small steps does best to ask for all of it once. The calls that name a column return the error
 /// when that fails, and so do [`Bars::times`] and [`Bars::within`]; the short ones panic with its text.
 ///
 /// # Examples

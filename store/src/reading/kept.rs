@@ -50,6 +50,8 @@ struct Series {
     whole: Slot,
     /// By the slots of [`Span`].
     spans: OnceLock<Box<[Slot]>>,
+    /// Rows of more than two blocks, and the first of them: those that came first.
+    long: OnceLock<(usize, Arc<Decoded>)>,
 }
 
 impl Kept {
@@ -109,6 +111,26 @@ impl Kept {
             let spans = self.make(place).spans.get_or_init(|| slots(2 * blocks));
             spans[span.slot()].get_or_init(|| decoded)
         })
+    }
+
+    /// Returns a long stretch of a series, if one is kept, and its first row.
+    pub(crate) fn long(&self, column: usize, asset: usize) -> Option<(usize, &Arc<Decoded>)> {
+        let pages = self.columns.get()?.get(column)?.pages.get()?;
+        let page = pages.get(asset / PAGE_ASSETS)?.get()?;
+        let (first, decoded) = page.get(asset % PAGE_ASSETS)?.long.get()?;
+        Some((*first, decoded))
+    }
+
+    /// Keeps a long stretch of a series that begins at row `first`, unless one is kept already; returns what is kept.
+    pub(crate) fn keep_long(
+        &self,
+        column: usize,
+        asset: usize,
+        (first, decoded): (usize, Arc<Decoded>),
+    ) -> (usize, &Arc<Decoded>) {
+        let series = self.make(Place { column, asset, span: None });
+        let (first, decoded) = series.long.get_or_init(|| (first, decoded));
+        (*first, decoded)
     }
 
     #[inline]

@@ -107,7 +107,7 @@ pub(crate) fn decode_column(snapshot: &Snapshot, column: usize) -> Result<Decode
 
 /// Checks that the file has what an asset's rows in a column are decoded from, so that no memory is taken by a number that
 /// nothing stands behind.
-fn check_rows(snapshot: &Snapshot, column: usize, asset: Asset) -> Result<()> {
+pub(crate) fn check_rows(snapshot: &Snapshot, column: usize, asset: Asset) -> Result<()> {
     if snapshot.layout(column)? == Layout::Segments {
         return snapshot.files().check_rows(asset);
     }

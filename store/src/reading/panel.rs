@@ -53,7 +53,7 @@ impl Lease {
     ///
     /// Columns of f32, i32, u32 and u8 are widened. Allocates times x assets x 8 bytes and touches that much of the
     /// map; gap-free assets are copied without a search. Of a column that is not read in place, what the assets have in
-    /// the range is decoded by all processors: one or two blocks of a series, or all of it.
+    /// the range is decoded by all processors, block by block.
     ///
     /// # Errors
     ///

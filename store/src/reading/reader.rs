@@ -12,7 +12,7 @@ use crate::reading::kept::Kept;
 use crate::reading::layout::{self, Layout};
 use crate::reading::options::OpenMode;
 use crate::reading::snapshot::Snapshot;
-use crate::reading::span::{BLOCK_ROWS, Span};
+use crate::reading::span::{BLOCK_ROWS, Span, covered};
 
 /// Where the values of a column came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -62,7 +62,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Returns some rows of an asset (its first is 0) in a column that is not read in place as a whole. Where one file holds
-    /// them as they are, they are read in place; where they lie in two blocks, those are decoded; otherwise the series.
+    /// them as they are, they are read in place; otherwise the blocks that they lie in are decoded.
     pub(crate) fn stretch(
         self,
         column: usize,
@@ -123,23 +123,22 @@ impl<'a> Reader<'a> {
         Ok(series.values().slice(rows.clone()))
     }
 
-    /// Returns rows after decoding the one or two blocks that they lie in; where they lie in more, the series. Blocks are
-    /// compared with their checksums; rows of several files have none, and where series are checked before they are handed
-    /// out, that takes the whole series.
+    /// Returns rows after decoding the blocks that they lie in. Blocks are compared with their checksums; rows of several
+    /// files have none, and where series are checked before they are handed out, that takes the whole series.
     fn decode_span(self, column: usize, asset: Asset, rows: &Range<usize>) -> Result<Values<'a>> {
-        let snapshot = self.snapshot;
-        let is_blocks = snapshot.layout(column)? == Layout::Blocks;
-        let (first, values) = match Span::of(rows).filter(|_| is_blocks || !snapshot.hashes()) {
-            None => (0, self.decoded_series(column, asset.ordinal())?),
+        let is_blocks = self.snapshot.layout(column)? == Layout::Blocks;
+        let (first, values) = match Span::of(rows) {
+            _ if !is_blocks && self.snapshot.hashes() => {
+                (0, self.decoded_series(column, asset.ordinal())?)
+            }
+            None => self.decode_long(column, asset, rows, is_blocks)?,
             Some(span) => {
                 let held = span.rows(asset.rows());
-                let decode = || layout::decode_rows(snapshot, column, asset, held.clone());
                 let decoded = match span.block().filter(|_| is_blocks) {
-                    Some(block) => {
-                        let key = self.block_key(column, asset, block, held.len())?;
-                        DecodedCache::global().get_or_decode(&key, decode)?
+                    Some(block) => self.decoded_block(column, asset, block)?,
+                    None => {
+                        Arc::new(layout::decode_rows(self.snapshot, column, asset, held.clone())?)
                     }
-                    None => Arc::new(decode()?),
                 };
                 let kept = self.keeper().keep_span(column, asset, span, decoded);
                 (held.start, kept.values())
@@ -150,6 +149,56 @@ impl<'a> Reader<'a> {
         Ok(rows.expect("a stretch lies within its asset's rows"))
     }
 
+    /// Returns values that hold rows of more than two blocks, and the row of the first value: just those blocks, where the
+    /// lease has no other such stretch of the series yet; otherwise the series, so that no row is held more than a few times.
+    fn decode_long(
+        self,
+        column: usize,
+        asset: Asset,
+        rows: &Range<usize>,
+        is_blocks: bool,
+    ) -> Result<(usize, Values<'a>)> {
+        let (kept, ordinal) = (self.keeper(), place(asset.ordinal()));
+        if kept.long(column, ordinal).is_none() {
+            let held = covered(rows, asset.rows());
+            let decoded = if is_blocks {
+                self.put_together(column, asset, &held)?
+            } else {
+                layout::decode_rows(self.snapshot, column, asset, held.clone())?
+            };
+            let stretch = (held.start, Arc::new(decoded));
+            let (first, decoded) = kept.keep_long(column, ordinal, stretch);
+            // Another thread may have kept another stretch meanwhile.
+            let values = decoded.values();
+            if first <= rows.start && rows.end <= first + values.len() {
+                return Ok((first, values));
+            }
+        }
+        Ok((0, self.decoded_series(column, asset.ordinal())?))
+    }
+
+    /// Puts neighbouring blocks together, which the process shares.
+    fn put_together(self, column: usize, asset: Asset, held: &Range<usize>) -> Result<Decoded> {
+        layout::check_rows(self.snapshot, column, asset)?;
+        let physical = self.snapshot.physical(column)?;
+        Decoded::fill(physical, held.len(), |out| {
+            let places = held.start / BLOCK_ROWS..held.end.div_ceil(BLOCK_ROWS);
+            for (block, out) in places.zip(out.chunks_mut(BLOCK_ROWS * physical.width())) {
+                out.copy_from_slice(self.decoded_block(column, asset, block)?.as_bytes());
+            }
+            Ok(())
+        })
+    }
+
+    /// Returns a block of a compressed series.
+    fn decoded_block(self, column: usize, asset: Asset, block: usize) -> Result<Arc<Decoded>> {
+        let end = ((block + 1) * BLOCK_ROWS).min(asset.rows());
+        let held = block * BLOCK_ROWS..end;
+        let key = self.block_key(column, asset, block, held.len())?;
+        let decode = || layout::decode_rows(self.snapshot, column, asset, held);
+        DecodedCache::global().get_or_decode(&key, decode)
+    }
+
     /// Returns rows that the lease has decoded already.
     #[inline]
     fn known(self, column: usize, ordinal: u32, rows: &Range<usize>) -> Option<Values<'a>> {
@@ -157,7 +206,11 @@ impl<'a> Reader<'a> {
         if let Some(series) = kept.series(column, place(ordinal)) {
             return series.values().slice(rows.clone());
         }
-        let span = Span::of(rows)?;
+        let Some(span) = Span::of(rows) else {
+            let (first, long) = kept.long(column, place(ordinal))?;
+            let start = rows.start.checked_sub(first)?;
+            return long.values().slice(start..start + rows.len());
+        };
         let values = kept.span(column, place(ordinal), span)?.values();
         let first = span.rows(usize::MAX).start;
         values.slice(rows.start - first..rows.end - first)

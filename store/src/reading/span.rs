@@ -52,6 +52,12 @@ impl Span {
     }
 }
 
+/// Returns the rows of all blocks that some rows lie in, of a series of so many.
+pub(crate) fn covered(rows: &Range<usize>, series: usize) -> Range<usize> {
+    let (first, end) = (rows.start / BLOCK_ROWS, rows.end.div_ceil(BLOCK_ROWS));
+    (first * BLOCK_ROWS).min(series)..(end * BLOCK_ROWS).min(series)
+}
+
 /// Cuts rows where blocks begin.
 pub(crate) fn blocks(rows: Range<usize>) -> impl DoubleEndedIterator<Item = Range<usize>> {
     let (first, end) = (rows.start / BLOCK_ROWS, rows.end.div_ceil(BLOCK_ROWS));

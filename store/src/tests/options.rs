@@ -343,3 +343,28 @@ fn locking_in_memory_works_or_says_why_not() {
         }
     }
 }
+
+#[test]
+fn an_append_does_not_carry_damage_on() {
+    for row in 0..3 {
+        let (_dir, catalog, path) = small();
+        let lease = BundlePool::new(0).lease(&catalog, "b").unwrap();
+        let before = lease.version();
+        let bars = lease.bars(lease.asset("B").unwrap());
+        let value = bars.f64("high").unwrap()[row..].as_ptr().addr();
+        let at = value - lease.bundle().as_bytes().as_ptr().addr();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let file = std::fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        let mut byte = [0];
+        let place = u64::try_from(at).unwrap();
+        file.read_exact_at(&mut byte, place).unwrap();
+        file.write_all_at(&[byte[0] ^ 4], place).unwrap();
+        // The three values are no whole block of their hash: they are read again, and those of the other asset too.
+        let error = testing::try_append(&catalog, "b", "B", &[7]).unwrap_err();
+        let Error::SeriesDigest(changed) = &error else { panic!("{error:?}") };
+        assert_eq!((changed.column.as_str(), changed.symbol.as_str()), ("high", "B"));
+        assert_eq!(catalog.history("b").unwrap().len(), 1);
+        file.write_all_at(&byte, place).unwrap();
+        assert_ne!(testing::append(&catalog, "b", "B", &[7]).version, before);
+    }
+}

@@ -51,7 +51,8 @@ impl Batch {
     fn unchanged(columns: usize) -> Self {
         Self {
             metadata: String::new(),
-            pieces: Vec::new(),
+            // Of most batches: what was there, and what is new.
+            pieces: Vec::with_capacity(2),
             rows_added: 0,
             rows_changed: 0,
             removed: Vec::new(),
@@ -146,7 +147,7 @@ impl Weaving<'_> {
         let Some(asset) = old.filter(|asset| asset.rows() > 0) else {
             return self.append(old, fresh);
         };
-        let mut before = self.gather(asset)?;
+        let mut before = self.gather(asset, 0..asset.rows())?;
         let times = self.times(fresh).to_vec();
         let mut batch = self.batch(old, fresh);
         let mut next = 0;
@@ -203,7 +204,8 @@ impl Weaving<'_> {
 
     /// Checks that bars to append that are not behind the last one are there, with the same values.
     fn check_known(&self, asset: Asset, times: &[i64], fresh: &[ValuesBuf]) -> Result<()> {
-        let before = self.gather(asset)?;
+        let start = self.row_before(asset, times)?;
+        let before = self.gather(asset, start..asset.rows())?;
         let known = before[0].values().as_i64().unwrap_or_default();
         for (row, time) in (self.rows.start..).zip(times) {
             let Ok(place) = known.binary_search(time) else {
@@ -221,6 +223,22 @@ impl Weaving<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Returns a row of an asset that does not come after the first of some times, 0 if there is none; not many before
+    /// the last that does not, where the times are recent ones.
+    fn row_before(&self, asset: Asset, times: &[i64]) -> Result<usize> {
+        let mut start = asset.rows();
+        let mut step = times.len();
+        while start > 0 {
+            start = start.saturating_sub(step);
+            step *= 2;
+            let found = self.files.gather(0, asset, start..start + 1)?;
+            if found.values().as_i64().and_then(<[i64]>::first) <= times.first() {
+                break;
+            }
+        }
+        Ok(start)
     }
 
     /// Checks that no column that the batch does not have is one of integers.
@@ -249,15 +267,15 @@ impl Weaving<'_> {
         &times[self.rows.clone()]
     }
 
-    /// Returns all columns of an asset as they are, new columns missing.
-    fn gather(&self, asset: Asset) -> Result<Vec<ValuesBuf>> {
+    /// Returns rows of all columns of an asset as they are, new columns missing.
+    fn gather(&self, asset: Asset, rows: Range<usize>) -> Result<Vec<ValuesBuf>> {
         let known = self.files.head.schema().columns().len();
         let gather = |(index, column): (usize, &Column)| {
             if index < known {
-                return self.files.gather(index, asset, 0..asset.rows());
+                return self.files.gather(index, asset, rows.clone());
             }
             let mut missing = ValuesBuf::new(column.physical);
-            missing.extend_missing(asset.rows());
+            missing.extend_missing(rows.len());
             Ok(missing)
         };
         self.columns.iter().enumerate().map(gather).collect()

@@ -18,7 +18,7 @@ use crate::writing::batch::{Batch, Piece};
 use crate::writing::draft_calendar::calendar;
 use crate::writing::draft_series::DraftRows;
 use crate::writing::pack::Pack;
-use crate::writing::placed::Placed;
+use crate::writing::placed::{self, Placed};
 use crate::writing::revision::Revision;
 use crate::writing::revision_problem::RevisionProblem as Problem;
 
@@ -28,7 +28,7 @@ pub(crate) const FRESH: u32 = u32::MAX;
 /// One asset of the version to come.
 #[derive(Debug)]
 pub(crate) struct Entry<'r> {
-    pub(crate) symbol: String,
+    pub(crate) symbol: &'r str,
     pub(crate) old: Option<Asset>,
     pub(crate) batch: Option<&'r Batch>,
     /// Where its rows lie before the file is written, in order: in a file of the version before, or in the buffers
@@ -65,7 +65,7 @@ impl<'r> Draft<'r> {
         change.assets_added = added;
         change.assets_removed = (before + added).saturating_sub(count(entries.len()));
         change.adjustments_changed = adjusted;
-        for batch in revision.batches.values() {
+        for batch in revision.batches.iter() {
             change.rows_added += batch.rows_added;
             change.rows_changed += batch.rows_changed;
             change.rows_removed += count(batch.removed.len());
@@ -96,10 +96,11 @@ impl<'r> Draft<'r> {
         (sink, path): (&S, &Path),
     ) -> Result<(Written, Option<Pack>)> {
         let Self { entries, mut bundle, placed, calendar, .. } = self;
+        let Placed { segments, copies, compression, .. } = placed;
         let failed = |error| Error::written(revision.name())(error);
-        let mut rows = DraftRows { entries: &entries, copies: &placed.copies, revision };
+        let mut rows = DraftRows { entries: &entries, copies: &copies, revision };
         let mut pack = None;
-        if let Some(compression) = &placed.compression {
+        if let Some(compression) = &compression {
             let sources = std::mem::take(&mut bundle.provenance.sources);
             let provenance = Provenance { sources, tool: bundle.provenance.tool.clone() };
             let about = (bundle.schema.clone(), provenance);
@@ -107,7 +108,7 @@ impl<'r> Draft<'r> {
             rows.copies = &[];
         }
         let record = pack.as_ref().map(|pack: &Pack| pack.record);
-        let (parts, segments) = placed.tables(revision.files(), record)?;
+        let (parts, segments) = placed::tables(segments, revision.files(), record)?;
         let spec = RevisionSpec { bundle, parts, segments };
         let writer = RevisionWriter::new(spec, sink).map_err(failed)?;
         let series = rows.write(&writer)?;
@@ -120,15 +121,16 @@ impl<'r> Draft<'r> {
 fn entries(revision: &Revision) -> Result<Vec<Entry<'_>>> {
     let files = revision.files();
     let corrupt = |error| Error::corrupt(files.path)(error);
-    let mut batches = revision.batches.iter().peekable();
-    let mut entries = Vec::new();
+    let mut batches = revision.batches.sorted().into_iter().peekable();
+    let known = usize::try_from(files.head.asset_count()).unwrap_or(0);
+    let mut entries = Vec::with_capacity(known + revision.batches.len());
     for ordinal in 0..files.head.asset_count() {
         let asset = files.head.asset_at(ordinal).map_err(corrupt)?;
         let symbol = files.head.symbol(asset).map_err(corrupt)?;
-        while let Some((new, batch)) = batches.next_if(|(new, _)| new.as_str() < symbol) {
+        while let Some((new, batch)) = batches.next_if(|(new, _)| *new < symbol) {
             entries.push(entry(files, new, None, Some(batch))?);
         }
-        let own = batches.next_if(|(new, _)| new.as_str() == symbol);
+        let own = batches.next_if(|(new, _)| *new == symbol);
         entries.push(entry(files, symbol, Some(asset), own.map(|(_, batch)| batch))?);
     }
     for (new, batch) in batches {
@@ -140,7 +142,7 @@ fn entries(revision: &Revision) -> Result<Vec<Entry<'_>>> {
 
 fn entry<'r>(
     files: Files<'_>,
-    symbol: &str,
+    symbol: &'r str,
     old: Option<Asset>,
     batch: Option<&'r Batch>,
 ) -> Result<Entry<'r>> {
@@ -153,13 +155,13 @@ fn entry<'r>(
         Some(batch) => woven(&segments, &batch.pieces),
     };
     let rows = sources.iter().map(|source| source.rows).sum();
-    Ok(Entry { symbol: symbol.to_owned(), old, batch, sources, rows })
+    Ok(Entry { symbol, old, batch, sources, rows })
 }
 
 /// Cuts the segments of an asset into the pieces that its batch leaves of them, with the new rows between.
 fn woven(segments: &[SegmentRecord], pieces: &[Piece]) -> Vec<SegmentRecord> {
     let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-    let mut sources = Vec::new();
+    let mut sources = Vec::with_capacity(segments.len() + pieces.len());
     for piece in pieces {
         match piece {
             Piece::New(rows) => {
@@ -193,7 +195,7 @@ fn described(revision: &Revision, entry: &Entry<'_>) -> Result<AssetSpec> {
         }
         _ => given,
     };
-    let (symbol, metadata) = (entry.symbol.clone(), metadata.to_owned());
+    let (symbol, metadata) = (entry.symbol.to_owned(), metadata.to_owned());
     Ok(AssetSpec { symbol, rows: entry.rows, metadata })
 }
 
@@ -205,7 +207,7 @@ fn merged_adjustments(
     let files = revision.files();
     let corrupt = |error| Error::corrupt(files.path)(error);
     let ordinal_of = |symbol: &str| {
-        let found = entries.binary_search_by(|entry| entry.symbol.as_str().cmp(symbol)).ok();
+        let found = entries.binary_search_by(|entry| entry.symbol.cmp(symbol)).ok();
         found.and_then(|place| u32::try_from(place).ok())
     };
     let missing =

@@ -15,7 +15,7 @@ pub(crate) fn calendar(revision: &Revision, entries: &[Entry<'_>]) -> Result<Vec
     let files = revision.files();
     let before = files.head.calendar().map_err(Error::corrupt(files.path))?;
     let mut new: Vec<i64> = Vec::new();
-    for batch in revision.batches.values() {
+    for batch in revision.batches.iter() {
         for time in new_times(revision, batch).flatten() {
             if new.last() != Some(time) && before.binary_search(time).is_err() {
                 new.push(*time);
@@ -51,7 +51,7 @@ fn new_times<'r>(revision: &'r Revision, batch: &'r Batch) -> impl Iterator<Item
 /// first that has one.
 fn vanished(revision: &Revision, entries: &[Entry<'_>]) -> Result<BTreeSet<i64>> {
     let removed: BTreeSet<i64> =
-        revision.batches.values().flat_map(|batch| batch.removed.iter().copied()).collect();
+        revision.batches.iter().flat_map(|batch| batch.removed.iter().copied()).collect();
     let mut gone = BTreeSet::new();
     for time in removed {
         let mut left = false;

@@ -5,15 +5,16 @@ use std::ops::Range;
 
 use barrow_format::record::SegmentRecord;
 use barrow_format::{
-    PhysicalType, RevisionWriter, SeriesMeter, SeriesSummary, Sink, Values, ValuesBuf,
+    Digest, PhysicalType, RevisionWriter, SeriesMeter, SeriesSummary, Sink, Values, ValuesBuf,
 };
 
 use crate::crew;
-use crate::error::{Error, Result};
+use crate::error::{ChangedSeries, Error, Result};
 use crate::reading::segments::{Rows, span};
 use crate::writing::batch::Batch;
 use crate::writing::draft::{Entry, FRESH};
 use crate::writing::revision::Revision;
+use crate::writing::tails::Tails;
 
 /// Values that are collected before they are written.
 const WRITTEN_AT_ONCE: usize = 1 << 20;
@@ -66,9 +67,10 @@ impl ColumnDraft<'_, '_> {
     fn write<S: Sink>(&self, writer: &RevisionWriter<'_, S>) -> Result<Vec<SeriesSummary>> {
         self.write_rows(writer)?;
         let mut missing = BTreeMap::new();
+        let tails = Tails::of(self.rows.revision.files(), self.index);
         let mut series = Vec::with_capacity(self.rows.entries.len());
         for entry in self.rows.entries {
-            series.push(self.summary(entry, &mut missing)?);
+            series.push(self.summary(entry, &mut missing, &tails)?);
         }
         Ok(series)
     }
@@ -102,6 +104,7 @@ impl ColumnDraft<'_, '_> {
         &self,
         entry: &Entry<'_>,
         missing: &mut BTreeMap<u64, SeriesSummary>,
+        tails: &Tails<'_>,
     ) -> Result<SeriesSummary> {
         let files = self.rows.revision.files();
         let known = self.index < files.head.schema().columns().len();
@@ -114,7 +117,7 @@ impl ColumnDraft<'_, '_> {
                 || files.head.series_summary(self.index, asset).map_err(Error::corrupt(files.path));
             match entry.batch.and_then(Batch::appended) {
                 _ if known && kept => return summary(),
-                Some(rows) if known => return self.continued(entry, &summary()?, rows),
+                Some(rows) if known => return self.continued(entry, &summary()?, rows, tails),
                 _ if kept => return Ok(self.missing(entry.rows, missing)),
                 _ => {}
             }
@@ -136,16 +139,33 @@ impl ColumnDraft<'_, '_> {
         entry: &Entry<'_>,
         summary: &SeriesSummary,
         rows: Range<usize>,
+        tails: &Tails<'_>,
     ) -> Result<SeriesSummary> {
         let new = u64::try_from(rows.len()).unwrap_or(u64::MAX);
         let (physical, before) = (self.physical(), entry.rows - new);
         let tail = usize::try_from(SeriesMeter::tail_rows(physical, before)).unwrap_or(0);
         let old: &[SegmentRecord] = entry.sources.split_last().map_or(&[], |(_, old)| old);
         let mut bytes = [0; 64];
-        let tail = self.rows.revision.files().tail(self.index, old, tail, &mut bytes)?;
-        let mut meter = SeriesMeter::resume(summary, (physical, before), tail, entry.rows);
+        let tail = tails.copy(old, tail, &mut bytes)?;
+        let meter = SeriesMeter::resume(summary, (physical, before), tail, entry.rows);
+        let mut meter = meter.map_err(|found| self.changed(entry, summary, found))?;
         meter.push(self.rows.rows(self.index, FRESH, rows)?.values());
         Ok(meter.finish().with_span(self.span(entry)))
+    }
+
+    /// Says that a series that is to be continued is not what its digest says, or its midstate is not.
+    #[cold]
+    fn changed(&self, entry: &Entry<'_>, summary: &SeriesSummary, found: Digest) -> Error {
+        let files = self.rows.revision.files();
+        let column = self.rows.revision.columns.get(self.index);
+        let symbol = entry.old.and_then(|asset| files.head.symbol(asset).ok());
+        Error::SeriesDigest(Box::new(ChangedSeries {
+            path: files.path.to_owned(),
+            column: column.map(|column| column.name.clone()).unwrap_or_default(),
+            symbol: symbol.unwrap_or_default().to_owned(),
+            expected: summary.digest(),
+            found,
+        }))
     }
 
     /// Returns the summary of a new column in an asset whose bars stay: it is missing in all of them.

@@ -1,6 +1,7 @@
 //! Writing: from bars that are new to a version that is published.
 
 pub(crate) mod batch;
+pub(crate) mod batches;
 pub(crate) mod compact;
 pub(crate) mod draft;
 pub(crate) mod draft_calendar;
@@ -14,4 +15,5 @@ pub(crate) mod republish;
 pub(crate) mod revision;
 pub(crate) mod revision_problem;
 pub(crate) mod sink;
+pub(crate) mod tails;
 pub(crate) mod tiers;

@@ -38,7 +38,7 @@ impl Pack {
         let described = |copies: &&[SegmentRecord]| {
             let place = copies.first().and_then(|copy| usize::try_from(copy.asset).ok());
             let entry = place.and_then(|place| rows.entries.get(place));
-            let symbol = entry.map_or("", |entry| entry.symbol.as_str());
+            let symbol = entry.map_or("", |entry| entry.symbol);
             AssetSpec::new(symbol, copies.iter().map(|copy| copy.rows).sum())
         };
         let assets = of_asset.iter().map(described).collect();

@@ -20,7 +20,7 @@ const PACKED_ROWS_MIN: u64 = if cfg!(test) { 3 } else { 64 };
 #[derive(Debug)]
 pub(crate) struct Placed {
     /// Where the rows of each asset lie; [`FRESH`] stands for the file that copies go to.
-    segments: Vec<SegmentRecord>,
+    pub(crate) segments: Vec<SegmentRecord>,
     /// Where the rows that are written lie before, in the order in which they are written, by the asset's new place.
     pub(crate) copies: Vec<SegmentRecord>,
     /// The files, by their place in the version before, from which rows are copied.
@@ -33,8 +33,9 @@ impl Placed {
     /// Places the rows of all assets.
     pub(crate) fn of(files: Files<'_>, entries: &[Entry<'_>]) -> Result<Self> {
         let Absorbed { parts: absorbed, compression } = Absorbed::of(files, entries)?;
-        let mut segments = Vec::new();
-        let mut copies: Vec<SegmentRecord> = Vec::new();
+        let sources = entries.iter().map(|entry| entry.sources.len()).sum();
+        let mut segments = Vec::with_capacity(sources);
+        let mut copies: Vec<SegmentRecord> = Vec::with_capacity(entries.len());
         let mut copied_from = BTreeSet::new();
         let mut rows_copied = 0;
         for (asset, entry) in (0..).zip(entries) {
@@ -54,38 +55,37 @@ impl Placed {
         }
         Ok(Self { segments, copies, copied_from, compression })
     }
+}
 
-    /// Returns the tables of parts and segments. `pack` is the file that the copies lie in, if they do not lie in the new
-    /// head itself.
-    pub(crate) fn tables(
-        &self,
-        files: Files<'_>,
-        pack: Option<PartRecord>,
-    ) -> Result<(Vec<PartRecord>, Vec<SegmentRecord>)> {
-        let mut used = PerPart::<bool>::of(files);
-        for segment in &self.segments {
-            *used.of_part(segment.part) = true;
-        }
-        let mut parts = Vec::new();
-        for (part, _) in used.iter().filter(|(_, used)| **used) {
-            if part == FRESH {
-                parts.extend(pack.map(|record| (record, part)));
-            } else {
-                parts.push((files.record(part)?, part));
-            }
-        }
-        parts.sort_by_key(|(record, _)| record.digest);
-        // Rows of the head itself are in no table.
-        let mut places = PerPart::<u32>::of(files);
-        for ((_, part), place) in parts.iter().zip(1..) {
-            *places.of_part(*part) = place;
-        }
-        let mut place = |part| *places.of_part(part);
-        let segments = self.segments.iter();
-        let segments =
-            segments.map(|segment| SegmentRecord { part: place(segment.part), ..*segment });
-        Ok((parts.into_iter().map(|(record, _)| record).collect(), segments.collect()))
+/// Returns the tables of parts and segments. `pack` is the file that the copies lie in, if they do not lie in the new
+/// head itself.
+pub(crate) fn tables(
+    mut segments: Vec<SegmentRecord>,
+    files: Files<'_>,
+    pack: Option<PartRecord>,
+) -> Result<(Vec<PartRecord>, Vec<SegmentRecord>)> {
+    let mut used = PerPart::<bool>::of(files);
+    for segment in &segments {
+        *used.of_part(segment.part) = true;
     }
+    let mut parts = Vec::new();
+    for (part, _) in used.iter().filter(|(_, used)| **used) {
+        if part == FRESH {
+            parts.extend(pack.map(|record| (record, part)));
+        } else {
+            parts.push((files.record(part)?, part));
+        }
+    }
+    parts.sort_by_key(|(record, _)| record.digest);
+    // Rows of the head itself are in no table.
+    let mut places = PerPart::<u32>::of(files);
+    for ((_, part), place) in parts.iter().zip(1..) {
+        *places.of_part(*part) = place;
+    }
+    for segment in &mut segments {
+        segment.part = *places.of_part(segment.part);
+    }
+    Ok((parts.into_iter().map(|(record, _)| record).collect(), segments))
 }
 
 /// Something of each file of the version before, and of the one to come: found in a few instructions, for each of many

@@ -132,11 +132,6 @@ impl Staging {
         &self.name
     }
 
-    /// Returns the path of another unfinished file of this writer.
-    pub(crate) fn scratch_path(&self) -> PathBuf {
-        self.dir.temporary("scratch")
-    }
-
     /// Returns the path of another file to publish with the part.
     pub(crate) fn pack_path(&self) -> PathBuf {
         self.dir.temporary("pack")

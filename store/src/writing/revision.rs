@@ -1,6 +1,5 @@
 //! Revisions: the next version of a bundle, made of the one before and what is new.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use barrow_format::{
@@ -14,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::reading::options::{OpenOptions, Paging};
 use crate::reading::segments::{Files, Parts};
 use crate::writing::batch::{AssetBars, Batch, Weaving};
+use crate::writing::batches::Batches;
 use crate::writing::draft::Draft;
 use crate::writing::publish::{Published, Staging};
 use crate::writing::revision_problem::RevisionProblem as Problem;
@@ -104,8 +104,7 @@ pub struct Revision {
     pub(crate) columns: Vec<Column>,
     /// The values of all batches, by column.
     pub(crate) fresh: Vec<ValuesBuf>,
-    /// By symbol.
-    pub(crate) batches: BTreeMap<String, Batch>,
+    pub(crate) batches: Batches,
     pub(crate) adjustments: Vec<GivenAdjustment>,
     pub(crate) provenance: Provenance,
     corrects: bool,
@@ -123,7 +122,7 @@ impl Revision {
     pub(crate) fn over(staging: Staging, base: Base) -> Self {
         let columns = base.head.schema().columns().to_vec();
         let fresh = columns.iter().map(|column| ValuesBuf::new(column.physical)).collect();
-        let (batches, provenance) = (BTreeMap::new(), Provenance::default());
+        let (batches, provenance) = (Batches::default(), Provenance::default());
         let adjustments = Vec::new();
         Self { base, columns, fresh, batches, adjustments, provenance, corrects: false, staging }
     }
@@ -220,7 +219,7 @@ impl Revision {
     /// [`Error::Corrupt`], [`Error::Io`] or [`Error::Mismatch`] when its times cannot be read.
     pub fn remove(&mut self, symbol: &str, times: &[i64]) -> Result<()> {
         let owned = || symbol.to_owned();
-        if self.batches.contains_key(symbol) {
+        if self.batches.contains(symbol) {
             return Err(self.problem(Problem::Twice { symbol: owned() }));
         }
         if let Some(row) = times.windows(2).position(|pair| pair[0] >= pair[1]) {
@@ -231,7 +230,7 @@ impl Revision {
             return Err(self.problem(Problem::NoAsset { symbol: owned() }));
         };
         let batch = Batch::removing(self.files(), asset, times)?;
-        self.batches.insert(owned(), batch);
+        self.batches.insert(symbol, batch);
         self.corrects = true;
         Ok(())
     }
@@ -279,12 +278,6 @@ impl Revision {
         self.staging.name()
     }
 
-    /// Returns where a file of the caller may lie while the revision is made: beside the bundle, under a name that the
-    /// bundle's next writer sweeps if the caller could not remove it.
-    pub fn scratch_path(&self) -> PathBuf {
-        self.staging.scratch_path()
-    }
-
     pub(crate) fn files(&self) -> Files<'_> {
         self.base.files()
     }
@@ -330,7 +323,7 @@ impl Revision {
             Ok(mut batch) => {
                 bars.metadata.clone_into(&mut batch.metadata);
                 self.corrects |= mode == Mode::Correct;
-                self.batches.insert(bars.symbol.to_owned(), batch);
+                self.batches.insert(bars.symbol, batch);
                 Ok(())
             }
             Err(error) => {
@@ -345,7 +338,7 @@ impl Revision {
     /// Checks the shape of a batch and puts its columns in the order of the schema to come.
     fn check_batch<'b>(&self, bars: &AssetBars<'b>) -> Result<GivenColumns<'b>> {
         let symbol = || bars.symbol.to_owned();
-        if self.batches.contains_key(bars.symbol) {
+        if self.batches.contains(bars.symbol) {
             return Err(self.problem(Problem::Twice { symbol: symbol() }));
         }
         let mut columns: Vec<Option<Values<'b>>> = vec![None; self.columns.len()];

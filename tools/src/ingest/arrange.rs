@@ -1,6 +1,6 @@
 //! The order of rows: by asset, then by time, without moving them.
 
-use std::collections::BTreeMap;
+use hashbrown::HashMap;
 
 use super::columns::Chunk;
 use super::frequency::Gaps;
@@ -95,15 +95,16 @@ pub(crate) fn gather<'b, T: Copy>(
 
 /// Collects the spans of each symbol, symbols ascending, spans in the order of sources.
 pub(crate) fn group(chunks: &[Chunk]) -> Vec<(String, Vec<Span>)> {
-    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut grouped: Vec<Vec<Span>> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    // In the order in which symbols are met: often they are sorted already, which the sort notices.
+    let mut grouped: Vec<(&str, Vec<Span>)> = Vec::new();
     for (number, chunk) in (0u32..).zip(chunks) {
         let local: Vec<usize> = chunk
             .symbols
             .iter()
             .map(|symbol| {
                 *places.entry(symbol).or_insert_with(|| {
-                    grouped.push(Vec::new());
+                    grouped.push((symbol, Vec::new()));
                     grouped.len() - 1
                 })
             })
@@ -112,14 +113,13 @@ pub(crate) fn group(chunks: &[Chunk]) -> Vec<(String, Vec<Span>)> {
             let narrow = |row: usize| u32::try_from(row).unwrap_or(u32::MAX);
             let span = Span { chunk: number, start: narrow(rows.start), end: narrow(rows.end) };
             if span.start < span.end {
-                grouped[local[index(symbol)]].push(span);
+                grouped[local[index(symbol)]].1.push(span);
             }
         }
     }
-    let sorted = places
-        .into_iter()
-        .map(|(symbol, place)| (symbol.to_owned(), std::mem::take(&mut grouped[place])));
-    sorted.filter(|(_, spans)| !spans.is_empty()).collect()
+    grouped.retain(|(_, spans)| !spans.is_empty());
+    grouped.sort_by_key(|(symbol, _)| *symbol);
+    grouped.into_iter().map(|(symbol, spans)| (symbol.to_owned(), spans)).collect()
 }
 
 /// Puts the rows of an asset in the order of time.

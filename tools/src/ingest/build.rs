@@ -13,7 +13,6 @@ use super::error::IngestError;
 use super::options::{IngestOptions, StampOption};
 use super::progress::{Phase, Progress};
 use super::read::Places;
-use super::revise;
 use super::time::Granularity;
 
 /// How long an interrupted wait goes on at most.
@@ -30,8 +29,6 @@ pub(crate) struct Draft {
     pub(crate) frequency: Frequency,
     /// Of the assets.
     pub(crate) adjustments: Vec<Adjustment>,
-    /// Where the bundle is continued or corrected: by symbol, of assets that it may have already.
-    pub(crate) actions: Vec<(String, Adjustment)>,
     /// Rows taken from each job.
     pub(crate) rows_of_job: Vec<u64>,
 }
@@ -50,12 +47,8 @@ pub(crate) fn publish(
     draft: Draft,
     write: &dyn Fn(&BundleWriter<'_, FileSink>) -> Result<(), IngestError>,
 ) -> Result<Published, IngestError> {
-    let actions = draft.actions.clone();
     let spec = spec(context, places, draft)?;
     let staging = stage(context.options, context.progress, catalog, name)?;
-    if context.revises {
-        return revise::publish(context, staging.revise()?, spec, &actions, write);
-    }
     let compression = context.options.compression.of(spec.schema.columns())?;
     let writer = BundleWriter::compressed(spec, staging.sink(), &compression)?;
     write(&writer)?;
@@ -94,6 +87,24 @@ pub(crate) fn stage(
 }
 
 fn spec(context: &Context<'_>, places: &Places, draft: Draft) -> Result<BundleSpec, IngestError> {
+    let (schema, provenance) = of_all(context, places, draft.frequency, &draft.rows_of_job)?;
+    let assets =
+        draft.assets.into_iter().map(|(symbol, rows)| AssetSpec::new(symbol, rows)).collect();
+    Ok(BundleSpec { schema, assets, adjustments: draft.adjustments, provenance })
+}
+
+/// Returns what does not depend on assets: what the columns and times of the sources mean, and what they are, with the rows
+/// that were taken from each job.
+///
+/// # Errors
+///
+/// When the columns make no schema.
+pub(crate) fn of_all(
+    context: &Context<'_>,
+    places: &Places,
+    frequency: Frequency,
+    rows_of_job: &[u64],
+) -> Result<(Schema, Provenance), IngestError> {
     let time = Column::new("time", PhysicalType::I64, LogicalType::Timestamp);
     let columns = std::iter::once(time).chain(context.fields.iter().cloned()).collect();
     let stamp = match (context.options.timestamps, context.granularity) {
@@ -101,12 +112,9 @@ fn spec(context: &Context<'_>, places: &Places, draft: Draft) -> Result<BundleSp
         (Some(StampOption::Session), _) | (None, Granularity::Daily) => Stamp::Session,
         (Some(StampOption::Start), _) | (None, Granularity::Intraday) => Stamp::BarStart,
     };
-    let schema = Schema::new(columns, draft.frequency, context.time_zone.clone(), stamp, "")?;
-    let assets =
-        draft.assets.into_iter().map(|(symbol, rows)| AssetSpec::new(symbol, rows)).collect();
-    let provenance =
-        Provenance { tool: TOOL.to_owned(), sources: sources(context, places, &draft.rows_of_job) };
-    Ok(BundleSpec { schema, assets, adjustments: draft.adjustments, provenance })
+    let schema = Schema::new(columns, frequency, context.time_zone.clone(), stamp, "")?;
+    let sources = sources(context, places, rows_of_job);
+    Ok((schema, Provenance { tool: TOOL.to_owned(), sources }))
 }
 
 /// The sources with their digests and the rows that were taken from each.

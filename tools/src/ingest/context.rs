@@ -29,8 +29,6 @@ pub(crate) const HEAD: usize = 1 << 18;
 /// What all jobs share.
 pub(crate) struct Context<'a> {
     pub(crate) options: &'a IngestOptions,
-    /// Whether a bundle that is there is continued or corrected.
-    pub(crate) revises: bool,
     pub(crate) progress: &'a dyn Progress,
     pub(crate) sources: Vec<Source>,
     /// Columns of the bundle behind `time`.
@@ -94,7 +92,6 @@ impl<'a> Context<'a> {
         };
         let this = Self {
             options,
-            revises: false,
             progress,
             sources,
             fields,
@@ -108,6 +105,11 @@ impl<'a> Context<'a> {
         };
         this.check_granularities()?;
         Ok(this)
+    }
+
+    /// Returns the type of a column, of which the first is `time`.
+    pub(crate) fn physical(&self, column: usize) -> PhysicalType {
+        column.checked_sub(1).map_or(PhysicalType::I64, |field| self.fields[field].physical)
     }
 
     /// Whether every source is a text of one asset without actions, as far as the first one tells.

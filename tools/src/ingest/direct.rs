@@ -128,7 +128,6 @@ impl Road<'_, '_> {
             assets,
             frequency: self.frequency,
             adjustments: Vec::new(),
-            actions: Vec::new(),
             rows_of_job: self.counted.iter().map(|found| found.rows).collect(),
         };
         let wrong = Mutex::new(false);

@@ -12,7 +12,8 @@ mod spool;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use barrow_store::Catalog;
+use barrow_format::BundleWriter;
+use barrow_store::{Catalog, FileSink};
 use hashbrown::HashMap;
 
 use super::actions::{Action, of_chunk};
@@ -24,27 +25,51 @@ use super::job::Job;
 use super::progress::Phase;
 use super::read::{self, Ended, Places};
 use super::rejects::Reject;
+use super::rows::{AssetRows, Rows, TakeAsset};
 use super::settle::{Fault, time_text};
 
 use merge::Merge;
 use run::{Record, Spill};
-pub(crate) use spool::Spool;
+use spool::Spool;
 
 /// Rows sorted on disk.
 #[derive(Debug)]
 pub(crate) struct Sorted {
-    pub(crate) assets: Vec<SortedAsset>,
-    pub(crate) spool: Spool,
+    assets: Vec<SortedAsset>,
+    spool: Spool,
     pub(crate) rejects: Vec<Reject>,
     pub(crate) actions: Vec<Action>,
     pub(crate) rows_of_job: Vec<u64>,
 }
 
+impl Rows for Sorted {
+    fn assets(&self) -> Vec<AssetRows<'_>> {
+        let assets = self.assets.iter();
+        assets.map(|it| AssetRows { symbol: &it.symbol, rows: it.rows, gaps: it.gaps }).collect()
+    }
+
+    fn write(
+        &self,
+        context: &Context<'_>,
+        writer: &BundleWriter<'_, FileSink>,
+    ) -> Result<(), IngestError> {
+        self.spool.write(context, &self.assets, writer)
+    }
+
+    fn each_asset(
+        &self,
+        context: &Context<'_>,
+        take: &mut TakeAsset<'_>,
+    ) -> Result<(), IngestError> {
+        self.spool.each_asset(context, &self.assets, take)
+    }
+}
+
 #[derive(Debug)]
-pub(crate) struct SortedAsset {
-    pub(crate) symbol: String,
-    pub(crate) rows: u64,
-    pub(crate) gaps: Gaps,
+struct SortedAsset {
+    symbol: String,
+    rows: u64,
+    gaps: Gaps,
 }
 
 /// What a job leaves beside its records.
@@ -234,10 +259,11 @@ fn merge_all(
             asset.gaps.extend([time]);
         }
     }
-    match first_twice {
-        Some((_, error)) => Err(error),
-        None => Ok(sorted),
+    if let Some((_, error)) = first_twice {
+        return Err(error);
     }
+    sorted.spool.flush()?;
+    Ok(sorted)
 }
 
 /// A row that comes twice, worded as in memory.

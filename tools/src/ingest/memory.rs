@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use barrow_format::{BundleWriter, PhysicalType, Sink, Values};
+use barrow_format::{BundleWriter, PhysicalType, Values};
+use barrow_store::FileSink;
 use rayon::prelude::*;
 
 use super::arrange::{Asset, Span, Twice, arrange_asset, gather, group, index};
@@ -12,6 +13,7 @@ use super::error::{IngestError, Problem};
 use super::job::Job;
 use super::progress::Phase;
 use super::read::{self, Ended, Places};
+use super::rows::{AssetRows, Rows, TakeAsset};
 use super::settle::{Fault, row_text, time_text};
 
 /// All rows of a run.
@@ -100,38 +102,6 @@ impl Table {
         Ok(Self { chunks, assets })
     }
 
-    /// Writes every series, several at a time.
-    ///
-    /// # Errors
-    ///
-    /// When the sink fails, or the run is interrupted.
-    pub(crate) fn write<S: Sink>(
-        &self,
-        context: &Context<'_>,
-        writer: &BundleWriter<'_, S>,
-    ) -> Result<(), IngestError> {
-        let columns = context.fields.len() + 1;
-        let tasks = self.assets.len() * columns;
-        context.progress.begin(Phase::Writing, u64::try_from(tasks).unwrap_or(0));
-        (0..tasks)
-            .into_par_iter()
-            .map_init(Buffers::default, |buffers, task| {
-                if context.progress.interrupted() {
-                    return Err(IngestError::Interrupted);
-                }
-                let (asset, column) = (task / columns, task % columns);
-                let physical = match column.checked_sub(1) {
-                    None => PhysicalType::I64,
-                    Some(field) => context.fields[field].physical,
-                };
-                let values = self.series(&self.assets[asset], column, physical, buffers);
-                writer.put(asset, column, values)?;
-                context.progress.advance(1);
-                Ok(())
-            })
-            .collect()
-    }
-
     /// The values of a series: where they lie when they lie together, else put together in `buffers`.
     fn series<'b>(
         &'b self,
@@ -186,6 +156,62 @@ impl Table {
                 Cells::I64(values) => super::number::decimal(values[row].into(), 0),
             });
         });
+    }
+}
+
+impl Rows for Table {
+    fn assets(&self) -> Vec<AssetRows<'_>> {
+        let rows = |rows: usize| u64::try_from(rows).unwrap_or(u64::MAX);
+        let assets = self.assets.iter();
+        assets
+            .map(|it| AssetRows { symbol: &it.symbol, rows: rows(it.rows), gaps: it.gaps })
+            .collect()
+    }
+
+    fn write(
+        &self,
+        context: &Context<'_>,
+        writer: &BundleWriter<'_, FileSink>,
+    ) -> Result<(), IngestError> {
+        let columns = context.fields.len() + 1;
+        let tasks = self.assets.len() * columns;
+        context.progress.begin(Phase::Writing, u64::try_from(tasks).unwrap_or(0));
+        (0..tasks)
+            .into_par_iter()
+            .map_init(Buffers::default, |buffers, task| {
+                if context.progress.interrupted() {
+                    return Err(IngestError::Interrupted);
+                }
+                let (asset, column) = (task / columns, task % columns);
+                let physical = context.physical(column);
+                let values = self.series(&self.assets[asset], column, physical, buffers);
+                writer.put(asset, column, values)?;
+                context.progress.advance(1);
+                Ok(())
+            })
+            .collect()
+    }
+
+    fn each_asset(
+        &self,
+        context: &Context<'_>,
+        take: &mut TakeAsset<'_>,
+    ) -> Result<(), IngestError> {
+        let assets = u64::try_from(self.assets.len()).unwrap_or(0);
+        context.progress.begin(Phase::Writing, assets);
+        let mut buffers = Vec::new();
+        buffers.resize_with(context.fields.len() + 1, Buffers::default);
+        for asset in &self.assets {
+            if context.progress.interrupted() {
+                return Err(IngestError::Interrupted);
+            }
+            let series = buffers.iter_mut().enumerate().map(|(column, buffers)| {
+                self.series(asset, column, context.physical(column), buffers)
+            });
+            take(&asset.symbol, &series.collect::<Vec<_>>())?;
+            context.progress.advance(1);
+        }
+        Ok(())
     }
 }
 

@@ -38,6 +38,7 @@ mod read;
 mod recognise;
 mod rejects;
 mod revise;
+mod rows;
 mod settle;
 mod source;
 mod summary;
@@ -48,7 +49,8 @@ mod wide;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use barrow_store::{Catalog, Lease};
+use barrow_format::{Adjustment, BundleWriter};
+use barrow_store::{Catalog, FileSink, Lease};
 
 use context::Context;
 use exported::Export;
@@ -56,6 +58,7 @@ use external::Sorted;
 use memory::Table;
 use read::{Ended, Places};
 use rejects::Reject;
+use rows::Rows;
 use summary::Outcome;
 
 #[cfg(test)]
@@ -106,7 +109,7 @@ pub fn run(
     };
     let derived = known.as_ref().map(|lease| revise::like(lease.schema(), options));
     let options = derived.as_ref().unwrap_or(options);
-    pool.install(|| Ingestion { catalog, name, options, progress, known }.run(sources))
+    Ingestion { catalog, name, options, progress, pool: &pool, known }.run(sources)
 }
 
 /// Leases the bundle to be continued, if it is there.
@@ -124,39 +127,70 @@ struct Ingestion<'a> {
     name: &'a str,
     options: &'a IngestOptions,
     progress: &'a dyn Progress,
+    /// The threads that read, and write a new bundle.
+    pool: &'a rayon::ThreadPool,
     /// The bundle that is continued or corrected.
     known: Option<Lease>,
 }
 
-impl Ingestion<'_> {
+/// What came of reading the sources.
+enum Read<'a> {
+    Published(IngestSummary),
+    Rows { context: Context<'a>, skipped: Vec<String>, gathered: Gathered },
+}
+
+/// All that was read of sources, by asset and time.
+struct Gathered {
+    places: Places,
+    rows: Box<dyn Rows>,
+    actions: Vec<actions::Action>,
+    rejects: Vec<Reject>,
+    /// Rows taken from each job.
+    rows_of_job: Vec<u64>,
+}
+
+impl<'a> Ingestion<'a> {
     fn run(&self, sources: &[PathBuf]) -> Result<IngestSummary, IngestError> {
         let begun = Instant::now();
-        if let Some(export) = Export::recognise(sources, self.options, self.progress)? {
-            return export.publish(self.catalog, self.name, self.options, self.progress);
+        match self.pool.install(|| self.read(sources, begun))? {
+            Read::Published(summary) => Ok(summary),
+            Read::Rows { context, skipped, gathered } => {
+                let outcome = self.publish(&context, gathered)?;
+                Ok(summary::summarise(self.name, &context, skipped, outcome, begun.elapsed()))
+            }
         }
-        let actions = actions::of_files(self.options)?;
+    }
+
+    /// Reads the sources; where rows need not be gathered first, publishes them too.
+    fn read(&self, sources: &[PathBuf], begun: Instant) -> Result<Read<'a>, IngestError> {
+        let Self { catalog, name, options, progress, .. } = *self;
+        if let Some(export) = Export::recognise(sources, options, progress)? {
+            return export.publish(catalog, name, options, progress).map(Read::Published);
+        }
+        let actions = actions::of_files(options)?;
         if sources.is_empty() {
             let known = self.known.as_ref().ok_or(IngestError::NoSources)?;
-            return revise::publish_actions(self, known, actions, begun);
+            return revise::publish_actions(self, known, actions, begun).map(Read::Published);
         }
-        let found = source::find(sources, self.options)?;
-        let mut context = Context::new(found.sources, self.options, self.progress)?;
-        context.revises = self.known.is_some();
-        self.progress.note(&format!("recognised: {}", context.described));
+        let found = source::find(sources, options)?;
+        let context = Context::new(found.sources, options, progress)?;
+        progress.note(&format!("recognised: {}", context.described));
         for skipped in &found.skipped {
-            self.progress.note(&format!("passed over: {skipped}"));
+            progress.note(&format!("passed over: {skipped}"));
         }
         let jobs = job::jobs(&context);
-        let direct = if direct::is_open(&context, &jobs, !actions.is_empty()) {
-            direct::publish(&context, self.catalog, self.name, jobs.clone())?
-        } else {
-            None
-        };
-        let outcome = match direct {
-            Some(direct) => Outcome::of(&direct),
-            None => self.through_memory(&context, jobs, actions)?,
-        };
-        Ok(summary::summarise(self.name, &context, found.skipped, outcome, begun.elapsed()))
+        // A bundle that is there is continued by what has been read whole.
+        let is_new = self.known.is_none();
+        if is_new
+            && direct::is_open(&context, &jobs, !actions.is_empty())
+            && let Some(direct) = direct::publish(&context, catalog, name, jobs.clone())?
+        {
+            let (outcome, elapsed) = (Outcome::of(&direct), begun.elapsed());
+            let summary = summary::summarise(name, &context, found.skipped, outcome, elapsed);
+            return Ok(Read::Published(summary));
+        }
+        let gathered = self.gather(&context, jobs, actions)?;
+        Ok(Read::Rows { context, skipped: found.skipped, gathered })
     }
 
     /// Returns the symbols that a bundle has once it is continued, ascending; none where it is made anew.
@@ -172,12 +206,12 @@ impl Ingestion<'_> {
     }
 
     /// Reads all rows before the first is written: into memory, or sorted on disk.
-    fn through_memory(
+    fn gather(
         &self,
         context: &Context<'_>,
         jobs: Vec<job::Job>,
         actions: Vec<actions::Action>,
-    ) -> Result<Outcome, IngestError> {
+    ) -> Result<Gathered, IngestError> {
         let total = context.sources.iter().map(|source| source.bytes).sum();
         self.progress.begin(Phase::Reading, total);
         // Rows take about the bytes of their text: what is far beyond the memory is not tried.
@@ -187,7 +221,7 @@ impl Ingestion<'_> {
             match memory::read(context, jobs.clone()) {
                 Ok((places, chunks)) => {
                     let table = Table::arrange(context, &places, chunks)?;
-                    return self.publish_table(context, &places, table, actions);
+                    return Ok(Gathered::of_table(places, table, actions));
                 }
                 Err(Ended::Failed(error)) => return Err(error),
                 Err(Ended::OverBudget) => {
@@ -198,16 +232,61 @@ impl Ingestion<'_> {
         }
         self.progress.note("rows exceed the memory allowed: sorting them on disk");
         let (places, sorted) = external::read(context, self.catalog, jobs)?;
-        self.publish_sorted(context, &places, sorted, actions)
+        Ok(Gathered::of_sorted(places, sorted, actions))
     }
 
-    fn publish_table(
-        &self,
-        context: &Context<'_>,
-        places: &Places,
-        mut table: Table,
-        mut actions: Vec<actions::Action>,
-    ) -> Result<Outcome, IngestError> {
+    /// Publishes the bundle, and the rejects beside it.
+    fn publish(&self, context: &Context<'_>, gathered: Gathered) -> Result<Outcome, IngestError> {
+        let Gathered { places, rows, actions, rejects, rows_of_job } = gathered;
+        let (places, rows) = (&places, rows.as_ref());
+        let assets = rows.assets();
+        let rejected = u64::try_from(rejects.len()).unwrap_or(u64::MAX);
+        let row_count: u64 = assets.iter().map(|asset| asset.rows).sum();
+        if row_count == 0 {
+            return Err(IngestError::NothingLeft { rejected });
+        }
+        let gaps: Vec<_> = assets.iter().map(|asset| (asset.symbol, asset.gaps)).collect();
+        let frequency = frequency::resolve(&gaps, context.granularity, self.options.frequency)?;
+        let symbols: Vec<&str> = assets.iter().map(|asset| asset.symbol).collect();
+        let known = if actions.is_empty() { Vec::new() } else { self.known_symbols(&symbols)? };
+        let all: Vec<&str> = known.iter().map(String::as_str).collect();
+        let all = if self.known.is_some() { &all } else { &symbols };
+        let label = |(job, member, line): (u32, u32, u64)| {
+            let place = usize::try_from(job).unwrap_or(usize::MAX);
+            (places.label(context, place, member), places.line(place, line))
+        };
+        let (adjustments, unused_actions) = actions::resolve(self.options, actions, all, &label)?;
+        let files = rejects::prepare(context, places, rejects, self.name, row_count)?;
+        let adjustment_count = adjustments.len() as u64;
+        let published = if self.known.is_some() {
+            let owner = |it: &Adjustment| usize::try_from(it.asset).unwrap_or(usize::MAX);
+            let actions = adjustments.iter().map(|it| (all[owner(it)].to_owned(), *it));
+            let of_all = build::of_all(context, places, frequency, &rows_of_job)?;
+            // By this thread: the memory of the pool's threads grows page by page, which costs as much as the rows.
+            revise::publish(self, context, of_all, &actions.collect::<Vec<_>>(), rows)?
+        } else {
+            let assets = assets.iter().map(|asset| (asset.symbol.to_owned(), asset.rows)).collect();
+            let draft = build::Draft { assets, frequency, adjustments, rows_of_job };
+            let write = |writer: &BundleWriter<'_, FileSink>| rows.write(context, writer);
+            let (catalog, name) = (self.catalog, self.name);
+            self.pool.install(|| build::publish(context, places, catalog, name, draft, &write))?
+        };
+        let rejects_file = files.map(rejects::RejectsFiles::keep).transpose()?;
+        Ok(Outcome {
+            published,
+            assets: assets.len() as u64,
+            rows: row_count,
+            rejected,
+            frequency,
+            adjustments: adjustment_count,
+            unused_actions,
+            rejects_file,
+        })
+    }
+}
+
+impl Gathered {
+    fn of_table(places: Places, mut table: Table, mut actions: Vec<actions::Action>) -> Self {
         let mut rejects = Vec::new();
         let mut rows_of_job = vec![0; places.jobs.len()];
         let mut twice_of_job = vec![0u64; places.jobs.len()];
@@ -225,93 +304,13 @@ impl Ingestion<'_> {
         for (rows, twice) in rows_of_job.iter_mut().zip(twice_of_job) {
             *rows -= twice;
         }
-        let assets: Vec<_> = table
-            .assets
-            .iter()
-            .map(|asset| (asset.symbol.as_str(), asset.rows as u64, asset.gaps))
-            .collect();
-        let draft = Drafting { context, places, actions, rejects, rows_of_job };
-        draft.publish(self, &assets, &|writer| table.write(context, writer))
+        Self { places, rows: Box::new(table), actions, rejects, rows_of_job }
     }
 
-    fn publish_sorted(
-        &self,
-        context: &Context<'_>,
-        places: &Places,
-        mut sorted: Sorted,
-        mut actions: Vec<actions::Action>,
-    ) -> Result<Outcome, IngestError> {
-        sorted.spool.flush()?;
+    fn of_sorted(places: Places, mut sorted: Sorted, mut actions: Vec<actions::Action>) -> Self {
         actions.append(&mut sorted.actions);
-        let Sorted { assets, spool, rejects, rows_of_job, .. } = sorted;
-        let spans: Vec<_> =
-            assets.iter().map(|asset| (asset.symbol.as_str(), asset.rows, asset.gaps)).collect();
-        let draft = Drafting { context, places, actions, rejects, rows_of_job };
-        draft.publish(self, &spans, &|writer| spool.write(context, &assets, writer))
-    }
-}
-
-/// Everything about a bundle but its assets and values.
-struct Drafting<'a, 'c> {
-    context: &'a Context<'c>,
-    places: &'a Places,
-    actions: Vec<actions::Action>,
-    rejects: Vec<Reject>,
-    rows_of_job: Vec<u64>,
-}
-
-/// Writes all series.
-type Write<'w> = dyn Fn(&barrow_format::BundleWriter<'_, barrow_store::FileSink>) -> Result<(), IngestError>
-    + 'w;
-
-impl Drafting<'_, '_> {
-    /// Publishes the bundle, and the rejects beside it.
-    fn publish(
-        self,
-        run: &Ingestion<'_>,
-        assets: &[(&str, u64, frequency::Gaps)],
-        write: &Write<'_>,
-    ) -> Result<Outcome, IngestError> {
-        let Self { context, places, actions, rejects, rows_of_job } = self;
-        let rejected = u64::try_from(rejects.len()).unwrap_or(u64::MAX);
-        let rows: u64 = assets.iter().map(|(_, rows, _)| rows).sum();
-        if rows == 0 {
-            return Err(IngestError::NothingLeft { rejected });
-        }
-        let gaps: Vec<_> = assets.iter().map(|(symbol, _, gaps)| (*symbol, *gaps)).collect();
-        let frequency = frequency::resolve(&gaps, context.granularity, context.options.frequency)?;
-        let symbols: Vec<&str> = assets.iter().map(|(symbol, ..)| *symbol).collect();
-        let known = run.known_symbols(&symbols)?;
-        let all: Vec<&str> = known.iter().map(String::as_str).collect();
-        let all = if run.known.is_some() { &all } else { &symbols };
-        let label = |(job, member, line): (u32, u32, u64)| {
-            let place = usize::try_from(job).unwrap_or(usize::MAX);
-            (places.label(context, place, member), places.line(place, line))
-        };
-        let (adjustments, unused_actions) =
-            actions::resolve(context.options, actions, all, &label)?;
-        let files = rejects::prepare(context, places, rejects, run.name, rows)?;
-        let draft = build::Draft {
-            assets: assets.iter().map(|(symbol, rows, _)| ((*symbol).to_owned(), *rows)).collect(),
-            frequency,
-            adjustments: if run.known.is_some() { Vec::new() } else { adjustments.clone() },
-            actions: adjustments
-                .iter()
-                .map(|it| (all[usize::try_from(it.asset).unwrap_or(usize::MAX)].to_owned(), *it))
-                .collect(),
-            rows_of_job,
-        };
-        let published = build::publish(context, places, run.catalog, run.name, draft, write)?;
-        let rejects_file = files.map(rejects::RejectsFiles::keep).transpose()?;
-        Ok(Outcome {
-            published,
-            assets: assets.len() as u64,
-            rows,
-            rejected,
-            frequency,
-            adjustments: adjustments.len() as u64,
-            unused_actions,
-            rejects_file,
-        })
+        let rejects = std::mem::take(&mut sorted.rejects);
+        let rows_of_job = std::mem::take(&mut sorted.rows_of_job);
+        Self { places, rows: Box::new(sorted), actions, rejects, rows_of_job }
     }
 }

@@ -1,19 +1,19 @@
 //! Rows that continue or correct a bundle that is there, or name what is to go of it, instead of making one.
 //!
-//! The sources go the way of every ingestion, with the meaning of times taken from the bundle, into a file of their own
-//! beside it. From there they are brought into the next version, and the file is removed.
+//! The sources go the way of every ingestion, with the meaning of times taken from the bundle. Once they are arranged, asset
+//! after asset is brought into the next version.
 
-use std::path::PathBuf;
 use std::time::Instant;
 
-use barrow_format::{Adjustment, BundleSpec, BundleWriter, Frequency, Provenance, Schema, Stamp};
-use barrow_store::{AssetBars, BundlePool, FileSink, Lease, Published, Revision};
+use barrow_format::{Adjustment, Frequency, Provenance, Schema, Stamp, Values};
+use barrow_store::{AssetBars, Lease, Published, Revision};
 
 use super::actions::{self, Action};
 use super::context::Context;
 use super::error::IngestError;
 use super::options::{FrequencyOption, IngestOptions, Purpose, StampOption};
 use super::progress::Phase;
+use super::rows::Rows;
 use super::summary::{self, IngestSummary};
 use super::{Ingestion, build};
 
@@ -69,86 +69,58 @@ fn adjust(revision: &mut Revision, actions: &[(String, Adjustment)], purpose: Pu
     }
 }
 
-/// Writes all series.
-type Write<'w> = dyn Fn(&BundleWriter<'_, FileSink>) -> Result<(), IngestError> + 'w;
-
-/// Writes the rows by `write`, brings them into the revision and publishes it. `actions` are adjustments by
-/// symbol.
+/// Brings rows into the bundle, with adjustments by symbol, and publishes the next version. The schema is that of the rows.
+///
+/// # Errors
+///
+/// When the rows and the bundle do not go together, when the bundle cannot be staged, read or published;
+/// [`IngestError::Interrupted`].
 pub(crate) fn publish(
+    run: &Ingestion<'_>,
     context: &Context<'_>,
-    mut revision: Revision,
-    spec: BundleSpec,
+    (schema, provenance): (Schema, Provenance),
     actions: &[(String, Adjustment)],
-    write: &Write<'_>,
+    rows: &dyn Rows,
 ) -> Result<Published, IngestError> {
-    revision.check_meaning(&spec.schema)?;
-    let provenance = spec.provenance.clone();
-    let scratch = Scratch { path: revision.scratch_path() };
-    let lease = {
-        let sink = FileSink::create(&scratch.path)?;
-        let writer = BundleWriter::new(spec, &sink)?;
-        write(&writer)?;
-        writer.finish()?;
-        BundlePool::new(1).lease_file(&scratch.path)?
-    };
-    if context.progress.interrupted() {
-        return Err(IngestError::Interrupted);
-    }
-    context.progress.begin(Phase::Publishing, 0);
-    let purpose = context.options.purpose;
+    let Ingestion { catalog, name, options, progress, .. } = *run;
+    let mut revision = build::stage(options, progress, catalog, name)?.revise()?;
+    revision.check_meaning(&schema)?;
+    let purpose = options.purpose;
     if purpose == Purpose::Remove {
-        take_away(&mut revision, &lease)?;
+        rows.each_asset(context, &mut |symbol, columns| {
+            let times = columns.first().copied().and_then(Values::as_i64);
+            Ok(revision.remove(symbol, times.unwrap_or_default())?)
+        })?;
     } else {
-        bring_in(&mut revision, &lease, purpose)?;
+        bring_in(context, &mut revision, &schema, rows)?;
         adjust(&mut revision, actions, purpose);
     }
+    if progress.interrupted() {
+        return Err(IngestError::Interrupted);
+    }
+    progress.begin(Phase::Publishing, 0);
     revision.set_provenance(provenance);
     Ok(revision.publish()?)
 }
 
-/// Takes away the bars that a file names.
-fn take_away(revision: &mut Revision, lease: &Lease) -> Result<(), IngestError> {
-    for asset in lease.assets() {
-        let asset = asset?;
-        revision.remove(lease.symbol(asset), lease.bars(asset).time())?;
-    }
-    Ok(())
-}
-
-fn bring_in(revision: &mut Revision, lease: &Lease, purpose: Purpose) -> Result<(), IngestError> {
-    for column in lease.schema().columns() {
+fn bring_in(
+    context: &Context<'_>,
+    revision: &mut Revision,
+    schema: &Schema,
+    rows: &dyn Rows,
+) -> Result<(), IngestError> {
+    for column in schema.columns() {
         revision.add_column(column)?;
     }
-    for asset in lease.assets() {
-        let asset = asset?;
-        let bars = lease.bars(asset);
-        let columns = lease.schema().columns().iter();
-        let columns = columns
-            .enumerate()
-            .map(|(index, column)| Ok((column.name.as_str(), bars.column_at(index)?)))
-            .collect::<Result<Vec<_>, IngestError>>()?;
-        let bars = AssetBars {
-            symbol: lease.symbol(asset),
-            metadata: lease.metadata(asset)?,
-            columns: &columns,
-        };
-        if purpose == Purpose::Correct {
+    let names: Vec<&str> = schema.columns().iter().map(|column| column.name.as_str()).collect();
+    rows.each_asset(context, &mut |symbol, values| {
+        let columns: Vec<_> = names.iter().copied().zip(values.iter().copied()).collect();
+        let bars = AssetBars { symbol, metadata: "", columns: &columns };
+        if context.options.purpose == Purpose::Correct {
             revision.correct(&bars)?;
         } else {
             revision.append(&bars)?;
         }
-    }
-    Ok(())
-}
-
-/// A file that goes with its owner.
-struct Scratch {
-    path: PathBuf,
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // Where it cannot be removed, the bundle's next writer sweeps it.
-        let _ = std::fs::remove_file(&self.path);
-    }
+        Ok(())
+    })
 }

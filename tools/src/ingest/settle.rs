@@ -144,7 +144,8 @@ impl Settler<'_> {
             (_, None) => None,
         };
         let text = slot.zip(texts.layout()).and_then(|(slot, layout)| {
-            let fields = split(raw.as_bytes(), layout.delimiter)?;
+            let mut fields = Vec::new();
+            split(raw.as_bytes(), layout.delimiter, &mut fields)?;
             Some((
                 layout.names[slot].clone(),
                 String::from_utf8_lossy(fields.get(slot)?).into_owned(),

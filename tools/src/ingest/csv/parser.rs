@@ -198,7 +198,9 @@ impl<'l> Parser<'l> {
         if std::str::from_utf8(line).is_err() {
             return Err(whole(Problem::NotUtf8));
         }
-        let fields = split(line, self.layout.delimiter).ok_or_else(|| whole(Problem::OpenQuote))?;
+        let mut fields = Vec::new();
+        let split = split(line, self.layout.delimiter, &mut fields);
+        split.ok_or_else(|| whole(Problem::OpenQuote))?;
         let (expected, found) = (self.layout.slots.len(), fields.len());
         if found != expected {
             return Err(whole(Problem::FieldCount { expected, found }));

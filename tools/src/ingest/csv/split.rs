@@ -2,10 +2,13 @@
 
 use std::borrow::Cow;
 
-/// Splits a line (without its end) at `delimiter`. Blanks around fields are taken off, quotes too,
+/// Splits a line (without its end) at `delimiter`, and appends its fields. Blanks around fields are taken off, quotes too,
 /// and a doubled quote within quotes is one. `None` when a quote is not closed.
-pub(crate) fn split(line: &[u8], delimiter: u8) -> Option<Vec<Cow<'_, [u8]>>> {
-    let mut fields = Vec::new();
+pub(crate) fn split<'l>(
+    line: &'l [u8],
+    delimiter: u8,
+    fields: &mut Vec<Cow<'l, [u8]>>,
+) -> Option<()> {
     let mut rest = line;
     loop {
         let blanks = rest.iter().take_while(|&&byte| byte == b' ' && delimiter != b' ').count();
@@ -16,12 +19,12 @@ pub(crate) fn split(line: &[u8], delimiter: u8) -> Option<Vec<Cow<'_, [u8]>>> {
             // What stands between the closing quote and the delimiter can only be blanks.
             match after.iter().position(|&byte| byte == delimiter) {
                 Some(at) => rest = &after[at + 1..],
-                None => return Some(fields),
+                None => return Some(()),
             }
         } else {
             let Some(at) = memchr::memchr(delimiter, rest) else {
                 fields.push(Cow::Borrowed(rest.trim_ascii()));
-                return Some(fields);
+                return Some(());
             };
             fields.push(Cow::Borrowed(rest[..at].trim_ascii()));
             rest = &rest[at + 1..];
@@ -66,7 +69,8 @@ mod tests {
     use super::*;
 
     fn fields(line: &str) -> Option<Vec<String>> {
-        let fields = split(line.as_bytes(), b',')?;
+        let mut fields = Vec::new();
+        split(line.as_bytes(), b',', &mut fields)?;
         Some(fields.iter().map(|field| String::from_utf8(field.to_vec()).unwrap()).collect())
     }
 

@@ -4,13 +4,15 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use barrow_format::{BundleWriter, PhysicalType, Sink, Values};
+use barrow_format::{BundleWriter, PhysicalType, Values};
+use barrow_store::FileSink;
 use rayon::prelude::*;
 
 use super::super::context::Context;
 use super::super::error::IngestError;
 use super::super::memory::{Narrow, narrow};
 use super::super::progress::Phase;
+use super::super::rows::TakeAsset;
 use super::super::source::io_error;
 use super::SortedAsset;
 use super::run::Record;
@@ -55,24 +57,19 @@ impl Spool {
     /// # Errors
     ///
     /// When files cannot be read, the sink fails, or the run is interrupted.
-    pub(crate) fn write<S: Sink>(
+    pub(crate) fn write(
         &self,
         context: &Context<'_>,
         assets: &[SortedAsset],
-        writer: &BundleWriter<'_, S>,
+        writer: &BundleWriter<'_, FileSink>,
     ) -> Result<(), IngestError> {
         let io = io_error("read a file in", &self.folder);
         let series = assets.len() * self.columns.len();
         context.progress.begin(Phase::Writing, u64::try_from(series).unwrap_or(0));
         (0..self.columns.len()).into_par_iter().try_for_each(|column| {
-            let physical = match column.checked_sub(1) {
-                None => PhysicalType::I64,
-                Some(field) => context.fields[field].physical,
-            };
+            let physical = context.physical(column);
             // Each column is read by one worker, so moving the file's position disturbs nobody.
-            let mut file = self.columns[column].get_ref();
-            file.seek(SeekFrom::Start(0)).map_err(io_error("read a file in", &self.folder))?;
-            let mut input = BufReader::with_capacity(1 << 18, file);
+            let mut input = self.column(column, 1 << 18)?;
             let mut piece = Piece::default();
             for (place, asset) in assets.iter().enumerate() {
                 if context.progress.interrupted() {
@@ -90,6 +87,45 @@ impl Spool {
             }
             Ok(())
         })
+    }
+
+    /// Hands on asset after asset, each whole.
+    ///
+    /// # Errors
+    ///
+    /// When files cannot be read, what `take` fails with, or when the run is interrupted.
+    pub(crate) fn each_asset(
+        &self,
+        context: &Context<'_>,
+        assets: &[SortedAsset],
+        take: &mut TakeAsset<'_>,
+    ) -> Result<(), IngestError> {
+        let io = io_error("read a file in", &self.folder);
+        context.progress.begin(Phase::Writing, u64::try_from(assets.len()).unwrap_or(0));
+        let columns = (0..self.columns.len()).map(|column| {
+            Ok((context.physical(column), self.column(column, 1 << 16)?, Piece::default()))
+        });
+        let mut columns = columns.collect::<Result<Vec<_>, IngestError>>()?;
+        for asset in assets {
+            if context.progress.interrupted() {
+                return Err(IngestError::Interrupted);
+            }
+            let rows = usize::try_from(asset.rows).unwrap_or(usize::MAX);
+            let series = columns
+                .iter_mut()
+                .map(|(physical, input, piece)| piece.read(input, rows, *physical));
+            let series = series.collect::<Result<Vec<_>, _>>().map_err(&io)?;
+            take(&asset.symbol, &series)?;
+            context.progress.advance(1);
+        }
+        Ok(())
+    }
+
+    /// Begins to read a column.
+    fn column(&self, column: usize, buffer_bytes: usize) -> Result<BufReader<&File>, IngestError> {
+        let mut file = self.columns[column].get_ref();
+        file.seek(SeekFrom::Start(0)).map_err(io_error("read a file in", &self.folder))?;
+        Ok(BufReader::with_capacity(buffer_bytes, file))
     }
 
     /// Ends the writing of columns.

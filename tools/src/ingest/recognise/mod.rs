@@ -81,7 +81,7 @@ struct Told {
 }
 
 /// Puts it together; fields in the order of a bundle.
-fn layout(sample: Sample, roles: &Roles, told: Told) -> Layout {
+fn layout(sample: Sample<'_>, roles: &Roles, told: Told) -> Layout {
     let mut fields = roles.fields();
     sort_fields(&mut fields);
     let mut wide = roles.is_wide().then(Vec::new);
@@ -135,7 +135,7 @@ pub(crate) fn zone(options: &IngestOptions) -> Result<Zone, IngestError> {
 
 fn time_format(
     subject: &Subject<'_>,
-    sample: &Sample,
+    sample: &Sample<'_>,
     roles: &Roles,
     options: &IngestOptions,
     file_date: Option<i64>,
@@ -152,7 +152,7 @@ fn time_format(
 
 /// Daily when most times of the sample are midnights.
 fn granularity(
-    sample: &Sample,
+    sample: &Sample<'_>,
     roles: &Roles,
     format: &TimeFormat,
     zone: &Zone,

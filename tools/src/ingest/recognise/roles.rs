@@ -52,7 +52,7 @@ const QUOTE: [&str; 10] = [
 impl Roles {
     pub(crate) fn assign(
         subject: &Subject<'_>,
-        sample: &Sample,
+        sample: &Sample<'_>,
         options: &IngestOptions,
     ) -> Result<Self, IngestError> {
         let mut roles: Vec<Option<Role>> = vec![None; sample.width()];
@@ -96,7 +96,7 @@ impl Roles {
     fn check(
         &self,
         subject: &Subject<'_>,
-        sample: &Sample,
+        sample: &Sample<'_>,
         options: &IngestOptions,
     ) -> Result<(), IngestError> {
         let fields = self.fields();
@@ -140,14 +140,14 @@ impl Roles {
         self.columns.iter().position(|role| *role == Role::Clock)
     }
 
-    pub(crate) fn text_columns(&self, sample: &Sample) -> Vec<String> {
+    pub(crate) fn text_columns(&self, sample: &Sample<'_>) -> Vec<String> {
         let columns = self.columns.iter().zip(&sample.names);
         columns.filter(|(role, _)| **role == Role::Text).map(|(_, name)| name.clone()).collect()
     }
 
     /// Whether columns and times are those of LEAN: no header, six or eleven columns, times as
     /// milliseconds since midnight or `YYYYMMDD HH:MM`.
-    pub(crate) fn is_lean(&self, sample: &Sample, format: &TimeFormat) -> bool {
+    pub(crate) fn is_lean(&self, sample: &Sample<'_>, format: &TimeFormat) -> bool {
         let time_len = sample.column(self.time()).first().map_or(0, |time| time.len());
         let by_time = match format {
             TimeFormat::MsOfDay => true,
@@ -158,7 +158,7 @@ impl Roles {
     }
 
     /// Whether every price of the sample is an integer of three digits or more.
-    pub(crate) fn prices_are_integers(&self, sample: &Sample) -> bool {
+    pub(crate) fn prices_are_integers(&self, sample: &Sample<'_>) -> bool {
         let prices = self.columns.iter().enumerate().filter(|(_, role)| {
             matches!(role, Role::Field(name) if !name.ends_with("volume") && !name.ends_with("size"))
         });
@@ -174,7 +174,7 @@ impl Roles {
 /// The time: the first column that is named so and holds times, else a first column that does.
 fn find_time(
     subject: &Subject<'_>,
-    sample: &Sample,
+    sample: &Sample<'_>,
     meanings: &[Option<Meaning>],
     roles: &mut [Option<Role>],
 ) -> Result<(), IngestError> {
@@ -204,7 +204,7 @@ fn find_time(
 /// What options say of columns.
 fn told(
     subject: &Subject<'_>,
-    sample: &Sample,
+    sample: &Sample<'_>,
     options: &IngestOptions,
     roles: &mut [Option<Role>],
 ) -> Result<(), IngestError> {
@@ -246,7 +246,10 @@ fn told(
 /// # Errors
 ///
 /// When they are in no known order.
-pub(crate) fn name_by_place(subject: &Subject<'_>, sample: &mut Sample) -> Result<(), IngestError> {
+pub(crate) fn name_by_place(
+    subject: &Subject<'_>,
+    sample: &mut Sample<'_>,
+) -> Result<(), IngestError> {
     let file_date = lean::date(subject.place);
     let (width, time) = (sample.width(), sample.is_time(0, file_date));
     let clock = width > 1 && !sample.is_numeric(1) && sample.is_clock(1);
@@ -274,7 +277,7 @@ pub(crate) fn name_by_place(subject: &Subject<'_>, sample: &mut Sample) -> Resul
 
 /// What the names of columns mean. Single letters are tickers too: they mean open, high, low and
 /// close only when all four are there.
-fn meanings(sample: &Sample) -> Vec<Option<Meaning>> {
+fn meanings(sample: &Sample<'_>) -> Vec<Option<Meaning>> {
     let names: Vec<String> = sample.names.iter().map(|name| normalise(name)).collect();
     let letters = ["o", "h", "l", "c"].iter().all(|letter| names.iter().any(|name| name == letter));
     let mean = |(at, name): (usize, &String)| {
@@ -286,7 +289,7 @@ fn meanings(sample: &Sample) -> Vec<Option<Meaning>> {
 /// Whether columns are assets: beside the time all are numbers, and none has a name that means
 /// something else.
 fn is_wide(
-    sample: &Sample,
+    sample: &Sample<'_>,
     meanings: &[Option<Meaning>],
     roles: &[Option<Role>],
     options: &IngestOptions,
@@ -307,7 +310,7 @@ fn is_wide(
 /// What a column with a name is.
 fn by_name(
     subject: &Subject<'_>,
-    sample: &Sample,
+    sample: &Sample<'_>,
     at: usize,
     meaning: Option<Meaning>,
     roles: &[Option<Role>],

@@ -1,5 +1,7 @@
 //! [`Sample`]: the first lines of a text source, split into fields.
 
+use std::borrow::Cow;
+
 use super::super::csv::{line_at, split};
 use super::super::error::IngestError;
 use super::super::number::{self, Number};
@@ -11,18 +13,18 @@ const LINES_MAX: usize = 4000;
 
 /// The first lines of a source.
 #[derive(Debug)]
-pub(crate) struct Sample {
+pub(crate) struct Sample<'h> {
     pub(crate) delimiter: u8,
     /// The first line, where it names the columns.
     pub(crate) header: Option<Vec<u8>>,
     /// Names as the source has them; `column 1` and so on where it has none.
     pub(crate) names: Vec<String>,
-    /// Fields of the lines that have as many as there are names.
-    rows: Vec<Vec<Vec<u8>>>,
+    /// Fields of the lines that have as many as there are names, line after line.
+    cells: Vec<Cow<'h, [u8]>>,
 }
 
-impl Sample {
-    pub(crate) fn of(subject: &Subject<'_>, options: &IngestOptions) -> Result<Self, IngestError> {
+impl<'h> Sample<'h> {
+    pub(crate) fn of(subject: &Subject<'h>, options: &IngestOptions) -> Result<Self, IngestError> {
         let head = subject.head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(subject.head);
         if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
             return Err(subject.unrecognised("it is UTF-16 text, and UTF-8 is expected"));
@@ -51,20 +53,21 @@ impl Sample {
             }
             (None, false) => (1..=cells.len()).map(|number| format!("column {number}")).collect(),
         };
-        let rows: Vec<Vec<Vec<u8>>> = lines
-            .iter()
-            .skip(usize::from(has_header))
-            .map(|line| fields_of(line, delimiter))
-            .filter(|fields| fields.len() == names.len())
-            .collect();
-        if rows.is_empty() {
+        let mut cells = Vec::with_capacity(lines.len() * names.len());
+        for line in lines.iter().skip(usize::from(has_header)) {
+            let before = cells.len();
+            if split(line, delimiter, &mut cells).is_none() || cells.len() != before + names.len() {
+                cells.truncate(before);
+            }
+        }
+        if cells.is_empty() {
             if lines.len() == 1 && has_header {
                 return Err(IngestError::NoRows { file: subject.label.to_owned() });
             }
             return Err(subject.unrecognised(format!("no line has {} fields", names.len())));
         }
         let header = has_header.then(|| (*first).to_vec());
-        Ok(Self { delimiter, header, names, rows })
+        Ok(Self { delimiter, header, names, cells })
     }
 
     pub(crate) fn width(&self) -> usize {
@@ -73,7 +76,7 @@ impl Sample {
 
     /// The values of a column.
     pub(crate) fn column(&self, at: usize) -> Vec<&[u8]> {
-        self.rows.iter().filter_map(|row| row.get(at).map(Vec::as_slice)).collect()
+        self.cells.iter().skip(at).step_by(self.width().max(1)).map(AsRef::as_ref).collect()
     }
 
     /// Whether more values of a column are numbers than are not, nothing counting as neither.
@@ -108,9 +111,10 @@ impl Sample {
 
     /// Whether a column holds times of a known layout.
     pub(crate) fn is_time(&self, at: usize, file_date: Option<i64>) -> bool {
-        times::detect(&self.column(at), file_date).is_ok()
-            || times::detect(&self.column(at), file_date)
-                .is_err_and(|reason| reason.contains("mdy"))
+        match times::detect(&self.column(at), file_date) {
+            Ok(_) => true,
+            Err(reason) => reason.contains("mdy"),
+        }
     }
 
     /// The first value of a column that is not missing, for messages.
@@ -143,9 +147,10 @@ fn lines(head: &[u8]) -> Vec<&[u8]> {
     lines
 }
 
-fn fields_of(line: &[u8], delimiter: u8) -> Vec<Vec<u8>> {
-    match split(line, delimiter) {
-        Some(fields) => fields.into_iter().map(std::borrow::Cow::into_owned).collect(),
+fn fields_of(line: &[u8], delimiter: u8) -> Vec<Cow<'_, [u8]>> {
+    let mut fields = Vec::new();
+    match split(line, delimiter, &mut fields) {
+        Some(()) => fields,
         None => Vec::new(),
     }
 }
@@ -165,10 +170,10 @@ fn delimiter(lines: &[&[u8]]) -> Option<u8> {
 }
 
 /// Whether cells name columns: none of them is a number or a time.
-fn is_header(cells: &[Vec<u8>]) -> bool {
+fn is_header(cells: &[Cow<'_, [u8]>]) -> bool {
     cells.iter().all(|cell| {
         let number = matches!(number::field(cell), Number::Value(_));
         !number
-            && times::detect(&[cell.as_slice()], None).is_err_and(|reason| !reason.contains("mdy"))
+            && times::detect(&[cell.as_ref()], None).is_err_and(|reason| !reason.contains("mdy"))
     })
 }

@@ -14,19 +14,24 @@ pub(crate) fn detect(fields: &[&[u8]], file_date: Option<i64>) -> Result<TimeFor
     let Some(first) = present.first() else {
         return Err("its times are empty".to_owned());
     };
-    let mut candidates = vec![TimeFormat::Iso, TimeFormat::Compact];
-    candidates.extend(epoch_unit(&present).map(TimeFormat::Epoch));
-    if file_date.is_some() {
-        candidates.push(TimeFormat::MsOfDay);
-    }
-    candidates.extend([TimeFormat::MonthFirst, TimeFormat::DayFirst]);
+    let candidates: [&dyn Fn() -> Option<TimeFormat>; 6] = [
+        &|| Some(TimeFormat::Iso),
+        &|| Some(TimeFormat::Compact),
+        &|| epoch_unit(&present).map(TimeFormat::Epoch),
+        &|| file_date.map(|_| TimeFormat::MsOfDay),
+        &|| Some(TimeFormat::MonthFirst),
+        &|| Some(TimeFormat::DayFirst),
+    ];
     // Of candidates that read equally many the first one counts.
-    let mut best: Option<(usize, &TimeFormat)> = None;
-    for candidate in &candidates {
-        let read =
-            present.iter().filter(|field| candidate.read(field, file_date).is_some()).count();
-        if best.is_none_or(|(most, _)| read > most) {
+    let mut best: Option<(usize, TimeFormat)> = None;
+    for candidate in candidates.into_iter().filter_map(|candidate| candidate()) {
+        let reads = |field: &&&[u8]| candidate.read(field, file_date).is_some();
+        let read = present.iter().filter(reads).count();
+        if best.as_ref().is_none_or(|(most, _)| read > *most) {
             best = Some((read, candidate));
+        }
+        if read == present.len() {
+            break;
         }
     }
     match best {
@@ -34,7 +39,7 @@ pub(crate) fn detect(fields: &[&[u8]], file_date: Option<i64>) -> Result<TimeFor
             if matches!(format, TimeFormat::MonthFirst | TimeFormat::DayFirst) {
                 month_or_day_first(&present)
             } else {
-                Ok(format.clone())
+                Ok(format)
             }
         }
         _ => Err(format!("`{}` is no time of a known layout", String::from_utf8_lossy(first))),

@@ -1,0 +1,58 @@
+//! The batches of a revision, each of another asset.
+
+use std::fmt;
+use std::hash::BuildHasher as _;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use crate::writing::batch::Batch;
+
+/// Batches by symbol. They come in any order, and are put in that of the symbols once, when all are there.
+#[derive(Default)]
+pub(crate) struct Batches {
+    /// In the order in which they came.
+    all: Vec<(String, Batch)>,
+    /// Places among them, found by symbol.
+    places: HashTable<usize>,
+    hasher: DefaultHashBuilder,
+}
+
+impl Batches {
+    pub(crate) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub(crate) fn contains(&self, symbol: &str) -> bool {
+        let is_own = |place: &usize| self.all[*place].0 == symbol;
+        self.places.find(self.hasher.hash_one(symbol), is_own).is_some()
+    }
+
+    /// Adds the batch of an asset that has none yet.
+    pub(crate) fn insert(&mut self, symbol: &str, batch: Batch) {
+        let Self { all, places, hasher } = self;
+        let place = all.len();
+        all.push((symbol.to_owned(), batch));
+        let hash = hasher.hash_one(symbol);
+        places.insert_unique(hash, place, |place| hasher.hash_one(all[*place].0.as_str()));
+    }
+
+    /// Returns all of them, as they came.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Batch> {
+        self.all.iter().map(|(_, batch)| batch)
+    }
+
+    /// Returns all of them, symbols ascending.
+    pub(crate) fn sorted(&self) -> Vec<(&str, &Batch)> {
+        let mut all: Vec<_> =
+            self.all.iter().map(|(symbol, batch)| (symbol.as_str(), batch)).collect();
+        // Most often they came in this order, which a stable sort takes one look at.
+        all.sort_by_key(|(symbol, _)| *symbol);
+        all
+    }
+}
+
+impl fmt::Debug for Batches {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.sorted()).finish()
+    }
+}
