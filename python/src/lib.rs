@@ -26,6 +26,7 @@ mod query;
 mod records;
 mod remote;
 mod rows;
+mod symbols;
 mod table;
 mod warm;
 mod when;

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import pickle
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -163,3 +164,24 @@ heavy = {"pandas", "polars", "pyarrow", "duckdb", "ray", "dask"} & set(sys.modul
 assert not heavy, heavy
 """
     subprocess.run([sys.executable, "-c", script], check=True, cwd=GOLDEN.parent)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux is asked to")
+def test_importing_maps_the_code_that_opening_runs() -> None:
+    """All pages of the extension's code are mapped before a bundle is opened: none of them is a fault then."""
+    release = tuple(int(number) for number in platform.release().split("-")[0].split(".")[:2])
+    if release < (5, 14):
+        pytest.skip("the kernel maps no pages ahead")
+    script = """
+import barrow
+code, sizes = False, {}
+for line in open("/proc/self/smaps"):
+    first, *rest = line.split()
+    if not first.endswith(":"):
+        code = rest[0] == "r-xp" and "_barrow" in rest[-1]
+    elif code:
+        sizes[first] = int(rest[0]) if rest[0].isdigit() else 0
+assert sizes["Size:"] > 1000, sizes
+assert sizes["Rss:"] == sizes["Size:"], sizes
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
