@@ -299,7 +299,6 @@ class Settings:
         assets: Sequence[str] | None = None,
         seed: int = 0,
     ) -> Settings: ...
-    def within(self, first_ns: int, last_ns: int) -> Settings: ...
 
 @final
 class Plan:
@@ -431,12 +430,18 @@ class WalkForwardReport:
     def __getattr__(self, name: str) -> Any: ...
 
 @final
+class CrossValidationReport:
+    def page(self) -> str: ...
+    def __getattr__(self, name: str) -> Any: ...
+
+@final
 class TrialRunner:
     def __new__(
         cls,
         bundle: Bundle,
         strategy: Any,
         settings: Settings,
+        stretches: Sequence[tuple[int, int]],
         search_seed: int,
         threads: int,
         time_limit: float | None = None,
@@ -466,7 +471,19 @@ def walk_forward(
     cut: Mapping[str, Any],
     *,
     crew: Any = None,
+    show: Any = None,
 ) -> WalkForwardReport: ...
+def cross_validate(
+    bundle: Bundle,
+    strategy: Any,
+    space: Space,
+    settings: Settings,
+    plan: Plan,
+    cut: tuple[int, int, int, int, int],
+    *,
+    crew: Any = None,
+    show: Any = None,
+) -> CrossValidationReport: ...
 def read_study(path: str) -> tuple[dict[str, str], list[dict[str, Any]]]: ...
 def ask_of(id: int, params: Mapping[str, Any], budget: float = 1.0, resumes: int | None = None) -> bytes: ...
 def failed_end(id: int, reason: str) -> bytes: ...

@@ -48,9 +48,9 @@ mod _barrow {
     use crate::column::Column;
     #[pymodule_export]
     use crate::engine::{
-        Context, Memory, Performance, Plan, Series, Settings, Setup, Signal, Space, SweepReport,
-        TrialRunner, WalkForwardReport, Weights, ask_of, failed_end, figures_of, read_study, run,
-        search, space_axes, walk_forward,
+        Context, CrossValidationReport, Memory, Performance, Plan, Series, Settings, Setup, Signal,
+        Space, SweepReport, TrialRunner, WalkForwardReport, Weights, ask_of, cross_validate,
+        failed_end, figures_of, read_study, run, search, space_axes, walk_forward,
     };
     #[pymodule_export]
     use crate::ingest::ingest_files;

@@ -1,10 +1,12 @@
-//! Backtests, sweeps, walk-forward and validation.
+//! Backtests, sweeps, walk-forward, cross-validation and statistics.
 
 mod arrays;
 mod axes;
 mod context;
 mod crew;
+mod cross;
 mod error;
+mod folds;
 mod maker;
 mod memory;
 mod performance;
@@ -25,6 +27,7 @@ mod weights;
 pub(crate) use axes::space_axes;
 pub(crate) use context::Context;
 pub(crate) use crew::{ask_of, failed_end, figures_of};
+pub(crate) use cross::{CrossValidationReport, cross_validate};
 pub(crate) use memory::Memory;
 pub(crate) use performance::Performance;
 pub(crate) use plan::Plan;
