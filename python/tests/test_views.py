@@ -12,8 +12,10 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import barrow
@@ -185,3 +187,23 @@ assert sizes["Size:"] > 1000, sizes
 assert sizes["Rss:"] == sizes["Size:"], sizes
 """
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_sessions_are_the_dates_of_the_market(root: Path) -> None:
+    """Daily bars: the calendar, by address. Minutes: the local dates that pandas finds, also through changes of the clock."""
+    prices = {name: np.ones(600) for name in ("open", "high", "low", "close", "volume")}
+    days = np.arange("2021-03-01", "2022-10-22", dtype="M8[D]").astype("M8[ns]")[:600]
+    barrow.ingest("days", {"symbol": np.full(600, "A"), "time": days, **prices})
+    daily = barrow.open("days")
+    assert daily.sessions.ctypes.data == daily.calendar.ctypes.data
+    times = np.datetime64("2021-03-12T00:30", "ns") + np.arange(600) * np.timedelta64(30, "m")
+    rows = pd.DataFrame({"symbol": "A", "time": pd.DatetimeIndex(times, tz="UTC"), **prices})
+    for zone in ("America/New_York", "Asia/Kolkata", "UTC"):
+        stamps: tuple[Literal["start", "end"], ...] = ("start", "end")
+        for stamp in stamps:
+            barrow.ingest("minutes", rows, frequency="30m", timezone=zone, timestamps=stamp)
+            minutes = barrow.open("minutes")
+            seen = pd.DatetimeIndex(minutes.calendar - np.timedelta64(stamp == "end", "ns"), tz="UTC")
+            dates = seen.tz_convert(zone).tz_localize(None).normalize().unique()
+            np.testing.assert_array_equal(minutes.sessions, dates.to_numpy())
+            assert not minutes.sessions.flags.writeable and minutes.sessions is minutes.sessions

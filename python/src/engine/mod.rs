@@ -24,6 +24,7 @@ mod walk;
 mod watch;
 mod weights;
 
+pub(crate) use arrays::instants;
 pub(crate) use axes::space_axes;
 pub(crate) use context::Context;
 pub(crate) use crew::{ask_of, failed_end, figures_of};
