@@ -85,6 +85,9 @@ def push(
     check: bool,
     watch: Callable[[int, int], object] | None,
 ) -> dict[str, Any]: ...
+def prune_remote(
+    remote: object, keep: int | None, bundle: str | None, older_than_seconds: float, dry_run: bool
+) -> dict[str, Any]: ...
 def space_axes(space: Any) -> list[dict[str, Any]]: ...
 def fetch(
     spec: str,

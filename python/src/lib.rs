@@ -59,7 +59,7 @@ mod _barrow {
     #[pymodule_export]
     use crate::pool::{clear_pool, pool_capacity, pool_stats, set_pool_capacity};
     #[pymodule_export]
-    use crate::remote::{fetch, push};
+    use crate::remote::{fetch, prune_remote, push};
     #[pymodule_export]
     use crate::rows::{write_arrays, write_stream};
     #[pymodule_export]
