@@ -173,7 +173,7 @@ def test_progress_is_drawn_of_long_work_alone(
 
     barrow.ingest("market", rows, progress=True)
     assert capsys.readouterr().err == ""
-    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    monkeypatch.setitem(sys.modules, "tqdm", None)
     monkeypatch.setattr(_progress, "_QUIET_SECONDS", 0.0)
     with _progress.stages(True) or pytest.fail("nothing to draw on") as bar:
         bar("reading", 500, 1000)
