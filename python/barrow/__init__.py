@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from barrow._ingest import ingest
     from barrow.columns import Columns
     from barrow.panels import Panel
+    from barrow.paths import CrossValidation, cross_validate
     from barrow.remote import Fetched, Pushed, fetch, push
     from barrow.running import Performance, backtest
     from barrow.strategy import Strategy
@@ -56,6 +57,7 @@ __all__ = [
     "Catalog",
     "Column",
     "Columns",
+    "CrossValidation",
     "Fetched",
     "Panel",
     "Panels",
@@ -70,6 +72,7 @@ __all__ = [
     "__version__",
     "backtest",
     "catalog",
+    "cross_validate",
     "default_root",
     "errors",
     "fetch",
@@ -96,6 +99,7 @@ def catalog(root: str | os.PathLike[str] | None = None) -> Catalog:
 #: Where the names are that are imported when they are first used.
 _LATER = {
     "Columns": "barrow.columns",
+    "CrossValidation": "barrow.paths",
     "Fetched": "barrow.remote",
     "Panel": "barrow.panels",
     "Panels": "barrow.weighing",
@@ -106,6 +110,7 @@ _LATER = {
     "Sweep": "barrow.sweeps",
     "WalkForward": "barrow.walks",
     "backtest": "barrow.running",
+    "cross_validate": "barrow.paths",
     "fetch": "barrow.remote",
     "ingest": "barrow._ingest",
     "push": "barrow.remote",

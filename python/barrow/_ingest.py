@@ -69,12 +69,13 @@ def ingest(
     with tempfile.TemporaryDirectory(prefix="barrow-") as folder:
         path = os.path.join(folder, "rows.arrow")
         rows: Any = source
+        instants: list[str] = []
         if isinstance(source, Mapping) and _is_by_symbol(source):
-            rows = _assets(source)
-        if isinstance(rows, Mapping):
-            _barrow.write_arrays(path, dict(rows))
+            rows, instants = _assets(source)
         elif _is_pandas(rows):
-            _barrow.write_arrays(path, _pandas_columns(rows))
+            rows, instants = _columns(rows)
+        if isinstance(rows, Mapping):
+            _barrow.write_arrays(path, dict(rows), instants)
         else:
             _barrow.write_stream(path, rows)
         return run([path])
@@ -101,47 +102,56 @@ def _is_by_symbol(source: Mapping[str, Any]) -> bool:
     )
 
 
-def _assets(tables: Mapping[str, Any]) -> dict[str, Any]:
-    """One long table of many, each of one asset."""
+def _assets(tables: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """One long table of many, each of one asset, and the columns whose times have a zone."""
     import numpy as np
 
     columns: dict[str, list[Any]] = {}
     symbols: list[Any] = []
     names: list[str] | None = None
+    instants: list[str] = []
     for symbol, table in tables.items():
-        arrays = {name: np.asarray(values) for name, values in _columns(table).items()}
+        held, zoned = _columns(table)
+        arrays = {name: np.asarray(values) for name, values in held.items()}
         if names is None:
-            names = sorted(arrays)
+            names, instants = sorted(arrays), zoned
         if sorted(arrays) != names:
             raise ValueError(f"`{symbol}` has columns {sorted(arrays)}, but the first asset has {names}")
+        if zoned != instants:
+            raise ValueError(f"times of `{symbol}` have a zone in {zoned}, those of the first asset in {instants}")
         count = len(next(iter(arrays.values()))) if arrays else 0
         symbols.append(np.full(count, symbol, dtype=object))
         for name, values in arrays.items():
             columns.setdefault(name, []).append(values)
     joined: dict[str, Any] = {"symbol": np.concatenate(symbols) if symbols else np.array([], dtype=object)}
     joined.update((name, np.concatenate(parts)) for name, parts in columns.items())
-    return joined
+    return joined, instants
 
 
-def _columns(table: Any) -> Mapping[str, Any]:
+def _columns(table: Any) -> tuple[Mapping[str, Any], list[str]]:
+    """The columns of a table as arrays, and the names of those whose times have a zone: they are in UTC."""
     if isinstance(table, Mapping):
-        return table
+        return table, []
     if _is_pandas(table):
-        return _pandas_columns(table)
+        frame = _with_index(table)
+        zoned = [str(name) for name in frame.columns if getattr(frame[name].dtype, "tz", None) is not None]
+        return {str(name): _pandas_values(frame[name]) for name in frame.columns}, zoned
     if hasattr(table, "get_column"):
-        return {name: table.get_column(name).to_numpy() for name in table.columns}
-    return {name: table.column(name).to_numpy() for name in table.column_names}
+        zoned = [name for name, kind in table.schema.items() if getattr(kind, "time_zone", None)]
+        return {name: table.get_column(name).to_numpy() for name in table.columns}, zoned
+    zoned = [field.name for field in table.schema if getattr(field.type, "tz", None)]
+    return {name: table.column(name).to_numpy() for name in table.column_names}, zoned
 
 
-def _pandas_columns(frame: Any) -> dict[str, Any]:
-    """The columns of a frame, those of its index among them."""
+def _with_index(frame: Any) -> Any:
+    """A frame with the columns of its index among its own."""
     import pandas
 
     if not isinstance(frame.index, pandas.RangeIndex) or frame.index.name is not None:
         index = frame.index
         names = [name or _name_of_level(index.get_level_values(i)) for i, name in enumerate(index.names)]
-        frame = frame.reset_index(names=names)
-    return {str(name): _pandas_values(frame[name]) for name in frame.columns}
+        return frame.reset_index(names=names)
+    return frame
 
 
 def _name_of_level(values: Any) -> str:

@@ -1,7 +1,8 @@
-"""Progress bars: tqdm's where it is installed, else one of our own."""
+"""Progress bars: in notebooks a bar of HTML, in terminals tqdm's where it is installed, else a line of our own."""
 
 from __future__ import annotations
 
+import html
 import sys
 import time
 from collections.abc import Callable
@@ -85,10 +86,11 @@ class _Trials:
     def __init__(self, objective: str) -> None:
         self._objective = objective
         self._line: Any = None
+        self._began = time.monotonic()
 
     def __call__(self, done: int, total: int, best: Optional[float]) -> None:
         if self._line is None:
-            self._line = _line("trial")
+            self._line = _line("trial", None, self._began)
         words = "" if best is None else f"best {self._objective} {best:.4g}"
         _draw(self._line, done, total, words)
 
@@ -111,7 +113,7 @@ class _Stages:
             return
         if phase != self._phase:
             self.close()
-            self._phase, self._line = phase, _line(self._UNITS[phase], phase)
+            self._phase, self._line = phase, _line(self._UNITS[phase], phase, time.monotonic())
         _draw(self._line, done, total, "")
 
     def close(self) -> None:
@@ -128,35 +130,77 @@ def _draw(line: Any, done: int, total: int, words: str) -> None:
     line.refresh()
 
 
-def _line(unit: str, desc: Optional[str] = None) -> Any:
-    """A bar of tqdm, or a line of our own."""
+def _line(unit: str, desc: Optional[str], began: float) -> Any:
+    """A bar of a notebook, of tqdm, or a line of our own, of work that began at a reading of the monotonic clock."""
+    if _in_notebook():
+        return _Notebook(unit, desc, began)
     try:
-        from tqdm.auto import tqdm
+        from tqdm import tqdm
     except ImportError:
-        return _Line(unit, desc)
-    # Bytes and rows by the thousand and million.
-    return tqdm(unit=unit, unit_scale=unit in ("B", "row"), desc=desc)
+        return _Line(unit, desc, began)
+    # Bytes and rows by the thousand and million. It draws itself when it is told how far the work is, and not before.
+    line = tqdm(unit=unit, unit_scale=unit in ("B", "row"), desc=desc, delay=1e-9)
+    line.start_t -= time.monotonic() - began
+    return line
 
 
 class _Line:
     """As much of tqdm as is used here, in one line of a terminal."""
 
-    def __init__(self, unit: str, desc: Optional[str]) -> None:
+    def __init__(self, unit: str, desc: Optional[str], began: float) -> None:
         self.total: Optional[int] = None
         self.n = 0
-        self._unit, self._desc = unit, f"{desc}: " if desc else ""
-        self._words = ""
-        self._began = time.monotonic()
+        self._unit, self._desc, self._words = unit, desc, ""
+        self._began = began
 
     def set_postfix_str(self, words: str, refresh: bool) -> None:
         self._words = words
 
-    def refresh(self) -> None:
-        rate = self.n / max(time.monotonic() - self._began, 1e-9)
+    def said(self) -> str:
+        """How far the work is, in words."""
+        seconds = max(time.monotonic() - self._began, 1e-9)
         of = f"/{self.total:,}" if self.total else ""
         units = self._unit if len(self._unit) == 1 or self._unit == "series" else f"{self._unit}s"
-        sys.stderr.write(f"\r{self._desc}{self.n:,}{of} {units}, {rate:,.0f} a second  {self._words}\x1b[K")
+        parts = [f"{self.n:,}{of} {units}, {self.n / seconds:,.0f} a second"]
+        if self.total and 0 < self.n < self.total:
+            parts.append(f"{_clock(seconds * (self.total - self.n) / self.n)} left")
+        elif self.n == self.total:
+            parts.append(f"in {_clock(seconds)}")
+        words = ", ".join([*parts, self._words] if self._words else parts)
+        return f"{self._desc}: {words}" if self._desc else words
+
+    def refresh(self) -> None:
+        sys.stderr.write(f"\r{self.said()}\x1b[K")
         sys.stderr.flush()
 
     def close(self) -> None:
         sys.stderr.write("\n")
+
+
+class _Notebook(_Line):
+    """The same in a notebook: one output that is replaced, and that a page made of the notebook shows as it was last."""
+
+    _shown: Any = None
+
+    def refresh(self) -> None:
+        from IPython.display import display
+
+        words, most = self.said(), f' max="{self.total}"' if self.total else ""
+        value = f' value="{self.n}"' if self.total else ""
+        bar = f'<progress{value}{most} style="width: 16em; vertical-align: middle"></progress>'
+        drawn = {"text/html": f"<div>{bar}&nbsp; {html.escape(words)}</div>", "text/plain": words}
+        if self._shown is None:
+            self._shown = display(drawn, raw=True, display_id=True)
+        else:
+            self._shown.update(drawn, raw=True)
+
+    def close(self) -> None:
+        pass
+
+
+def _clock(seconds: float) -> str:
+    """A length of time as people say it."""
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02} min" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02} h"

@@ -9,7 +9,7 @@ from typing import Any, Optional
 
 from barrow._barrow import Bundle, failed_end
 from barrow._shipping import dumps
-from barrow._worker import Order
+from barrow._worker import Order, Stretches
 from barrow.errors import BacktestError, MissingPackageError
 
 __all__ = ["Bench", "Crew", "place_of", "shutdown"]
@@ -53,9 +53,9 @@ class Bench:
         self._bench = _worker.Bench(order, self._threads)
         return str(self._bench.bundle.version)
 
-    def run(self, asks: list[bytes], first_ns: int, last_ns: int) -> list[bytes]:
+    def run(self, asks: list[bytes], stretches: Stretches) -> list[bytes]:
         """Runs a batch."""
-        ends: list[bytes] = self._bench.run(asks, first_ns, last_ns)
+        ends: list[bytes] = self._bench.run(asks, stretches)
         return ends
 
 
@@ -148,17 +148,17 @@ class _Crew:
         actor = self._ray.remote(Bench).options(**options, scheduling_strategy=where).remote(threads)
         return _Hand(actor, node, threads)
 
-    def run(self, asks: list[Ask], first_ns: int, last_ns: int) -> Iterator[list[bytes]]:
-        """Runs trials over a stretch of time, and yields how they ended, as they end."""
+    def run(self, asks: list[Ask], stretches: Stretches) -> Iterator[list[bytes]]:
+        """Runs trials over stretches of time, and yields how they ended, as they end."""
         try:
-            yield from self._run(asks, (first_ns, last_ns))
+            yield from self._run(asks, stretches)
         except BaseException:
             # What is under way is of no use, and would keep the next sweep waiting.
             for hand in [hand for hand in self._team if hand.batches or not hand.is_ready]:
                 self._dismiss(hand)
             raise
 
-    def _run(self, asks: list[Ask], stretch: tuple[int, int]) -> Iterator[list[bytes]]:
+    def _run(self, asks: list[Ask], stretches: Stretches) -> Iterator[list[bytes]]:
         ray = self._ray
         waiting, alone = deque(asks), deque[Ask]()
         left = len(asks)
@@ -168,7 +168,7 @@ class _Crew:
         while left:
             for hand in self._team:
                 if hand.is_ready:
-                    self._feed(hand, waiting, alone, stretch, refs)
+                    self._feed(hand, waiting, alone, stretches, refs)
             late = next((hand for hand in self._team if self._is_late(hand)), None)
             if late is not None:
                 failed = self._bury(late, waiting, alone, refs, None)
@@ -236,7 +236,7 @@ class _Crew:
         hand: _Hand,
         waiting: deque[Ask],
         alone: deque[Ask],
-        stretch: tuple[int, int],
+        stretches: Stretches,
         refs: dict[Any, _Hand],
     ) -> None:
         """Keeps an actor busy: a batch under way and one behind it."""
@@ -252,7 +252,7 @@ class _Crew:
                 batch = [waiting.popleft() for _ in range(min(hand.size, share, len(waiting)))]
             if not hand.batches:
                 hand.since = time.monotonic()
-            ref = hand.actor.run.remote([ask for _, ask in batch], *stretch)
+            ref = hand.actor.run.remote([ask for _, ask in batch], stretches)
             hand.batches.append((ref, batch))
             refs[ref] = hand
             if len(batch) == 1 and batch[0][0] in self._tries:

@@ -1,10 +1,11 @@
-"""What results of runs, sweeps and walk-forwards have in common."""
+"""What results of runs, sweeps and folds have in common."""
 
 from __future__ import annotations
 
 import html
 import os
-from typing import Any, Optional
+from collections.abc import Iterable
+from typing import Any, ClassVar, Optional
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ import numpy.typing as npt
 from barrow.columns import Columns
 from barrow.errors import MissingPackageError
 
-__all__ = ["Curve", "Held", "axes_of", "summary", "write_page"]
+__all__ = ["Curve", "Folded", "Held", "axes_of", "defined", "summary", "write_page"]
 
 
 class Held:
@@ -37,7 +38,51 @@ class Held:
         return dict(self._get("facts"))
 
 
-class Curve(Held):
+class Timed(Held):
+    """A result over a clock."""
+
+    @property
+    def times(self) -> npt.NDArray[np.datetime64]:
+        """Times of the clock: ``datetime64[ns]``, UTC, shape ``[bars]``."""
+        times: npt.NDArray[np.datetime64] = self._get("times")
+        return times
+
+
+class Folded(Timed):
+    """A result of folds: a page and a row a fold. It pickles whole."""
+
+    #: What the extension says of it.
+    _names: ClassVar[tuple[str, ...]]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**{name: self._get(name) for name in self._names}, "page": self._page()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._native, self._cache = None, state
+
+    def _page(self) -> str:
+        return str(self._cache["page"] if self._native is None else self._native.page())
+
+    def report(self, path: str | os.PathLike[str]) -> None:
+        """Writes a self-contained HTML page: the one that the command writes with ``--report``."""
+        write_page(path, self._page())
+
+    @property
+    def table(self) -> Columns:
+        """A row a fold."""
+        raise NotImplementedError
+
+    def _head(self) -> str:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"{self._head()}\n{self.table!r}"
+
+    def _repr_html_(self) -> str:
+        return summary(self._head(), self.table)
+
+
+class Curve(Timed):
     """A result with an equity curve."""
 
     @property
@@ -46,16 +91,15 @@ class Curve(Held):
         return dict(self._get("metrics"))
 
     @property
-    def times(self) -> npt.NDArray[np.datetime64]:
-        """Times of the clock: ``datetime64[ns]``, UTC, shape ``[bars]``."""
-        times: npt.NDArray[np.datetime64] = self._get("times")
-        return times
-
-    @property
     def equity(self) -> npt.NDArray[np.float64]:
         """Equity at the close of each bar, quote currency: shape ``[bars]``."""
         equity: npt.NDArray[np.float64] = self._get("equity")
         return equity
+
+
+def defined(values: Iterable[Optional[float]]) -> npt.NDArray[np.float64]:
+    """Figures as an array, NaN where one is undefined."""
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
 def summary(head: str, table: Columns) -> str:

@@ -49,8 +49,6 @@ def trainable(
     maker = maker_of(strategy, source, assets, end)
     order = dumps(Order(source, maker, settings, seed, None, part), ray.cloudpickle)
     place = place_of(source)
-    calendar = source.calendar
-    stretch = (int(calendar[0].astype("int64")), int(calendar[-1].astype("int64")))
     metric = objective.split(":")[-1]
 
     class BacktestTrainable(tune.Trainable):  # type: ignore[misc, unused-ignore]
@@ -73,7 +71,7 @@ def trainable(
             budget = min(1.0, self._done / max_t)
             ask = _barrow.ask_of(self._asked, self._params, budget, self._last)
             self._last = self._asked
-            figures, reason = _barrow.figures_of(self._bench.run([ask], *stretch)[0])
+            figures, reason = _barrow.figures_of(self._bench.run([ask], ())[0])
             if figures is None:
                 raise BacktestError(reason or "the parameters break the strategy's rule")
             numbers = {name: float("nan") if value is None else value for name, value in figures.items()}

@@ -13,7 +13,10 @@ import struct
 import sys
 from typing import IO, Any, NamedTuple, Optional
 
-__all__ = ["Bench", "Order", "read", "write"]
+__all__ = ["Bench", "Order", "Stretches", "read", "write"]
+
+Stretches = tuple[tuple[int, int], ...]
+"""First and last time of each stretch of history that a trial is run over: nanoseconds since 1970. None: the whole period."""
 
 _LENGTH = struct.Struct("<Q")
 _RUN = 8
@@ -51,29 +54,30 @@ class Order(NamedTuple):
 
 
 class Bench:
-    """Runners by stretch, over one bundle and one strategy: ``order`` is the pickle of an :class:`Order`."""
+    """Runners by stretches of time, over one bundle and one strategy: ``order`` is the pickle of an :class:`Order`."""
 
     def __init__(self, order: bytes, threads: int) -> None:
         self._threads = threads
         self._order: Order = pickle.loads(order)
-        self._runners: dict[tuple[int, int], Any] = {}
+        self._runners: dict[Stretches, Any] = {}
 
     @property
     def bundle(self) -> Any:
         """The bundle, opened here."""
         return self._order.bundle
 
-    def run(self, asks: list[bytes], first_ns: int, last_ns: int) -> list[bytes]:
-        """Runs trials over a stretch of time, and says how they ended."""
-        runner = self._runners.pop((first_ns, last_ns), None)
+    def run(self, asks: list[bytes], stretches: Stretches) -> list[bytes]:
+        """Runs trials over stretches of time, and says how they ended."""
+        runner = self._runners.pop(stretches, None)
         if runner is None:
             from barrow._barrow import TrialRunner
 
             it = self._order
-            settings = it.settings.within(first_ns, last_ns)
-            runner = TrialRunner(it.bundle, it.maker, settings, it.seed, self._threads, it.time_limit, it.part)
-        # The last used is kept longest; a walk-forward has three stretches at a time.
-        self._runners[first_ns, last_ns] = runner
+            runner = TrialRunner(
+                it.bundle, it.maker, it.settings, stretches, it.seed, self._threads, it.time_limit, it.part
+            )
+        # The last used is kept longest; a fold has three such at a time.
+        self._runners[stretches] = runner
         while len(self._runners) > 4:
             del self._runners[next(iter(self._runners))]
         # Python runs on one thread: in short runs, that it keeps its turn on a processor that others want too.
@@ -99,9 +103,9 @@ def main() -> None:
                 bench = Bench(rest[0], 1)
                 write(to, ("ready", os.getpid()))
             elif bench is not None:
-                asks, first_ns, last_ns = rest
+                asks, stretches = rest
                 for ask in asks:
-                    write(to, ("ends", bench.run([ask], first_ns, last_ns)))
+                    write(to, ("ends", bench.run([ask], stretches)))
         except Exception as error:
             write(to, ("error", _portable(error)))
 

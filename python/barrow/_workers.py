@@ -144,29 +144,29 @@ class Crew:
         self._false_starts = 0
         self._limit = None if order.time_limit is None else order.time_limit + _GRACE_SECONDS
 
-    def run(self, asks: list[Ask], first_ns: int, last_ns: int) -> Iterator[list[bytes]]:
-        """Runs trials over a stretch of time, and yields how they ended, as they end."""
+    def run(self, asks: list[Ask], stretches: wire.Stretches) -> Iterator[list[bytes]]:
+        """Runs trials over stretches of time, and yields how they ended, as they end."""
         pool = _shared()
         with pool.lock:
             try:
-                yield from self._run(pool, deque(asks), (first_ns, last_ns))
+                yield from self._run(pool, deque(asks), stretches)
             except BaseException:
                 # What was under way is of no use, and would answer the next sweep.
                 pool.close()
                 raise
 
-    def _run(self, pool: _Pool, waiting: deque[Ask], stretch: tuple[int, int]) -> Iterator[list[bytes]]:
+    def _run(self, pool: _Pool, waiting: deque[Ask], stretches: wire.Stretches) -> Iterator[list[bytes]]:
         left = len(waiting)
         workers = pool.hire(min(self.hands, left))
         for worker in workers:
             worker.take(self._order)
-            self._feed(worker, waiting, stretch)
+            self._feed(worker, waiting, stretches)
         while left:
             if self._limit is not None and pool.events.empty():
                 late = next((worker for worker in workers if self._is_late(worker)), None)
                 if late is not None:
                     reason = f"took longer than {self._limit - _GRACE_SECONDS:g} s: its process was killed"
-                    workers[workers.index(late)], failed = self._bury(pool, late, waiting, reason, stretch)
+                    workers[workers.index(late)], failed = self._bury(pool, late, waiting, reason, stretches)
                     left -= len(failed)
                     yield failed
                     continue
@@ -180,7 +180,7 @@ class Crew:
                 status = worker.kill()
                 place = workers.index(worker)
                 reason = f"its process ended: {status}"
-                workers[place], failed = self._bury(pool, worker, waiting, reason, stretch)
+                workers[place], failed = self._bury(pool, worker, waiting, reason, stretches)
                 left -= len(failed)
                 yield failed
                 continue
@@ -196,10 +196,10 @@ class Crew:
                 worker.batch = min(2 * worker.batch, 256)
             worker.since = now
             left -= 1
-            self._feed(worker, waiting, stretch)
+            self._feed(worker, waiting, stretches)
             yield content
 
-    def _feed(self, worker: _Worker, waiting: deque[Ask], stretch: tuple[int, int]) -> None:
+    def _feed(self, worker: _Worker, waiting: deque[Ask], stretches: wire.Stretches) -> None:
         """Keeps a worker busy: a batch under way and one behind it."""
         if len(worker.pending) > worker.batch or not waiting:
             return
@@ -209,14 +209,14 @@ class Crew:
         share = max(1, len(waiting) // (2 * self.hands))
         batch = [waiting.popleft() for _ in range(min(worker.batch, share, len(waiting)))]
         worker.pending.extend(batch)
-        worker.send(("run", [ask for _, ask in batch], *stretch))
+        worker.send(("run", [ask for _, ask in batch], stretches))
 
     def _is_late(self, worker: _Worker) -> bool:
         owes = bool(worker.pending) and worker.is_ready
         return self._limit is not None and owes and time.monotonic() - worker.since > self._limit
 
     def _bury(
-        self, pool: _Pool, worker: _Worker, waiting: deque[Ask], reason: str, stretch: tuple[int, int]
+        self, pool: _Pool, worker: _Worker, waiting: deque[Ask], reason: str, stretches: wire.Stretches
     ) -> tuple[_Worker, list[bytes]]:
         """Replaces a worker: the trial that it was at has failed, those behind it are run by others."""
         worker.kill()
@@ -231,5 +231,5 @@ class Crew:
         worker.pending.clear()
         heir = pool.replace(worker)
         heir.take(self._order)
-        self._feed(heir, waiting, stretch)
+        self._feed(heir, waiting, stretches)
         return heir, failed

@@ -1,4 +1,4 @@
-"""Sweeps and walk-forward on a Ray cluster, and a trainable for Ray Tune.
+"""Sweeps, walk-forward and cross-validation on a Ray cluster, and a trainable for Ray Tune.
 
 No data enters Ray's object store: what travels are names, versions and parameters. Each node maps its own copy of the bundle; a
 node that has not that version fetches it once from ``store``. The search itself runs in the driver, so the trials, and what they
@@ -15,12 +15,14 @@ from typing import Any
 from barrow._barrow import Bundle
 from barrow._ray_crew import Crew, shutdown
 from barrow._tune import trainable
+from barrow.paths import CrossValidation
+from barrow.paths import cross_validate as _cross_validate
 from barrow.sweeps import Sweep
 from barrow.sweeps import sweep as _sweep
 from barrow.walks import WalkForward
 from barrow.walks import walk_forward as _walk_forward
 
-__all__ = ["Crew", "shutdown", "sweep", "trainable", "walk_forward"]
+__all__ = ["Crew", "cross_validate", "shutdown", "sweep", "trainable", "walk_forward"]
 
 
 def sweep(bundle: Bundle | str, strategy: Any, space: Any = None, *, store: Any = None, **settings: Any) -> Sweep:
@@ -41,3 +43,10 @@ def walk_forward(
 ) -> WalkForward:
     """Runs :func:`barrow.walk_forward` on a Ray cluster: see :func:`sweep`."""
     return _walk_forward(bundle, strategy, space, crew=Crew(store), **settings)
+
+
+def cross_validate(
+    bundle: Bundle | str, strategy: Any, space: Any = None, *, store: Any = None, **settings: Any
+) -> CrossValidation:
+    """Runs :func:`barrow.cross_validate` on a Ray cluster: see :func:`sweep`."""
+    return _cross_validate(bundle, strategy, space, crew=Crew(store), **settings)

@@ -11,11 +11,11 @@ import datetime
 import os
 from collections.abc import Callable, Mapping
 from itertools import count
-from typing import Any, List, NamedTuple, Optional, Protocol, Union
+from typing import Any, List, NamedTuple, Optional, Protocol, Tuple, Union
 
 from barrow import _barrow
 
-__all__ = ["Fetched", "Pushed", "Remote", "fetch", "push"]
+__all__ = ["Fetched", "Prunable", "Pushed", "Remote", "RemotePruned", "fetch", "prune", "push"]
 
 _Path = Union[str, "os.PathLike[str]"]
 _Watch = Optional[Callable[[int, int], object]]
@@ -37,13 +37,23 @@ class Remote(Protocol):
         """Length of an object in bytes, ``None`` where there is none."""
 
     def list(self, folder: str) -> _Names:
-        """Names of the objects directly in a folder; none where there is no such folder."""
+        """Names of the objects and folders directly in a folder; none where there is no such folder."""
 
     def read(self, key: str, bytes_max: int) -> bytes:
         """An object, or its first ``bytes_max`` bytes where it is longer."""
 
     def write(self, key: str, data: bytes) -> None:
         """Store an object, whole or not at all, in the place of one that has the key."""
+
+
+class Prunable(Remote, Protocol):
+    """What a place has to answer beside that to be pruned."""
+
+    def age_of(self, key: str) -> float | None:
+        """Seconds since an object was written, by the place's own clock if it has one; ``None`` where there is none."""
+
+    def remove(self, key: str) -> None:
+        """Remove an object; that there is none is no error."""
 
 
 class Pushed(NamedTuple):
@@ -75,6 +85,20 @@ class Fetched(NamedTuple):
     bytes: int
     bytes_fetched: int
     bytes_resumed: int
+
+
+class RemotePruned(NamedTuple):
+    """What pruning a remote did, or would do."""
+
+    #: The versions that are gone, each with its bundle, and how many are left in all.
+    versions: List[Tuple[str, str]]
+    kept: int
+    #: Parts and objects that are gone, and the size of these objects.
+    parts: int
+    objects: int
+    bytes: int
+    #: Parts and objects that no version needs, but that are too young to go.
+    young: int
 
 
 def push(
@@ -133,6 +157,31 @@ def fetch(
     spec = _spec(name, version)
     place = _place(remote, storage_options)
     return Fetched(**_barrow.fetch(spec, place, root, streams, wait, progress))
+
+
+def prune(
+    remote: _Path | Prunable,
+    name: str | None = None,
+    *,
+    keep: int | None = None,
+    older_than: datetime.timedelta = datetime.timedelta(days=7),
+    dry_run: bool = False,
+    storage_options: Mapping[str, Any] | None = None,
+) -> RemotePruned:
+    """Remove from a remote what no version there needs: what interrupted pushes left, and with ``keep`` older versions.
+
+    Of the bundle ``name``, or of every bundle, the ``keep`` versions that were published last stay, and that which is marked newest; without
+    ``keep`` all of them. Then parts go that no version of any bundle names, and objects that no part names. Nothing goes that was
+    written less than ``older_than`` ago, which is at least two days: a push at the same time writes again what it relies on and is older
+    than a day, so that it stays. With ``dry_run`` nothing goes, and what would go is told.
+
+    ``remote`` is a directory, a URL whose protocol tells when an object was written, or anything that is a :class:`Prunable`.
+
+    Raises :class:`~barrow.errors.SettingError` for a lower age, :class:`~barrow.errors.DamagedError` where a record or inventory cannot be
+    read, and :class:`~barrow.errors.RemoteError` where the remote fails, tells no ages or removes nothing.
+    """
+    place = _place(remote, storage_options)
+    return RemotePruned(**_barrow.prune_remote(place, keep, name, older_than.total_seconds(), dry_run))
 
 
 def _spec(name: str, version: str | datetime.date | None) -> str:
@@ -217,3 +266,18 @@ class _Files:
         unfinished = f"{folder}/.{os.getpid()}-{next(self._serial)}"
         self._files.pipe_file(unfinished, data)
         self._files.mv(unfinished, path)
+
+    def age_of(self, key: str) -> float | None:
+        try:
+            written: datetime.datetime = self._files.modified(self._path(key))
+        except FileNotFoundError:
+            return None
+        if written.tzinfo is None:
+            written = written.replace(tzinfo=datetime.timezone.utc)
+        return (datetime.datetime.now(datetime.timezone.utc) - written).total_seconds()
+
+    def remove(self, key: str) -> None:
+        try:
+            self._files.rm_file(self._path(key))
+        except FileNotFoundError:
+            pass

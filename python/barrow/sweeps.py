@@ -127,7 +127,30 @@ def sweep(
     settings = Settings(cash, commission, slippage, start, end, assets, seed)
     maker = maker_of(strategy, bundle, assets, end, whole_shares)
     objectives = [objective] if isinstance(objective, str) else list(objective)
-    plan = Plan(
+    terms = (time_limit, part)
+    plan = plan_of(search, objectives, seed, trials, cost, round, limits, workers, terms)
+    points = space_of(space, constraints, params)
+    crew = crew_of(crew, bundle, maker, settings, seed, workers, isolate, terms)
+    bar = shown(progress, objectives[0])
+    path = None if study is None else os.fspath(study)
+    code = None if study is None or isinstance(strategy, str) else digest(strategy)
+    with bar or contextlib.nullcontext():
+        return Sweep(_barrow.search(bundle, maker, points, settings, plan, study=path, code=code, crew=crew, show=bar))
+
+
+def plan_of(
+    search: str,
+    objectives: list[str],
+    seed: int,
+    trials: Optional[int],
+    cost: Optional[float],
+    round: Optional[int],
+    limits: Sequence[str],
+    workers: int,
+    terms: tuple[Optional[float], str],
+) -> Plan:
+    """How a space is searched; ``terms`` are a trial's most seconds, and what a budget below 1 runs on."""
+    return Plan(
         search,
         objectives,
         seed=seed,
@@ -136,16 +159,9 @@ def sweep(
         round=round,
         limits=list(limits),
         workers=workers,
-        time_limit=time_limit,
-        part=part,
+        time_limit=terms[0],
+        part=terms[1],
     )
-    points = space_of(space, constraints, params)
-    crew = crew_of(crew, bundle, maker, settings, seed, workers, isolate, (time_limit, part))
-    bar = shown(progress, objectives[0])
-    path = None if study is None else os.fspath(study)
-    code = None if study is None or isinstance(strategy, str) else digest(strategy)
-    with bar or contextlib.nullcontext():
-        return Sweep(_barrow.search(bundle, maker, points, settings, plan, study=path, code=code, crew=crew, show=bar))
 
 
 def crew_of(

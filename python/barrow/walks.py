@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 import numpy as np
-import numpy.typing as npt
 
 from barrow import _barrow
-from barrow._barrow import Bundle, Plan, Settings
-from barrow._results import Curve, axes_of, summary, write_page
+from barrow._barrow import Bundle, Settings
+from barrow._progress import Show, shown
+from barrow._results import Curve, Folded, axes_of, defined
 from barrow.running import maker_of, opened
 from barrow.strategy import Strategy
-from barrow.sweeps import crew_of, space_of
+from barrow.sweeps import crew_of, plan_of, space_of
 from barrow.columns import Columns
 
 __all__ = ["WalkForward", "cut_of", "walk_forward"]
@@ -60,6 +60,7 @@ def walk_forward(
     time_limit: Optional[float] = None,
     part: str = "spread",
     round: Optional[int] = None,
+    progress: Union[bool, Show, None] = None,
     cash: float = 100_000.0,
     commission: str = "none",
     slippage: str = "none",
@@ -88,40 +89,24 @@ def walk_forward(
     bundle = opened(bundle)
     settings = Settings(cash, commission, slippage, start, end, assets, seed)
     maker = maker_of(strategy, bundle, assets, end, whole_shares)
-    plan = Plan(
-        search,
-        [objective],
-        seed=seed,
-        trials=trials,
-        cost=cost,
-        round=round,
-        limits=list(limits),
-        workers=workers,
-        time_limit=time_limit,
-        part=part,
-    )
+    terms = (time_limit, part)
+    plan = plan_of(search, [objective], seed, trials, cost, round, limits, workers, terms)
     points = space_of(space, constraints, params)
+    crew = crew_of(crew, bundle, maker, settings, seed, workers, isolate, terms)
     cut = cut_of(train, test, validate, step, embargo, purge, anchored, partial_last)
-    crew = crew_of(crew, bundle, maker, settings, seed, workers, isolate, (time_limit, part))
-    return WalkForward(_barrow.walk_forward(bundle, maker, points, settings, plan, cut, crew=crew))
+    bar = shown(progress, objective)
+    with bar or contextlib.nullcontext():
+        return WalkForward(_barrow.walk_forward(bundle, maker, points, settings, plan, cut, crew=crew, show=bar))
 
 
-class WalkForward(Curve):
+class WalkForward(Folded, Curve):
     """The result of a walk-forward: the tests one after the other, and how choosing fared in each fold.
 
     ``facts`` tell how the choices hold: ``efficiency``, ``profitable``, ``drift``. ``times`` and ``equity`` are those of the tests, stitched;
     of their ``metrics`` those that need single fills are ``None``.
     """
 
-    def __getstate__(self) -> dict[str, Any]:
-        names = ("facts", "times", "equity", "metrics", "folds")
-        return {**{name: self._get(name) for name in names}, "page": self._page()}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self._native, self._cache = None, state
-
-    def _page(self) -> str:
-        return str(self._cache["page"] if self._native is None else self._native.page())
+    _names = ("facts", "times", "equity", "metrics", "folds")
 
     @property
     def folds(self) -> list[dict[str, Any]]:
@@ -139,14 +124,10 @@ class WalkForward(Curve):
         }
         for name in sorted({name for fold in folds for name in fold["chosen"]}):
             columns[name] = np.array([fold["chosen"].get(name) for fold in folds])
-        columns["on_choice"] = _defined((fold["on_validate"] or fold["on_train"])[metric] for fold in folds)
-        columns["on_test"] = _defined(fold["on_test"][metric] for fold in folds)
-        columns["rank_correlation"] = _defined(fold["rank_correlation"] for fold in folds)
+        columns["on_choice"] = defined((fold["on_validate"] or fold["on_train"])[metric] for fold in folds)
+        columns["on_test"] = defined(fold["on_test"][metric] for fold in folds)
+        columns["rank_correlation"] = defined(fold["rank_correlation"] for fold in folds)
         return Columns(columns)
-
-    def report(self, path: str | os.PathLike[str]) -> None:
-        """Writes a self-contained HTML page: the one that ``barrow walk-forward --report`` writes."""
-        write_page(path, self._page())
 
     def plot(self, ax: Any = None) -> Any:
         """Draws the equity of the tests with Matplotlib, and returns the axes."""
@@ -160,14 +141,3 @@ class WalkForward(Curve):
     def _head(self) -> str:
         facts = self.facts
         return f"{len(self.folds)} folds of {facts['strategy']} on {facts['bundle']}, {facts['search']}"
-
-    def __repr__(self) -> str:
-        return f"{self._head()}\n{self.table!r}"
-
-    def _repr_html_(self) -> str:
-        return summary(self._head(), self.table)
-
-
-def _defined(values: Iterable[Optional[float]]) -> npt.NDArray[np.float64]:
-    """Figures as an array, NaN where one is undefined."""
-    return np.array([np.nan if value is None else value for value in values])

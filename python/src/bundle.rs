@@ -1,5 +1,6 @@
 //! [`Bundle`]: one version of a bundle, opened.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -15,6 +16,7 @@ use crate::asset;
 use crate::bars::Bars;
 use crate::column::Column;
 use crate::columns::Columns;
+use crate::engine::instants;
 use crate::error::{Failure, Result, unknown_column};
 use crate::opening::{Place, paging_names};
 use crate::when::{span, when};
@@ -31,6 +33,8 @@ pub(crate) struct Bundle {
     place: Place,
     /// Made when they are first asked for.
     symbols: PyOnceLock<Py<PyTuple>>,
+    /// Likewise; none where they are the calendar.
+    sessions: PyOnceLock<Option<Py<PyAny>>>,
     /// The symbol of every bar, likewise.
     pub(crate) symbol_keys: OnceLock<ArrayRef>,
 }
@@ -38,8 +42,9 @@ pub(crate) struct Bundle {
 impl Bundle {
     pub(crate) fn new(lease: Lease, place: Place) -> Self {
         let reached = Columns::of(&lease);
-        let (symbols, symbol_keys) = (PyOnceLock::new(), OnceLock::new());
-        Self { lease, reached, place, symbols, symbol_keys }
+        let (symbols, sessions, symbol_keys) =
+            (PyOnceLock::new(), PyOnceLock::new(), OnceLock::new());
+        Self { lease, reached, place, symbols, sessions, symbol_keys }
     }
 
     pub(crate) fn lease(&self) -> &Lease {
@@ -189,6 +194,23 @@ impl Bundle {
     #[getter]
     fn calendar<'py>(slf: &Bound<'py, Self>) -> Result<Bound<'py, PyAny>> {
         view(slf, Shown::Instants, |lease| Ok(Values::I64(lease.sessions()?)))
+    }
+
+    /// The sessions in which there are bars, ascending: `datetime64[ns]`, midnight UTC of each date in the bundle's time zone, shape
+    /// `[sessions]`, read-only. Of daily bars the calendar itself, a view; of finer ones made at the first call, from local midnight to
+    /// local midnight.
+    ///
+    /// Raises `barrow.errors.QueryError` where the time zone is unknown.
+    #[getter]
+    fn sessions<'py>(slf: &Bound<'py, Self>) -> Result<Bound<'py, PyAny>> {
+        let (py, this) = (slf.py(), slf.get());
+        let made = this.sessions.get_or_try_init(py, || {
+            Ok::<_, Failure>(match py.detach(|| this.lease.sessions())? {
+                Cow::Borrowed(_) => None,
+                Cow::Owned(sessions) => Some(instants(py, sessions)?.unbind()),
+            })
+        })?;
+        made.as_ref().map_or_else(|| Self::calendar(slf), |made| Ok(made.bind(py).clone()))
     }
 
     /// The bars of an asset, by its symbol or by its place in symbol order (negative: from the end). Takes under a microsecond and

@@ -26,6 +26,7 @@ mod query;
 mod records;
 mod remote;
 mod rows;
+mod symbols;
 mod table;
 mod warm;
 mod when;
@@ -47,9 +48,9 @@ mod _barrow {
     use crate::column::Column;
     #[pymodule_export]
     use crate::engine::{
-        Context, Memory, Performance, Plan, Series, Settings, Setup, Signal, Space, SweepReport,
-        TrialRunner, WalkForwardReport, Weights, ask_of, failed_end, figures_of, read_study, run,
-        search, space_axes, walk_forward,
+        Context, CrossValidationReport, Memory, Performance, Plan, Series, Settings, Setup, Signal,
+        Space, SweepReport, TrialRunner, WalkForwardReport, Weights, ask_of, cross_validate,
+        failed_end, figures_of, read_study, run, search, space_axes, walk_forward,
     };
     #[pymodule_export]
     use crate::ingest::ingest_files;
@@ -58,7 +59,7 @@ mod _barrow {
     #[pymodule_export]
     use crate::pool::{clear_pool, pool_capacity, pool_stats, set_pool_capacity};
     #[pymodule_export]
-    use crate::remote::{fetch, push};
+    use crate::remote::{fetch, prune_remote, push};
     #[pymodule_export]
     use crate::rows::{write_arrays, write_stream};
     #[pymodule_export]

@@ -1,6 +1,6 @@
 //! Remotes: versions to and from wherever Python reaches. `barrow.remote` says what users call.
 //!
-//! A remote is a directory, or a Python object that answers the five calls of [`Remote`]. Checking and publishing are the
+//! A remote is a directory, or a Python object that answers the calls of [`Remote`]. Checking and publishing are the
 //! library's; Python moves bytes.
 
 use std::io;
@@ -9,7 +9,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use barrow_store::{
-    DirectoryRemote, Error, Fetched, Progress, Pushed, Remote, RemoteError, TransferOptions,
+    DirectoryRemote, Error, Fetched, Progress, PruneMode, Pushed, Remote, RemoteError,
+    RemotePolicy, TransferOptions, prune_remote as pruned_of,
 };
 use pyo3::exceptions::{
     PyException, PyFileNotFoundError, PyNotImplementedError, PyPermissionError,
@@ -83,6 +84,35 @@ pub(crate) fn fetch<'py>(
     Ok(facts)
 }
 
+/// Removes from a remote what no version there needs. See `barrow.remote.prune`.
+#[pyfunction]
+#[pyo3(signature = (remote, keep, bundle, older_than_seconds, dry_run))]
+#[expect(clippy::needless_pass_by_value, reason = "an argument that is extracted is owned")]
+pub(crate) fn prune_remote<'py>(
+    py: Python<'py>,
+    remote: Place,
+    keep: Option<usize>,
+    bundle: Option<&str>,
+    older_than_seconds: f64,
+    dry_run: bool,
+) -> Result<Bound<'py, PyDict>> {
+    let older_than = Duration::try_from_secs_f64(older_than_seconds).unwrap_or(Duration::ZERO);
+    let mode = if dry_run { PruneMode::DryRun } else { PruneMode::Remove };
+    let pruned = transfer(py, None, |stop, _| {
+        let policy = RemotePolicy { keep, bundle, older_than, mode, stop: Some(stop) };
+        pruned_of(&*remote.remote, &policy)
+    })?;
+    let versions = pruned.versions.iter().map(|(name, version)| (name, version.to_string()));
+    let facts = PyDict::new(py);
+    facts.set_item("versions", versions.collect::<Vec<_>>())?;
+    facts.set_item("kept", pruned.kept)?;
+    facts.set_item("parts", pruned.parts)?;
+    facts.set_item("objects", pruned.objects)?;
+    facts.set_item("bytes", pruned.bytes)?;
+    facts.set_item("young", pruned.young)?;
+    Ok(facts)
+}
+
 /// Where a version goes to or comes from: the path of a directory, or an object that answers the calls of a remote.
 pub(crate) struct Place {
     remote: Box<dyn Remote>,
@@ -138,6 +168,23 @@ impl Remote for ObjectRemote {
             let bytes = PyBytes::new(py, bytes);
             self.object.call_method1(py, "write", (key, bytes)).map(drop)
         };
+        Python::attach(ask).map_err(answered)
+    }
+
+    fn age_of(&self, key: &str) -> io::Result<Option<Duration>> {
+        let ask = |py: Python<'_>| -> PyResult<Option<f64>> {
+            // Whoever wrote the object need not have thought of pruning.
+            let Some(age_of) = self.object.bind(py).getattr_opt("age_of")? else {
+                return Err(PyNotImplementedError::new_err("the remote has no `age_of`"));
+            };
+            age_of.call1((key,))?.extract()
+        };
+        let seconds = Python::attach(ask).map_err(answered)?;
+        Ok(seconds.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default()))
+    }
+
+    fn remove(&self, key: &str) -> io::Result<()> {
+        let ask = |py: Python<'_>| self.object.call_method1(py, "remove", (key,)).map(drop);
         Python::attach(ask).map_err(answered)
     }
 }
@@ -197,6 +244,7 @@ fn raise(py: Python<'_>, error: &RemoteError) -> PyErr {
             raised(py, "UnknownBundleError", &text, &facts)
         }
         RemoteError::UnknownVersion { .. } => raised(py, "UnknownVersionError", &text, &[]),
+        RemoteError::AgeLimit { .. } => raised(py, "SettingError", &text, &[]),
         RemoteError::Moment { .. } => raised(py, "NameSyntaxError", &text, &[]),
         RemoteError::Io { source, .. } => {
             let cause = source.get_ref().and_then(|error| error.downcast_ref::<PyErr>());

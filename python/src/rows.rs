@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray as _;
+use arrow_array::types::TimestampNanosecondType;
 use arrow_array::{
     Array, ArrayRef, Float64Array, Int64Array, RecordBatch, RecordBatchReader, StringArray,
     TimestampNanosecondArray, UInt64Array,
@@ -43,15 +44,26 @@ pub(crate) fn write_stream(path: PathBuf, source: &Bound<'_, PyAny>) -> Result<(
     Ok(written.map_err(refused)?)
 }
 
-/// Writes columns that are arrays, or anything that NumPy makes arrays of.
+/// Writes columns that are arrays, or anything that NumPy makes arrays of. Times of the columns named in `instants` are in UTC, whatever
+/// zone times without one are of.
 #[pyfunction]
+#[pyo3(signature = (path, columns, instants=Vec::new()))]
 #[expect(clippy::needless_pass_by_value, reason = "an argument that is extracted is owned")]
-pub(crate) fn write_arrays(path: PathBuf, columns: &Bound<'_, PyDict>) -> Result<()> {
+pub(crate) fn write_arrays(
+    path: PathBuf,
+    columns: &Bound<'_, PyDict>,
+    instants: Vec<String>,
+) -> Result<()> {
     let py = columns.py();
     let (mut fields, mut arrays) = (Vec::new(), Vec::new());
     for (name, values) in columns {
         let name: String = name.str()?.extract()?;
-        let array = array(&name, &values)?;
+        let mut array = array(&name, &values)?;
+        if let Some(times) = array.as_primitive_opt::<TimestampNanosecondType>()
+            && instants.contains(&name)
+        {
+            array = Arc::new(times.clone().with_timezone("UTC"));
+        }
         fields.push(Field::new(&name, array.data_type().clone(), true));
         arrays.push(array);
     }

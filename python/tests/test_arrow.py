@@ -6,6 +6,7 @@ Method: the addresses of the buffers that a consumer ends up with are those of t
 from __future__ import annotations
 
 import gc
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -95,6 +96,25 @@ def test_the_table_can_be_narrower(bundle: barrow.Bundle) -> None:
         bundle.arrow(["vwap"])
     with pytest.raises(ValueError, match="dictionary"):
         bundle.arrow(symbols="words")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("assets", "bars", "bits"), [(3, 2, 8), (300, 900, 16), (65_537, 1, 32)])
+def test_a_dictionary_has_the_smallest_numbers_and_is_made_once(root: Path, assets: int, bars: int, bits: int) -> None:
+    symbols = np.array([f"S{place:05}" for place in range(assets)])
+    times = np.datetime64("2024-01-01", "ns") + np.arange(bars) * np.timedelta64(1, "D")
+    close = np.arange(assets * bars, dtype=np.float64) + 1
+    rows = {"symbol": np.repeat(symbols, bars), "time": np.tile(times, assets)}
+    barrow.ingest("many", {**rows, **dict.fromkeys(("open", "high", "low", "close", "volume"), close)})
+    bundle = barrow.open("many")
+    (made,) = pa.table(bundle).column("symbol").chunks
+    assert made.type.index_type == {8: pa.uint8(), 16: pa.uint16(), 32: pa.uint32()}[bits]
+    np.testing.assert_array_equal(made.indices.to_numpy(), np.repeat(np.arange(assets), bars))
+    assert made.dictionary.to_pylist() == symbols.tolist()
+    (again,) = pa.table(barrow.open("many")).column("symbol").chunks
+    assert again.indices.buffers()[1].address == made.indices.buffers()[1].address
+    assert pl.DataFrame(bundle)["symbol"].cast(pl.String).to_numpy().tolist() == rows["symbol"].tolist()
+    codes = pa.table(bundle.arrow(["close"])).to_pandas()["symbol"].cat.codes.to_numpy()
+    np.testing.assert_array_equal(codes, np.repeat(np.arange(assets), bars))
 
 
 def test_queries_answer_in_arrow(bundle: barrow.Bundle, rows: Rows) -> None:

@@ -173,10 +173,28 @@ def test_progress_is_drawn_of_long_work_alone(
 
     barrow.ingest("market", rows, progress=True)
     assert capsys.readouterr().err == ""
-    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    monkeypatch.setitem(sys.modules, "tqdm", None)
     monkeypatch.setattr(_progress, "_QUIET_SECONDS", 0.0)
     with _progress.stages(True) or pytest.fail("nothing to draw on") as bar:
         bar("reading", 500, 1000)
         bar("reading", 1000, 1000)
     drawn = capsys.readouterr().err
     assert drawn.startswith("\rreading: 500/1,000 B") and "1,000/1,000 B" in drawn and drawn.endswith("\n")
+
+
+def test_times_with_a_zone_are_instants_whatever_the_market_s_zone(root: Path) -> None:
+    times = np.datetime64("2021-03-12T00:30", "ns") + np.arange(100) * np.timedelta64(30, "m")
+    prices = {name: np.ones(100) for name in ("open", "high", "low", "close", "volume")}
+    frame = pd.DataFrame({"time": pd.DatetimeIndex(times, tz="UTC").tz_convert("Asia/Tokyo"), **prices})
+    kinds = {"pandas": frame, "arrow": pa.Table.from_pandas(frame), "polars": pl.from_pandas(frame)}
+    for name, table in kinds.items():
+        # A zone that skips an hour of these local times.
+        barrow.ingest(name, {"A": table}, frequency="30m", timezone="America/New_York", timestamps="start")
+        np.testing.assert_array_equal(barrow.open(name).calendar, times)
+    barrow.ingest("long", frame.assign(symbol="A"), frequency="30m", timezone="America/New_York", timestamps="start")
+    np.testing.assert_array_equal(barrow.open("long").calendar, times)
+    naive = {"A": {"time": times[:4], **{name: values[:4] for name, values in prices.items()}}}
+    barrow.ingest("naive", naive, frequency="30m", timezone="America/New_York", timestamps="start")
+    np.testing.assert_array_equal(barrow.open("naive").calendar, times[:4] + np.timedelta64(5, "h"))
+    with pytest.raises(ValueError, match="have a zone"):
+        barrow.ingest("both", {"A": frame, "B": frame.assign(time=times)})

@@ -87,6 +87,14 @@ def test_a_sweep_is_that_of_this_process(cluster: Any, bundle: barrow.Bundle, st
     assert [entry.version for entry in barrow.catalog(cluster.other_root).versions("market")] == [bundle.version]
 
 
+def test_a_cross_validation_is_that_of_this_process(bundle: barrow.Bundle, store: Path) -> None:
+    run: dict[str, Any] = {"groups": 4, "test_groups": 2, "holding": 1}
+    local = barrow.cross_validate(bundle, "sma-cross", SPACE, **run)
+    remote = barrow.ray.cross_validate(bundle, Crossing, SPACE, store=store, **run)
+    np.testing.assert_array_equal(local.equity, remote.equity)
+    assert local.splits == remote.splits
+
+
 def test_a_walk_forward_is_that_of_this_process(bundle: barrow.Bundle, store: Path) -> None:
     run: dict[str, Any] = {"train": 25, "test": 10, "search": "random", "trials": 10}
     local = barrow.walk_forward(bundle, "sma-cross", SPACE, **run)
@@ -189,6 +197,16 @@ def test_an_actor_that_is_used_again_knows_its_trials_apart(bundle: barrow.Bundl
     # As text, since a figure that does not exist is NaN.
     assert [str(again) for again, _ in steps] == [str(alone) for _, alone in steps]
     assert steps[-1][0]["fills"] == barrow.backtest(bundle, "sma-cross", params=second).metrics["fills"]
+
+
+def test_a_trainable_is_of_its_period(bundle: barrow.Bundle, store: Path) -> None:
+    pytest.importorskip("ray.tune")
+    period: dict[str, Any] = {"start": "2020-02-01", "end": "2020-03-15"}
+    point = {"fast": 2, "slow": 9}
+    step = barrow.ray.trainable(bundle, "sma-cross", max_t=1, store=store, **period)(config=point).step()
+    run = barrow.backtest(bundle, "sma-cross", params=point, **period)
+    assert (step["total_return"], step["fills"]) == (run.metrics["total_return"], run.metrics["fills"])
+    assert run.metrics != barrow.backtest(bundle, "sma-cross", params=point).metrics
 
 
 def test_tunes_bohb_asks_and_stops(bundle: barrow.Bundle, tmp_path: Path, store: Path) -> None:

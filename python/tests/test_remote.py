@@ -7,8 +7,10 @@ library decides, in Rust.
 
 from __future__ import annotations
 
+import datetime
 import functools
 import http.server
+import os
 import signal
 import sys
 import threading
@@ -42,7 +44,7 @@ class Memory:
 
     def list(self, folder: str) -> Any:
         start = f"{folder}/"
-        return [key[len(start) :] for key in self.objects if key.startswith(start)]
+        return sorted({key[len(start) :].split("/")[0] for key in self.objects if key.startswith(start)})
 
     def read(self, key: str, bytes_max: int) -> bytes:
         if self.failure is not None:
@@ -161,6 +163,8 @@ def test_an_s3_server(bundle: barrow.Bundle, there: Path, monkeypatch: pytest.Mo
         storage = {"endpoint_url": f"http://{host}:{port}"}
         fsspec.filesystem("s3", **storage).mkdir("bars")
         travels(bundle, "s3://bars/daily", there, storage_options=storage)
+        _, young = versions_there("s3://bars/daily", storage_options=storage)
+        assert young == ([], 5, 0, 0, 0, 0)
     finally:
         server.stop()
 
@@ -297,3 +301,76 @@ def test_what_is_cut_off_is_fetched_when_it_is_whole(bundle: barrow.Bundle, ther
     barrow.push("market", remote, check=True)
     barrow.fetch("market", remote, root=there)
     same(bundle, barrow.open("market", root=there))
+
+
+class Aging(Memory):
+    """A remote that is pruned, whose clock is set by hand."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.times: dict[str, float] = {}
+
+    def write(self, key: str, data: bytes) -> None:
+        super().write(key, data)
+        self.times[key] = self.now
+
+    def age_of(self, key: str) -> float | None:
+        return self.now - self.times[key] if key in self.objects else None
+
+    def remove(self, key: str) -> None:
+        self.objects.pop(key, None)
+
+
+def versions_there(remote: Any, **storage: Any) -> tuple[list[str], barrow.remote.RemotePruned]:
+    """Pushes three versions, prunes none, and returns them with what pruning told."""
+    versions = []
+    for price in (60.0, 61.0, 62.0):
+        row = {name: np.array([price]) for name in ("open", "high", "low", "close", "volume")}
+        barrow.ingest("priced", {"symbol": np.array(["AAA"]), "time": np.array(["2020-06-01"], dtype="M8[ns]"), **row})
+        versions.append(barrow.push("priced", remote, **storage).version)
+    return versions, barrow.remote.prune(remote, keep=1, **storage)
+
+
+def test_a_remote_is_pruned_of_what_is_old(bundle: barrow.Bundle, there: Path) -> None:
+    remote = Aging()
+    barrow.push("market", remote)
+    versions, young = versions_there(remote)
+    assert young == ([], 4, 0, 0, 0, 0), "all of it is young"
+    remote.now = 8 * 86_400.0
+    before = dict(remote.objects)
+    told = barrow.remote.prune(remote, "priced", keep=1, dry_run=True)
+    assert remote.objects == before
+    pruned = barrow.remote.prune(remote, "priced", keep=1)
+    assert pruned == told
+    assert sorted(pruned.versions) == sorted(("priced", version) for version in versions[:2])
+    assert (pruned.kept, pruned.parts, pruned.young) == (2, 2, 0)
+    gone = set(before) - set(remote.objects)
+    assert pruned.bytes == sum(len(before[key]) for key in gone if key.startswith("objects/"))
+    assert pruned.objects == sum(key.startswith("objects/") for key in gone)
+    barrow.fetch("market", remote, root=there)
+    assert barrow.fetch("priced", remote, root=there).version == versions[2]
+    # What a push relies on is young afterwards.
+    remote.now += 3 * 86_400.0
+    assert barrow.push("market", remote).bytes_sent == 0
+    assert {age for key in remote.objects if key.startswith("bundles/market/v") for age in [remote.age_of(key)]} == {0.0}
+    with pytest.raises(errors.SettingError, match="too low"):
+        barrow.remote.prune(remote, older_than=datetime.timedelta(days=1))
+    with pytest.raises(errors.RemoteError, match="tell the age"):
+        versions_there(Memory())
+    with pytest.raises(errors.NameSyntaxError):
+        barrow.remote.prune(remote, "../x", keep=1)
+
+
+def test_directories_and_urls_tell_ages(root: Path, tmp_path: Path) -> None:
+    for remote in (tmp_path / "remote", f"local://{tmp_path}/other", "memory://pruned"):
+        _, young = versions_there(remote)
+        assert young == ([], 3, 0, 0, 0, 0)
+    for path in (tmp_path / "remote").rglob("*"):
+        os.utime(path, (0, 0))
+    assert len(barrow.remote.prune(tmp_path / "remote", keep=1).versions) == 2
+    files = fsspec.filesystem("memory")
+    for path in files.store.values():
+        path.modified = path.modified - datetime.timedelta(days=8)
+    pruned = barrow.remote.prune("memory://pruned", keep=1)
+    assert (len(pruned.versions), pruned.parts, pruned.kept) == (2, 2, 1)

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import gc
 import pickle
+import platform
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import barrow
@@ -163,3 +166,44 @@ heavy = {"pandas", "polars", "pyarrow", "duckdb", "ray", "dask"} & set(sys.modul
 assert not heavy, heavy
 """
     subprocess.run([sys.executable, "-c", script], check=True, cwd=GOLDEN.parent)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux is asked to")
+def test_importing_maps_the_code_that_opening_runs() -> None:
+    """All pages of the extension's code are mapped before a bundle is opened: none of them is a fault then."""
+    release = tuple(int(number) for number in platform.release().split("-")[0].split(".")[:2])
+    if release < (5, 14):
+        pytest.skip("the kernel maps no pages ahead")
+    script = """
+import barrow
+code, sizes = False, {}
+for line in open("/proc/self/smaps"):
+    first, *rest = line.split()
+    if not first.endswith(":"):
+        code = rest[0] == "r-xp" and "_barrow" in rest[-1]
+    elif code:
+        sizes[first] = int(rest[0]) if rest[0].isdigit() else 0
+assert sizes["Size:"] > 1000, sizes
+assert sizes["Rss:"] == sizes["Size:"], sizes
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_sessions_are_the_dates_of_the_market(root: Path) -> None:
+    """Daily bars: the calendar, by address. Minutes: the local dates that pandas finds, also through changes of the clock."""
+    prices = {name: np.ones(600) for name in ("open", "high", "low", "close", "volume")}
+    days = np.arange("2021-03-01", "2022-10-22", dtype="M8[D]").astype("M8[ns]")[:600]
+    barrow.ingest("days", {"symbol": np.full(600, "A"), "time": days, **prices})
+    daily = barrow.open("days")
+    assert daily.sessions.ctypes.data == daily.calendar.ctypes.data
+    times = np.datetime64("2021-03-12T00:30", "ns") + np.arange(600) * np.timedelta64(30, "m")
+    rows = pd.DataFrame({"symbol": "A", "time": pd.DatetimeIndex(times, tz="UTC"), **prices})
+    for zone in ("America/New_York", "Asia/Kolkata", "UTC"):
+        stamps: tuple[Literal["start", "end"], ...] = ("start", "end")
+        for stamp in stamps:
+            barrow.ingest("minutes", rows, frequency="30m", timezone=zone, timestamps=stamp)
+            minutes = barrow.open("minutes")
+            seen = pd.DatetimeIndex(minutes.calendar - np.timedelta64(stamp == "end", "ns"), tz="UTC")
+            dates = seen.tz_convert(zone).tz_localize(None).normalize().unique()
+            np.testing.assert_array_equal(minutes.sessions, dates.to_numpy())
+            assert not minutes.sessions.flags.writeable and minutes.sessions is minutes.sessions

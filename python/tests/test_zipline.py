@@ -6,6 +6,7 @@ own writers wrote are brought here, and every value is compared with what was wr
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -205,12 +206,13 @@ def test_zipline_reads_minutes(minutes: barrow.Bundle, tmp_path: Path) -> None:
     assert seen[-1] == minutes["AAA"].close[-1]
 
 
-def test_minutes_of_ziplines_are_brought_here(root: Path, tmp_path: Path) -> None:
+def test_minutes_of_ziplines_are_brought_here(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from zipline.assets import AssetDBWriter
     from zipline.data.bcolz_minute_bars import BcolzMinuteBarReader, BcolzMinuteBarWriter
     from zipline.utils.calendar_utils import get_calendar
 
     from barrow.adapters import frames, zipline
+    from barrow.adapters.zipline import _ingest
 
     day, calendar = pandas.Timestamp, get_calendar("XNYS")
     folder = tmp_path / "2019-12-03T00;00;00"
@@ -248,7 +250,20 @@ def test_minutes_of_ziplines_are_brought_here(root: Path, tmp_path: Path) -> Non
         written[symbol] = pandas.DataFrame(columns, index=minutes)
         writer.write_sid(sid, written[symbol])
 
+    held: list[weakref.ref[Any]] = []
+    alive: list[int] = []
+
+    def watched(*what: Any) -> Any:
+        for sid, times, values in read(*what):
+            alive.append(sum(array() is not None for array in held))
+            held.extend(weakref.ref(array) for array in (times, *values))
+            yield sid, times, values
+            del times, values
+
+    read = _ingest._minute_bars
+    monkeypatch.setattr(_ingest, "_minute_bars", watched)
     zipline.ingest("brought", folder, minutes=True)
+    assert alive == [0, 0], "one asset is in memory at a time"
     brought = barrow.open("brought")
     assert (brought.symbols, brought.frequency, brought.stamp) == (("ABC", "XYZ"), "1m", "end")
     for symbol, table in written.items():

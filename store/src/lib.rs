@@ -86,7 +86,8 @@ pub use reading::options::{
 pub use reading::panel::Panel;
 pub use reading::reader::Origin;
 pub use remote::{
-    DirectoryRemote, Fetched, Progress, Pushed, Remote, RemoteError, TransferOptions,
+    DirectoryRemote, Fetched, Progress, Pushed, Remote, RemoteError, RemotePolicy, RemotePruned,
+    TransferOptions, prune_remote,
 };
 pub use writing::batch::AssetBars;
 pub use writing::publish::{Published, StageOptions, Staging};

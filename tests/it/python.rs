@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use barrow_tests::{checkout, note};
+use barrow_tests::{barrow_path, checkout, note};
 
 const NEEDED: &str = "the Python package needs CPython 3.11 or newer with `venv` and `pip`: install it \
                       (`apt-get install python3-venv`), or name its program in `BARROW_PYTHON`";
@@ -78,6 +78,7 @@ fn the_package_builds_and_its_tests_pass() {
     // From the tests' own folder, so that the installed package is found and not its sources.
     let tested = run(Command::new(programs.join("pytest"))
         .args(["-q", "-p", "no:cacheprovider"])
+        .env("BARROW_COMMAND", barrow_path())
         .current_dir(package.join("tests")));
     note(tested.lines().last().unwrap_or_default());
     let cache = target().join("python/mypy");

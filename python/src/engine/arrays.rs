@@ -1,6 +1,6 @@
 //! Results as NumPy arrays that own their values and cannot be written.
 
-use numpy::{Element, PyArray1};
+use numpy::{Element, PyArray1, PyArrayMethods as _};
 use pyo3::intern;
 use pyo3::prelude::*;
 
@@ -8,8 +8,21 @@ use crate::error::Result;
 
 /// Returns values as a read-only array: shape `[len]`.
 pub(crate) fn frozen<T: Element>(py: Python<'_>, values: Vec<T>) -> Result<Bound<'_, PyAny>> {
-    let array = PyArray1::from_vec(py, values).into_any();
-    array.getattr(intern!(py, "flags"))?.setattr(intern!(py, "writeable"), false)?;
+    locked(PyArray1::from_vec(py, values).into_any())
+}
+
+/// Returns values, row after row, as a read-only array: shape `[rows, columns]`.
+pub(crate) fn frozen_matrix<T: Element>(
+    py: Python<'_>,
+    values: Vec<T>,
+    shape: [usize; 2],
+) -> Result<Bound<'_, PyAny>> {
+    locked(PyArray1::from_vec(py, values).reshape(shape)?.into_any())
+}
+
+fn locked(array: Bound<'_, PyAny>) -> Result<Bound<'_, PyAny>> {
+    let flags = array.getattr(intern!(array.py(), "flags"))?;
+    flags.setattr(intern!(array.py(), "writeable"), false)?;
     Ok(array)
 }
 

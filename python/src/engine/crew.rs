@@ -3,14 +3,15 @@
 use barrow_engine::search::{Ask, Origin};
 use barrow_engine::{Backtest, Crew, Crews, Ended, Error, Portal, Terms, wire};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList};
+use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 
 use super::performance::metrics_dict;
 use super::scripted::failed;
 use super::settings::params_of;
 
-/// An object of Python with `hands`, the number of trials that run at once, and `run(asks, first_ns, last_ns)`, which
-/// yields lists of ends. Asks are pairs of id and bytes; ends are bytes; both as of [`wire`].
+/// An object of Python with `hands`, the number of trials that run at once, and `run(asks, stretches)`, which yields lists of
+/// ends. Asks are pairs of id and bytes; ends are bytes; both as of [`wire`]. Stretches are pairs of nanoseconds, first and last
+/// time of each.
 #[derive(Debug)]
 pub(crate) struct Outside {
     object: Py<PyAny>,
@@ -28,7 +29,7 @@ impl Outside {
         &self,
         py: Python<'_>,
         asks: &[Ask],
-        (first_ns, last_ns): (i64, i64),
+        stretches_ns: &[(i64, i64)],
         ended: &(dyn Fn(Vec<(u64, Ended)>) + Sync),
     ) -> PyResult<()> {
         let pairs = asks.iter().map(|ask| {
@@ -37,8 +38,8 @@ impl Outside {
             (ask.id, PyBytes::new(py, &bytes))
         });
         let pairs = PyList::new(py, pairs.collect::<Vec<_>>())?;
-        let object = self.object.bind(py);
-        for batch in object.call_method1("run", (pairs, first_ns, last_ns))?.try_iter()? {
+        let (object, stretches) = (self.object.bind(py), PyTuple::new(py, stretches_ns)?);
+        for batch in object.call_method1("run", (pairs, stretches))?.try_iter()? {
             let mut ends = Vec::new();
             for bytes in batch?.try_iter()? {
                 ends.push(end_of(bytes?.cast()?)?);
@@ -50,14 +51,14 @@ impl Outside {
     }
 }
 
-/// A crew over one stretch.
+/// A crew over stretches of history.
 #[derive(Debug)]
-struct Stretch<'a> {
+struct Stretches<'a> {
     outside: &'a Outside,
-    period_ns: (i64, i64),
+    ends_ns: Vec<(i64, i64)>,
 }
 
-impl Crew for Stretch<'_> {
+impl Crew for Stretches<'_> {
     fn hands(&self) -> usize {
         self.outside.hands
     }
@@ -67,7 +68,7 @@ impl Crew for Stretch<'_> {
     }
 
     fn run(&self, asks: &[Ask], ended: &(dyn Fn(Vec<(u64, Ended)>) + Sync)) -> Result<(), Error> {
-        let led = Python::attach(|py| self.outside.lead(py, asks, self.period_ns, ended));
+        let led = Python::attach(|py| self.outside.lead(py, asks, &self.ends_ns, ended));
         led.map_err(failed)
     }
 }
@@ -78,9 +79,12 @@ impl Crews for Outside {
     }
 
     fn over<'s>(&'s self, _: &'s Backtest, stretches: &'s [Portal<'_>]) -> Box<dyn Crew + 's> {
-        let times = || stretches.iter().flat_map(Portal::times);
-        let at = |time: Option<&i64>| time.copied().unwrap_or(0);
-        Box::new(Stretch { outside: self, period_ns: (at(times().next()), at(times().last())) })
+        let ends = |stretch: &Portal<'_>| match stretch.times() {
+            [first, .., last] => (*first, *last),
+            [only] => (*only, *only),
+            [] => (0, 0),
+        };
+        Box::new(Stretches { outside: self, ends_ns: stretches.iter().map(ends).collect() })
     }
 }
 

@@ -1,10 +1,12 @@
-//! Backtests, sweeps, walk-forward and validation.
+//! Backtests, sweeps, walk-forward, cross-validation and statistics.
 
 mod arrays;
 mod axes;
 mod context;
 mod crew;
+mod cross;
 mod error;
+mod folds;
 mod maker;
 mod memory;
 mod performance;
@@ -22,9 +24,11 @@ mod walk;
 mod watch;
 mod weights;
 
+pub(crate) use arrays::instants;
 pub(crate) use axes::space_axes;
 pub(crate) use context::Context;
 pub(crate) use crew::{ask_of, failed_end, figures_of};
+pub(crate) use cross::{CrossValidationReport, cross_validate};
 pub(crate) use memory::Memory;
 pub(crate) use performance::Performance;
 pub(crate) use plan::Plan;

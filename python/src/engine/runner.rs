@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use barrow_engine::search::Ask;
 use barrow_engine::{
-    Backtest, Crew, Ended, Error, Params, Part, Portal, Terms, Threads, Workers, wire,
+    Backtest, Crew, Ended, Error, Params, Part, Portal, Scope, Terms, Threads, Workers, wire,
 };
 use barrow_store::Lease;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
@@ -34,6 +34,8 @@ struct Orders {
     lease: Lease,
     maker: Maker,
     backtest: Backtest,
+    /// First and last time of each; none: the whole period.
+    stretches_ns: Vec<(i64, i64)>,
     terms: Terms,
     workers: Arc<Workers>,
 }
@@ -41,11 +43,15 @@ struct Orders {
 #[pymethods]
 impl TrialRunner {
     #[new]
-    #[pyo3(signature = (bundle, strategy, settings, search_seed, threads, time_limit=None, part="spread"))]
+    #[pyo3(signature = (
+        bundle, strategy, settings, stretches, search_seed, threads, time_limit=None, part="spread"
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "they are those of a worker's order")]
     fn new(
         bundle: &Bundle,
         strategy: &Bound<'_, PyAny>,
         settings: &Settings,
+        stretches: Vec<(i64, i64)>,
         search_seed: u64,
         threads: usize,
         time_limit: Option<f64>,
@@ -58,6 +64,7 @@ impl TrialRunner {
             lease: bundle.lease().clone(),
             maker,
             backtest: settings.backtest.clone(),
+            stretches_ns: stretches,
             terms: terms_of(search_seed, time_limit, part)?,
             workers: Workers::shared(threads)?,
         };
@@ -105,10 +112,20 @@ fn serve(
     asked: &Receiver<Vec<Ask>>,
     answers: &Sender<Answer>,
 ) -> std::result::Result<(), Error> {
-    let Orders { lease, maker, backtest, terms, workers } = orders;
-    let portal = Portal::new(lease, cache(), &backtest.scope)?;
+    let Orders { lease, maker, backtest, stretches_ns, terms, workers } = orders;
+    let mut scopes = vec![backtest.scope.clone()];
+    if !stretches_ns.is_empty() {
+        let within = |(from, to): &(i64, i64)| Scope {
+            from: Some(*from),
+            to: Some(*to),
+            ..backtest.scope.clone()
+        };
+        scopes = stretches_ns.iter().map(within).collect();
+    }
+    let portals = scopes.iter().map(|scope| Portal::new(lease, cache(), scope));
+    let portals = portals.collect::<std::result::Result<Vec<_>, _>>()?;
     let factory = |params: &Params| maker.make(params, lease);
-    let crew = Threads::new(backtest, &portal, &factory, workers, *terms, None);
+    let crew = Threads::over(backtest, &portals, &factory, workers, *terms, None);
     while let Ok(asks) = asked.recv() {
         let ended = Mutex::new(Vec::with_capacity(asks.len()));
         let run = || {

@@ -38,13 +38,6 @@ impl Settings {
         Ok(Self { backtest: Backtest { cash, commission, slippage, seed, scope } })
     }
 
-    /// The same for another period: nanoseconds since 1970, both taken in.
-    fn within(&self, first_ns: i64, last_ns: i64) -> Self {
-        let assets = self.backtest.scope.assets.clone();
-        let scope = Scope { from: Some(first_ns), to: Some(last_ns), assets };
-        Self { backtest: Backtest { scope, ..self.backtest.clone() } }
-    }
-
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
         let class = py.get_type::<Self>().into_any();
         let Backtest { cash, commission, slippage, seed, scope } = &self.backtest;

@@ -22,7 +22,7 @@ use super::plan::Plan;
 use super::running::cache;
 use super::settings::{Settings, params_dict};
 use super::space::Space;
-use super::watch::{Watch, watched};
+use super::watch::{Watch, tell, watched};
 use crate::bundle::Bundle;
 use crate::error::Result;
 
@@ -120,11 +120,7 @@ impl Searched {
         show: Option<&Py<PyAny>>,
     ) -> std::result::Result<barrow_engine::SweepReport, Error> {
         let portal = Portal::new(&self.lease, cache(), &self.backtest.scope)?;
-        let progress = |at: barrow_engine::Progress| {
-            let Some(show) = show else { return };
-            // A bar that cannot be drawn stops no search.
-            Python::attach(|py| drop(show.call1(py, (at.done, at.total, at.best))));
-        };
+        let progress = |progress| tell(show, progress);
         let hunt = Hunt { progress: Some(&progress), ..self.hunt()? };
         let crew = outside.over(&self.backtest, std::slice::from_ref(&portal));
         self.hunted(&hunt, &portal, crew.as_ref(), study)

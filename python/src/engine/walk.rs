@@ -1,25 +1,19 @@
 //! Walk-forward: [`walk_forward`] and its [`WalkForwardReport`].
 
-use std::sync::Arc;
-
-use barrow_engine::search::{Goals, SearchPlan};
+use barrow_engine::FoldReport;
 use barrow_engine::validation::{Anchor, Length, PartialLast, Windows};
-use barrow_engine::{FoldReport, Params, Timestamp, Trial, WalkForward, Workers};
 use barrow_tools::report::Report;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use super::arrays::{frozen, instants};
-use super::crew::Outside;
-use super::maker::Maker;
+use super::folds::{Searched, facts_dict, fold_dict, period};
 use super::performance::metrics_dict;
 use super::plan::Plan;
-use super::running::cache;
-use super::settings::{Settings, params_dict};
+use super::settings::Settings;
 use super::space::Space;
-use super::watch::watched;
 use crate::bundle::Bundle;
-use crate::error::{Result, raised};
+use crate::error::Result;
 
 /// How a clock is cut, as Python gives it.
 #[derive(FromPyObject)]
@@ -61,7 +55,7 @@ impl Cut {
 
 /// Runs a walk-forward. See `barrow.walk_forward`.
 #[pyfunction]
-#[pyo3(signature = (bundle, strategy, space, settings, plan, cut, *, crew=None))]
+#[pyo3(signature = (bundle, strategy, space, settings, plan, cut, *, crew=None, show=None))]
 #[expect(clippy::too_many_arguments, reason = "they are Python's keyword arguments")]
 #[expect(clippy::needless_pass_by_value, reason = "an argument that is extracted is owned")]
 pub(crate) fn walk_forward(
@@ -73,38 +67,10 @@ pub(crate) fn walk_forward(
     plan: &Plan,
     cut: Cut,
     crew: Option<&Bound<'_, PyAny>>,
+    show: Option<&Bound<'_, PyAny>>,
 ) -> Result<WalkForwardReport> {
-    let (lease, maker) = (bundle.lease(), Maker::of(strategy)?);
-    let [objective] = plan.objectives[..] else {
-        let text = "a walk-forward takes one objective";
-        return Err(raised(py, "SettingError", text, &[]).into());
-    };
-    let mut search =
-        SearchPlan::new(plan.method.clone(), plan.seed, Goals::one(objective.direction));
-    (search.trials_max, search.cost_max) = (plan.trials, plan.cost);
-    let walk = WalkForward {
-        backtest: settings.backtest.clone(),
-        objective,
-        limits: plan.limits.clone(),
-        plan: search,
-        cut: cut.windows()?,
-        round: plan.round,
-        terms: plan.terms,
-        progress: None,
-        cancel: None,
-    };
-    let factory = |params: &Params| maker.make(params, lease);
-    let crew = crew.map(|crew| Outside::new(crew, plan.terms)).transpose()?;
-    let space = Arc::clone(&space.space);
-    let report = match &crew {
-        Some(crew) => py.detach(|| walk.run_with(lease, &factory, &space, cache(), crew))?,
-        None => watched(py, None, |watch| {
-            let workers = Workers::shared(if maker.is_scripted() { 1 } else { plan.workers })?;
-            let walk = WalkForward { cancel: Some(&watch.cancel), ..walk };
-            walk.run(lease, &factory, &space, cache(), &workers)
-        })??,
-    };
-    Ok(WalkForwardReport { report })
+    let searched = Searched { bundle, strategy, space, settings, plan, crew, show };
+    Ok(WalkForwardReport { report: searched.run(py, cut.windows()?)? })
 }
 
 /// What a walk-forward returns.
@@ -119,23 +85,7 @@ impl WalkForwardReport {
     /// Settings and facts by name.
     #[getter]
     fn facts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let report = &self.report;
-        let facts = PyDict::new(py);
-        facts.set_item("bundle", &report.bundle)?;
-        facts.set_item("version", report.version.to_string())?;
-        facts.set_item("strategy", &report.strategy)?;
-        facts.set_item("search", &report.method)?;
-        facts.set_item("objective", report.objective.to_string())?;
-        facts.set_item("seed", report.search_seed)?;
-        facts.set_item("cash", report.cash)?;
-        facts.set_item("trials", report.trials)?;
-        facts.set_item("workers", report.workers)?;
-        facts.set_item("elapsed_seconds", report.elapsed_seconds)?;
-        let stability = report.stability.as_ref();
-        facts.set_item("efficiency", stability.and_then(|stability| stability.efficiency))?;
-        facts.set_item("profitable", stability.map(|stability| stability.profitable))?;
-        facts.set_item("drift", stability.map(|stability| stability.drift.clone()))?;
-        Ok(facts)
+        facts_dict(py, &self.report)
     }
 
     #[getter]
@@ -169,20 +119,11 @@ impl WalkForwardReport {
 
 impl WalkForwardReport {
     fn fold<'py>(&self, py: Python<'py>, fold: &FoldReport) -> PyResult<Bound<'py, PyDict>> {
-        let time = |ns: i64| Timestamp::new(ns, self.report.time_style).to_string();
-        let period = |(first, last): (i64, i64)| (time(first), time(last));
-        let figures = |trial: &Trial| metrics_dict(py, &trial.metrics, trial.final_equity);
-        let dict = PyDict::new(py);
+        let period = |ends| period(&self.report, ends);
+        let dict = fold_dict(py, fold)?;
         dict.set_item("train", period(fold.train))?;
         dict.set_item("validate", fold.validate.map(period))?;
         dict.set_item("test", period(fold.test))?;
-        dict.set_item("chosen", params_dict(py, &fold.chosen)?)?;
-        dict.set_item("on_train", figures(&fold.on_train)?)?;
-        dict.set_item("on_validate", fold.on_validate.as_ref().map(figures).transpose()?)?;
-        dict.set_item("on_test", figures(&fold.on_test)?)?;
-        dict.set_item("rank_correlation", fold.rank_correlation)?;
-        dict.set_item("trials", fold.trials)?;
-        dict.set_item("failed", fold.failed)?;
         Ok(dict)
     }
 }

@@ -32,6 +32,13 @@ impl Watch {
     }
 }
 
+/// Hands progress to Python's `show(done, total, best)`, from whichever thread makes it.
+pub(crate) fn tell(show: Option<&Py<PyAny>>, Progress { done, total, best, .. }: Progress) {
+    let Some(show) = show else { return };
+    // A bar that cannot be drawn stops no search.
+    Python::attach(|py| drop(show.call1(py, (done, total, best))));
+}
+
 /// Runs work on a thread of its own, shows its progress and looks for signals meanwhile. An exception of either cancels the
 /// work and is returned once it has ended.
 pub(crate) fn watched<T: Send>(

@@ -124,11 +124,7 @@ impl Query {
             let (bundle, frequency) = (lease.name().to_owned(), schema.frequency());
             return Err(Error::Period { period, bundle, frequency });
         }
-        let periods = Periods::of(period, schema, self.session_start_ns, calendar);
-        periods.ok_or_else(|| Error::UnknownTimeZone {
-            name: schema.time_zone().to_owned(),
-            bundle: lease.name().to_owned(),
-        })
+        Periods::of_lease(period, lease, self.session_start_ns, calendar)
     }
 
     fn form(

@@ -1,11 +1,15 @@
 //! Periods: the stretches of a bundle's calendar that resampling and grouping by time go by.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use barrow_format::{Frequency, Schema, Stamp};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
+
+use crate::error::{Error, Result};
+use crate::reading::lease::Lease;
 
 const DAY_NS: i64 = 86_400_000_000_000;
 const MINUTE_NS: i64 = 60_000_000_000;
@@ -80,6 +84,22 @@ impl fmt::Display for Period {
     }
 }
 
+impl Lease {
+    /// Returns the sessions in which the bundle has bars, ascending: midnight UTC of each date in the bundle's time zone, in
+    /// nanoseconds. Of daily bars they are the calendar itself; of finer ones sessions begin at local midnight, and finding them
+    /// takes two searches of the calendar each.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownTimeZone`], of finer bars.
+    pub fn sessions(&self) -> Result<Cow<'_, [i64]>> {
+        if self.schema().stamp() == Stamp::Session {
+            return Ok(Cow::Borrowed(self.calendar()));
+        }
+        Ok(Cow::Owned(Periods::of_lease(Period::Session, self, 0, self.calendar())?.labels))
+    }
+}
+
 /// The periods in which a bundle has bars, in order.
 #[derive(Clone, Debug)]
 pub(crate) struct Periods {
@@ -92,8 +112,23 @@ pub(crate) struct Periods {
 }
 
 impl Periods {
+    /// The periods of a stretch of a bundle's calendar; sessions begin so long after local midnight.
+    pub(super) fn of_lease(
+        period: Period,
+        lease: &Lease,
+        session_start_ns: i64,
+        calendar: &[i64],
+    ) -> Result<Self> {
+        let schema = lease.schema();
+        let made = Self::of(period, schema, session_start_ns, calendar);
+        made.ok_or_else(|| Error::UnknownTimeZone {
+            name: schema.time_zone().to_owned(),
+            bundle: lease.name().to_owned(),
+        })
+    }
+
     /// The periods of a calendar, or `None` when the schema's time zone is unknown. Takes two searches a period.
-    pub(super) fn of(
+    fn of(
         period: Period,
         schema: &Schema,
         session_start_ns: i64,

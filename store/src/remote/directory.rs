@@ -5,6 +5,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::Remote;
 use crate::disk;
@@ -121,6 +122,23 @@ impl Remote for DirectoryRemote {
         let path = self.path(key)?;
         match self.place(&path, bytes) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => self.place(&path, bytes),
+            outcome => outcome,
+        }
+    }
+
+    fn age_of(&self, key: &str) -> io::Result<Option<Duration>> {
+        let written = match std::fs::metadata(self.path(key)?) {
+            Ok(metadata) => metadata.modified()?,
+            Err(error) if is_missing(&error) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        // Of the future: written just now, by a clock that is ahead.
+        Ok(Some(written.elapsed().unwrap_or_default()))
+    }
+
+    fn remove(&self, key: &str) -> io::Result<()> {
+        match disk::remove(&self.path(key)?) {
+            Err(error) if is_missing(&error) => Ok(()),
             outcome => outcome,
         }
     }

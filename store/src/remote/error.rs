@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use barrow_format::{Digest, Version};
 
@@ -88,6 +89,17 @@ pub enum RemoteError {
         expected: String,
         /// What came.
         found: String,
+    },
+
+    /// What is so young may be what a push that is under way relies on.
+    #[error(
+        "an age of {asked:?} is too low to prune a remote by: a push may rely on what is younger than {least:?}"
+    )]
+    AgeLimit {
+        /// The age that was asked for.
+        asked: Duration,
+        /// The least.
+        least: Duration,
     },
 
     /// Somebody asked for an end. What was moved is not moved again by the next attempt.

@@ -25,11 +25,13 @@ mod error;
 mod fetch;
 mod inventory;
 mod place;
+mod prune;
 mod push;
 
 pub use directory::DirectoryRemote;
 pub use error::RemoteError;
 pub use fetch::Fetched;
+pub use prune::{RemotePolicy, RemotePruned, prune_remote};
 pub use push::Pushed;
 
 /// How many objects are under way at once unless the options say otherwise.
@@ -51,7 +53,8 @@ pub trait Remote: fmt::Debug + Send + Sync {
     /// What the place answers.
     fn bytes_of(&self, key: &str) -> io::Result<Option<u64>>;
 
-    /// Returns the names of the objects directly in a folder, in any order; none when there is no such folder.
+    /// Returns the names of the objects and folders directly in a folder, in any order; none when there is no such folder.
+    /// Who names no folders is not pruned.
     ///
     /// # Errors
     ///
@@ -71,6 +74,27 @@ pub trait Remote: fmt::Debug + Send + Sync {
     ///
     /// What the place answers; [`io::ErrorKind::Unsupported`] of a place that is only read from.
     fn write(&self, key: &str, bytes: &[u8]) -> io::Result<()>;
+
+    /// Returns how long ago an object was written, by the place's own clock if it has one; `None` when there is no such
+    /// object. Pruning goes by it, and so does a push beside it.
+    ///
+    /// # Errors
+    ///
+    /// What the place answers; [`io::ErrorKind::Unsupported`], as unless it is implemented, of a place that does not know.
+    fn age_of(&self, key: &str) -> io::Result<Option<Duration>> {
+        let _ = key;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Removes an object; that there is none is no error.
+    ///
+    /// # Errors
+    ///
+    /// What the place answers; [`io::ErrorKind::Unsupported`], as unless it is implemented, of a place that is never pruned.
+    fn remove(&self, key: &str) -> io::Result<()> {
+        let _ = key;
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
 /// How to push and fetch.

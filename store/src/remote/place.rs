@@ -2,13 +2,16 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use barrow_format::{Digest, Version};
 use serde::{Deserialize, Serialize};
 
 use super::inventory::Inventory;
+use super::prune::{TRUSTED_AGE, is_unsupported};
 use super::{Remote, RemoteError};
 use crate::catalog::record::{self, VersionEntry};
+use crate::catalog::spec::check_name;
 use crate::error::{Error, Result};
 
 const NEWEST_FORMAT: &str = "barrow-newest/1";
@@ -19,6 +22,15 @@ const DOCUMENT_BYTES_MAX: usize = 16 << 20;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place<'a> {
     remote: &'a dyn Remote,
+}
+
+/// What is in doubt of an object that is there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Doubt {
+    /// Whether it stays: no inventory names it, and who prunes takes away what is old.
+    pub(crate) age: bool,
+    /// Whether its bytes are what they were.
+    pub(crate) bytes: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -59,8 +71,7 @@ impl<'a> Place<'a> {
 
     /// Returns the versions of a bundle that have a record, ascending. Names that are none are none of ours.
     pub(crate) fn versions(self, name: &str) -> Result<Vec<Version>> {
-        let folder = versions_key(name);
-        let names = self.remote.list(&folder).map_err(self.failed("list", &folder))?;
+        let names = self.list(&versions_key(name))?;
         let version = |name: &String| name.strip_suffix(".json")?.parse().ok();
         let mut versions: Vec<Version> = names.iter().filter_map(version).collect();
         versions.sort_unstable();
@@ -129,25 +140,109 @@ impl<'a> Place<'a> {
         damaged("digest", digest.to_string(), hash.to_string())
     }
 
-    /// Tells whether an object is there; with `check`, after reading it.
+    /// Tells whether an object is there and what is in doubt of it is as it is to be.
     pub(crate) fn has_object(
         self,
         part: Digest,
         digest: Digest,
         bytes: &[u8],
-        check: bool,
+        doubt: Doubt,
     ) -> Result<bool> {
         let key = object_key(digest);
-        let there = self.remote.bytes_of(&key).map_err(self.failed("look for", &key))?;
         // An object that was cut off somehow has another length.
-        if there != u64::try_from(bytes.len()).ok() || !check {
-            return Ok(there == u64::try_from(bytes.len()).ok());
+        if self.bytes_of(&key)? != u64::try_from(bytes.len()).ok() {
+            return Ok(false);
+        }
+        if doubt.age && self.is_old(&key)? {
+            return Ok(false);
+        }
+        if !doubt.bytes {
+            return Ok(true);
         }
         match self.object(part, digest, bytes.len()) {
             Ok(_) => Ok(true),
             Err(Error::Remote(error)) if error.is_damage() => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// Tells whether all objects of a part are there; looks at each.
+    pub(crate) fn has_objects(self, inventory: &Inventory) -> Result<bool> {
+        for (stretch, digest) in inventory.pieces() {
+            if self.bytes_of(&object_key(digest))? != u64::try_from(stretch.len).ok() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Returns the bundles that are there, ascending. Names that are none are none of ours.
+    pub(crate) fn bundles(self) -> Result<Vec<String>> {
+        let mut names = self.list("bundles")?;
+        names.retain(|name| check_name(name).is_ok());
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Returns the parts that have an inventory, ascending.
+    pub(crate) fn parts(self) -> Result<Vec<Digest>> {
+        let names = self.list("parts")?;
+        let part = |name: &String| name.strip_suffix(".json")?.parse().ok();
+        let mut parts: Vec<Digest> = names.iter().filter_map(part).collect();
+        parts.sort_unstable();
+        Ok(parts)
+    }
+
+    /// Returns the objects that are there, ascending.
+    pub(crate) fn objects(self) -> Result<Vec<Digest>> {
+        let mut objects: Vec<Digest> = Vec::new();
+        for folder in self.list("objects")? {
+            let names = self.list(&format!("objects/{folder}"))?;
+            let named = names.iter().filter(|name| name.starts_with(&folder));
+            objects.extend(named.filter_map(|name| name.parse::<Digest>().ok()));
+        }
+        objects.sort_unstable();
+        Ok(objects)
+    }
+
+    /// Tells whether what lies under a key is so old that who prunes may take it away, or has done so just now. A place that
+    /// tells no ages is not pruned.
+    fn is_old(self, key: &str) -> Result<bool> {
+        match self.age_of(key) {
+            Ok(age) => Ok(age.is_none_or(|age| age > TRUSTED_AGE)),
+            Err(Error::Remote(error)) if is_unsupported(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes the inventory of a part again if it is old; tells whether it was.
+    pub(crate) fn renew_inventory(self, inventory: &Inventory) -> Result<bool> {
+        let is_old = self.is_old(&inventory_key(inventory.digest))?;
+        if is_old {
+            self.set_inventory(inventory)?;
+        }
+        Ok(is_old)
+    }
+
+    /// Tells whether the record of a version is old, or not there.
+    pub(crate) fn is_old_record(self, name: &str, version: Version) -> Result<bool> {
+        self.is_old(&record_key(name, version))
+    }
+
+    pub(crate) fn age_of(self, key: &str) -> Result<Option<Duration>> {
+        self.remote.age_of(key).map_err(self.failed("tell the age of", key))
+    }
+
+    pub(crate) fn bytes_of(self, key: &str) -> Result<Option<u64>> {
+        self.remote.bytes_of(key).map_err(self.failed("look for", key))
+    }
+
+    pub(crate) fn remove(self, key: &str) -> Result<()> {
+        self.remote.remove(key).map_err(self.failed("remove", key))
+    }
+
+    fn list(self, folder: &str) -> Result<Vec<String>> {
+        self.remote.list(folder).map_err(self.failed("list", folder))
     }
 
     pub(crate) fn set_object(self, digest: Digest, bytes: &[u8]) -> Result<()> {
@@ -174,7 +269,7 @@ impl<'a> Place<'a> {
         self.unusable(&inventory_key(part), problem)
     }
 
-    fn unusable(self, key: &str, problem: String) -> Error {
+    pub(crate) fn unusable(self, key: &str, problem: String) -> Error {
         RemoteError::Document { key: key.to_owned(), remote: self.describe(), problem }.boxed()
     }
 
@@ -195,15 +290,15 @@ fn versions_key(name: &str) -> String {
     format!("bundles/{name}/versions")
 }
 
-fn record_key(name: &str, version: Version) -> String {
+pub(crate) fn record_key(name: &str, version: Version) -> String {
     format!("{}/{version}.json", versions_key(name))
 }
 
-fn inventory_key(part: Digest) -> String {
+pub(crate) fn inventory_key(part: Digest) -> String {
     format!("parts/{part}.json")
 }
 
-fn object_key(digest: Digest) -> String {
+pub(crate) fn object_key(digest: Digest) -> String {
     let digits = digest.to_string();
     let (folder, _) = digits.split_at(2);
     format!("objects/{folder}/{digits}")

@@ -100,10 +100,12 @@ impl Remote for Memory {
     fn list(&self, folder: &str) -> io::Result<Vec<String>> {
         self.call()?;
         let name = |key: &String| {
-            let name = key.strip_prefix(folder)?.strip_prefix('/')?;
-            (!name.contains('/')).then(|| name.to_owned())
+            let within = key.strip_prefix(folder)?.strip_prefix('/')?;
+            within.split('/').next().map(str::to_owned)
         };
-        Ok(self.objects.lock().keys().filter_map(name).collect())
+        let mut names: Vec<String> = self.objects.lock().keys().filter_map(name).collect();
+        names.dedup();
+        Ok(names)
     }
 
     fn read(&self, key: &str, bytes_max: usize) -> io::Result<Vec<u8>> {

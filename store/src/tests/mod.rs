@@ -24,6 +24,8 @@ mod remote;
 mod remote_damage;
 #[cfg(debug_assertions)]
 mod remote_interrupted;
+#[cfg(debug_assertions)]
+mod remote_prune;
 mod revision;
 mod short;
 mod verify;

@@ -17,6 +17,7 @@ from zipline.data.bcolz_daily_bars import BcolzDailyBarReader
 from zipline.data.bcolz_minute_bars import BcolzMinuteBarReader
 
 import barrow
+from barrow import _barrow
 
 __all__ = ["ingest"]
 
@@ -41,7 +42,7 @@ def ingest(
 
     Prices are the decimals that zipline stores, exact to a thousandth (minute bars: to the ratio that their writer was given). Zipline
     stores a bar without trades as zeros; such bars are left out. A symbol that several assets had is followed by the asset's number:
-    ``ABC.17``. Mergers are left out: barrow keeps splits and cash dividends of other sources.
+    ``ABC.17``. Bars go through files in ``temp_dir``, one asset in memory at a time. Mergers are left out: barrow keeps splits and cash dividends of other sources.
 
     Returns what :func:`barrow.ingest` returns.
     """
@@ -54,18 +55,18 @@ def ingest(
         bars = _daily_bars(BcolzDailyBarReader(os.path.join(folder, "daily_equities.bcolz")))
         told = {"timestamps": "session"}
     symbols = _symbols(finder)
-    columns: dict[str, list[Any]] = {"symbol": [], "time": [], **{field: [] for field in _FIELDS}}
-    for sid, times, values in bars:
-        columns["symbol"].append(np.full(len(times), symbols.get(sid, str(sid)), dtype=object))
-        columns["time"].append(times)
-        for field, held in zip(_FIELDS, values):
-            columns[field].append(held)
-    if not columns["time"]:
-        raise ValueError(f"`{folder}` has no bars")
-    rows = {field: np.concatenate(parts) for field, parts in columns.items()}
-    with tempfile.TemporaryDirectory(prefix="barrow-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="barrow-", dir=options.get("temp_dir")) as scratch:
+        files = []
+        for sid, times, values in bars:
+            symbol = np.full(len(times), symbols.get(sid, str(sid)))
+            files.append(os.path.join(scratch, f"{sid}.arrow"))
+            _barrow.write_arrays(files[-1], {"symbol": symbol, "time": times, **dict(zip(_FIELDS, values))})
+            # Not until the next asset has been read.
+            del times, values
+        if not files:
+            raise ValueError(f"`{folder}` has no bars")
         actions = _actions(os.path.join(folder, "adjustments.sqlite"), symbols, scratch)
-        return barrow.ingest(name, rows, root=root, **{**told, **actions, **options})
+        return barrow.ingest(name, files, root=root, **{**told, **actions, **options})
 
 
 def _folder(source: str | os.PathLike[str], environ: Mapping[str, str]) -> str:
