@@ -193,7 +193,7 @@ impl Bundle {
     /// All distinct timestamps of the bundle, ascending: `datetime64[ns]`, UTC, shape `[times]`. A view.
     #[getter]
     fn calendar<'py>(slf: &Bound<'py, Self>) -> Result<Bound<'py, PyAny>> {
-        view(slf, Shown::Instants, |lease| Ok(Values::I64(lease.sessions()?)))
+        view(slf, Shown::Instants, |lease| Ok(Values::I64(lease.timestamps()?)))
     }
 
     /// The sessions in which there are bars, ascending: `datetime64[ns]`, midnight UTC of each date in the bundle's time zone, shape
@@ -281,10 +281,10 @@ impl Bundle {
         let panel = py.detach(|| this.lease.panel(column, first..=last))?;
         let shape = [panel.times.len(), panel.assets];
         // The stretch of the calendar, by where it lies in it.
-        let before = this.lease.sessions()?.partition_point(|&time| time < first);
+        let before = this.lease.timestamps()?.partition_point(|&time| time < first);
         let stretch = before..before + shape[0];
         let times = view(slf, Shown::Instants, move |lease| {
-            Ok(Values::I64(lease.sessions()?.get(stretch).unwrap_or_default()))
+            Ok(Values::I64(lease.timestamps()?.get(stretch).unwrap_or_default()))
         })?;
         let values = owned_matrix(py, panel.values, shape)?;
         let class = py.import("barrow.panels")?.getattr("Panel")?;

@@ -48,7 +48,7 @@ impl Query {
         let labels = resampled.as_ref().map(|(resampling, _)| resampling.periods.labels.as_slice());
         let calendar = match labels {
             Some(labels) => labels,
-            None => lease.sessions()?,
+            None => lease.timestamps()?,
         };
         let form = self.form(&scope, &schema, calendar, lease)?;
         let items = match form {
@@ -92,7 +92,7 @@ impl Query {
 
     fn resampling(&self, period: Period, lease: &Lease) -> Result<(Resampling, Schema)> {
         let before = lease.schema();
-        let periods = self.periods(period, before, lease.sessions()?, lease)?;
+        let periods = self.periods(period, before, lease.timestamps()?, lease)?;
         let (frequency, stamp) = match period {
             Period::Step { ns } => (Frequency::Intraday { step_ns: ns }, before.stamp()),
             Period::Session => (Frequency::Daily, Stamp::Session),

@@ -91,12 +91,12 @@ impl Lease {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownTimeZone`], of finer bars.
+    /// [`Error::UnknownTimeZone`], of finer bars; [`Error::Corrupt`] when the calendar is damaged.
     pub fn sessions(&self) -> Result<Cow<'_, [i64]>> {
         if self.schema().stamp() == Stamp::Session {
-            return Ok(Cow::Borrowed(self.calendar()));
+            return self.timestamps().map(Cow::Borrowed);
         }
-        Ok(Cow::Owned(Periods::of_lease(Period::Session, self, 0, self.calendar())?.labels))
+        Ok(Cow::Owned(Periods::of_lease(Period::Session, self, 0, self.timestamps()?)?.labels))
     }
 }
 

@@ -150,11 +150,11 @@ impl Lease {
     ///
     /// # Panics
     ///
-    /// If it is damaged, with the text of the error that [`Lease::sessions`] returns.
+    /// If it is damaged, with the text of the error that [`Lease::timestamps`] returns.
     #[inline]
     #[track_caller]
     pub fn calendar(&self) -> &[i64] {
-        self.sessions().unwrap_or_else(|error| unreadable(&error))
+        self.timestamps().unwrap_or_else(|error| unreadable(&error))
     }
 
     /// Returns all distinct timestamps, as [`Lease::calendar`] does.
@@ -163,7 +163,7 @@ impl Lease {
     ///
     /// [`Error::Corrupt`] when a page of them is damaged.
     #[inline]
-    pub fn sessions(&self) -> Result<&[i64]> {
+    pub fn timestamps(&self) -> Result<&[i64]> {
         self.snapshot().calendar()
     }
 

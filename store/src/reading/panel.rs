@@ -60,7 +60,7 @@ impl Lease {
     /// [`Error::UnknownColumn`]; [`Error::WrongColumnType`] for a column of i64, which f64 cannot hold exactly;
     /// [`Error::Corrupt`] or [`Error::SeriesDigest`] when an asset's record or series is damaged.
     pub fn panel(&self, column: &str, range: impl RangeBounds<i64>) -> Result<Panel<'_>> {
-        let calendar = self.sessions()?;
+        let calendar = self.timestamps()?;
         let span = span(calendar, range.start_bound().cloned(), range.end_bound().cloned());
         let assets = self.assets_usize();
         let mut values = vec![f64::NAN; span.len().saturating_mul(assets)];
@@ -104,7 +104,7 @@ impl Lease {
         if physical == PhysicalType::I64 {
             return Err(inexact(column));
         }
-        let Ok(at) = self.sessions()?.binary_search(&time_ns) else {
+        let Ok(at) = self.timestamps()?.binary_search(&time_ns) else {
             values.fill(f64::NAN);
             return Ok(());
         };
@@ -184,7 +184,7 @@ impl Lease {
             }
             return Ok(());
         }
-        let calendar = &self.sessions()?[start..end];
+        let calendar = &self.timestamps()?[start..end];
         let times = life.times(self.reader(), ordinal, rows)?;
         let mut at = 0;
         for (&time, &value) in times.iter().zip(series) {

@@ -68,7 +68,7 @@ struct Content(Vec<Vec<u8>>);
 fn read(lease: &Lease) -> Result<Content> {
     let mut content = Vec::new();
     let mut put = |values: Values<'_>| content.push(values.as_bytes().to_vec());
-    put(Values::I64(lease.sessions()?));
+    put(Values::I64(lease.timestamps()?));
     let names: Vec<&str> = lease.schema().columns().iter().map(|it| it.name.as_str()).collect();
     for asset in lease.assets() {
         let asset = asset?;
@@ -365,6 +365,6 @@ fn an_append_does_not_carry_damage_on() {
         assert_eq!((changed.column.as_str(), changed.symbol.as_str()), ("high", "B"));
         assert_eq!(catalog.history("b").unwrap().len(), 1);
         file.write_all_at(&byte, place).unwrap();
-        assert_ne!(testing::append(&catalog, "b", "B", &[7]).version, before);
+        assert_ne!(append(&catalog, "b", "B", &[7]).version, before);
     }
 }
