@@ -126,7 +126,7 @@ impl<'l> Portal<'l> {
         scope: &Scope,
     ) -> Result<Portal<'l>, Error> {
         let schema = lease.schema();
-        let calendar = lease.calendar();
+        let calendar = lease.sessions()?;
         if u32::try_from(calendar.len()).is_err() {
             return Err(Error::ClockTooLong { ticks: calendar.len() });
         }

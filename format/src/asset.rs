@@ -80,6 +80,7 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     pub fn asset(&self, symbol: &str) -> Result<Option<Asset>, Error> {
         let slots = self.records::<u32>(SectionKind::SymbolIndex)?;
         for at in symbol::probe(symbol, slots.len()) {
+            self.touch(self.bytes_of(SectionKind::SymbolIndex, at..at + 1))?;
             let Some(ordinal) = slots.get(at).and_then(|slot| slot.checked_sub(1)) else { break };
             let record = self.asset_record(ordinal)?;
             if self.string(ordinal, record.symbol_at, record.symbol_len)? == symbol {
@@ -144,6 +145,8 @@ impl<B: AsRef<[u8]>> Bundle<B> {
 
     pub(crate) fn asset_record(&self, ordinal: u32) -> Result<&AssetRecord, Error> {
         let records = self.records::<AssetRecord>(SectionKind::Assets)?;
+        let place = ordinal as usize;
+        self.touch(self.bytes_of(SectionKind::Assets, place..place.saturating_add(1)))?;
         records.get(ordinal as usize).ok_or(Error::NoAsset { ordinal, assets: self.assets })
     }
 
@@ -157,6 +160,9 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     pub(crate) fn string(&self, ordinal: u32, at: u64, len: u32) -> Result<&str, Error> {
         let strings = self.section(SectionKind::Strings);
         let end = at.checked_add(u64::from(len)).filter(|&end| end <= strings.len);
+        if let Some(end) = end {
+            self.touch(strings.offset + at..strings.offset + end)?;
+        }
         let bytes = end.and_then(|end| self.range(strings.offset + at..strings.offset + end));
         let text = bytes.and_then(|bytes| std::str::from_utf8(bytes).ok());
         let what = "its symbol or metadata is outside the strings or not UTF-8";

@@ -10,6 +10,7 @@ use crate::{
     error::Error,
     frozen::{PROVENANCE_MAX, ZONE_ROWS},
     open::{limited, read_schema, read_superblock},
+    pages::Pages,
     record::{AdjustmentRecord, ColumnRecord, RAW, SEGMENTS, SeriesRecord, ZoneRecord},
     section::read_directory,
 };
@@ -29,6 +30,8 @@ pub struct Bundle<B> {
     pub(crate) sections: Vec<Section>,
     /// Rows that lie in this file: all of them, but for a segmented file.
     pub(crate) local_rows: usize,
+    /// Which pages were compared with their check words, where they are to be.
+    pub(crate) pages: Option<Pages>,
 }
 
 /// What stands for a section that the file does not have: nothing, at its very beginning.
@@ -54,7 +57,7 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         let listed = page
             .sections
             .get(..count)
-            .ok_or(Error::SectionCount { expected: SectionKind::LISTED.len(), found: count })?;
+            .ok_or(Error::SectionCount { expected: SectionKind::LISTED.len() + 1, found: count })?;
         let sections = read_directory(listed, page.file_len)?;
         let rows = usize::try_from(page.rows).map_err(|_| Error::TooLarge { what: "rows" })?;
         let digest = Digest::from_bytes(page.checksum);
@@ -72,6 +75,7 @@ impl<B: AsRef<[u8]>> Bundle<B> {
             columns: columns_read,
             sections,
             local_rows,
+            pages: None,
         };
         this.check_counts(columns)?;
         this.check_parts()?;
@@ -119,8 +123,11 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     ///
     /// # Errors
     ///
-    /// [`Error::Alignment`] when the bytes do not lie at a multiple of 8.
+    /// [`Error::Alignment`] when the bytes do not lie at a multiple of 8, [`Error::Page`] when pages are checked and one of
+    /// it is damaged.
+    #[inline]
     pub fn calendar(&self) -> Result<&[i64], Error> {
+        self.touch(self.section(SectionKind::Calendar).range())?;
         self.records(SectionKind::Calendar)
     }
 
@@ -206,6 +213,7 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     /// [`Error::Record`] when one of them is damaged.
     pub fn adjustments(&self) -> Result<Vec<Adjustment>, Error> {
         let kind = SectionKind::Adjustments;
+        self.touch(self.section(kind).range())?;
         let records = self.records::<AdjustmentRecord>(kind)?;
         let read = |(index, record): (usize, &AdjustmentRecord)| {
             let value = f64::from_bits(record.value);
@@ -226,15 +234,19 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     /// [`Error::Provenance`] or [`Error::SectionTooLong`] when the section is damaged.
     pub fn provenance(&self) -> Result<Provenance, Error> {
         let kind = SectionKind::Provenance;
+        self.touch(self.section(kind).range())?;
         let bytes = limited(self.as_bytes(), self.section(kind), PROVENANCE_MAX)?;
         Provenance::from_bytes(bytes).map_err(Error::Provenance)
     }
 
     pub(crate) fn section(&self, kind: SectionKind) -> &Section {
-        // The directory lists every kind in order; the superblock is not listed and never asked for, nor are the
-        // sections of a segmented file of another one.
-        let index = (kind.number() as usize).saturating_sub(1);
-        self.sections.get(index).unwrap_or(&NO_SECTION)
+        // The directory lists the kinds in order, but a file need not have the last three; the superblock is not listed and
+        // never asked for.
+        let found = match kind {
+            SectionKind::PageChecks => self.sections.last(),
+            _ => self.sections.get((kind.number() as usize).saturating_sub(1)),
+        };
+        found.filter(|section| section.kind == kind).unwrap_or(&NO_SECTION)
     }
 
     pub(crate) fn range(&self, range: Range<u64>) -> Option<&[u8]> {
@@ -248,6 +260,14 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     ) -> Result<&[T], Error> {
         let bytes = self.range(self.section(kind).range()).unwrap_or_default();
         <[T]>::ref_from_bytes(bytes).map_err(|_| Error::Alignment { kind })
+    }
+
+    /// Returns the bytes of some records, as far as there are so many.
+    #[inline]
+    pub(crate) fn bytes_of(&self, kind: SectionKind, records: Range<usize>) -> Range<u64> {
+        let (section, len) = (self.section(kind), kind.record_len() as u64);
+        let byte = |record: usize| section.offset + (record as u64 * len).min(section.len);
+        byte(records.start)..byte(records.end)
     }
 
     pub(crate) fn damaged(&self, kind: SectionKind, index: usize, what: &'static str) -> Error {
@@ -265,6 +285,7 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         self.column_record(index)?;
         let records = self.records::<SeriesRecord>(SectionKind::Series)?;
         let place = index * self.assets as usize + ordinal as usize;
+        self.touch(self.bytes_of(SectionKind::Series, place..place + 1))?;
         let record = records.get(place).filter(|_| ordinal < self.assets);
         record.ok_or(Error::NoAsset { ordinal, assets: self.assets })
     }
@@ -325,16 +346,20 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         let start = self.series_record(index, asset.ordinal())?.zone_start;
         let place = index * self.assets as usize + asset.ordinal() as usize;
         let records = self.records::<ZoneRecord>(SectionKind::Zones)?;
+        self.touch(self.bytes_of(SectionKind::Series, place + 1..place + 2))?;
         let next = self.records::<SeriesRecord>(SectionKind::Series)?.get(place + 1);
         let end = next.map_or(records.len() as u64, |next| next.zone_start);
         let rows = asset.rows() as u64;
         let zoned = rows > ZONE_ROWS || self.encoding(index) == Encoding::Blocks;
         let count = if zoned { rows.div_ceil(ZONE_ROWS) } else { 0 };
         let range = usize::try_from(start).ok().zip(usize::try_from(end).ok());
-        let zones = range.and_then(|(start, end)| records.get(start..end));
-        zones
-            .filter(|zones| zones.len() as u64 == count)
-            .ok_or_else(|| self.damaged(SectionKind::Series, place, "its zones do not exist"))
+        let zones = range
+            .and_then(|(start, end)| records.get(start..end).map(|zones| (start..end, zones)))
+            .filter(|(_, zones)| zones.len() as u64 == count)
+            .ok_or_else(|| self.damaged(SectionKind::Series, place, "its zones do not exist"));
+        let (places, zones) = zones?;
+        self.touch(self.bytes_of(SectionKind::Zones, places))?;
+        Ok(zones)
     }
 
     pub(crate) fn physical(&self, index: usize) -> PhysicalType {

@@ -8,7 +8,13 @@ use crate::frozen::CHECK_MULTIPLIER;
 /// changes of the same high bit in two words from cancelling.
 #[inline]
 pub(crate) fn check_words(words: impl IntoIterator<Item = u64>) -> u64 {
-    let mut factor = CHECK_MULTIPLIER;
+    check_words_at(0, words)
+}
+
+/// Returns what words contribute to a check word of which the first of them is the word at `place`, counted from 0.
+#[inline]
+pub(crate) fn check_words_at(place: u64, words: impl IntoIterator<Item = u64>) -> u64 {
+    let mut factor = CHECK_MULTIPLIER.wrapping_mul(place.wrapping_mul(2).wrapping_add(1));
     words.into_iter().fold(0u64, |sum, word| {
         let term = (word ^ (word >> 32)).wrapping_mul(factor);
         factor = factor.wrapping_add(CHECK_MULTIPLIER.wrapping_mul(2));

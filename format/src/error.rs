@@ -98,6 +98,21 @@ pub enum Error {
         /// Where it begins.
         offset: u64,
     },
+    /// A page is not what was written.
+    #[error(
+        "the page at byte {offset}, of section `{kind}`, is damaged: its check word is {found:016x}, not \
+         {expected:016x}"
+    )]
+    Page {
+        /// The section that it belongs to.
+        kind: SectionKind,
+        /// Where it begins.
+        offset: u64,
+        /// The check word that the file has for it.
+        expected: u64,
+        /// The check word of its bytes.
+        found: u64,
+    },
     /// A section holds more or fewer records than it must.
     #[error("section `{kind}` holds {found} records, expected {expected}")]
     RecordCount {

@@ -7,12 +7,9 @@ pub const MAGIC: [u8; 8] = [0x89, b'B', b'R', b'W', b'\r', b'\n', 0x1a, b'\n'];
 /// Revision of the layout that old readers cannot read.
 pub const FORMAT_MAJOR: u16 = 1;
 
-/// Revision of the layout of a file whose columns are all raw.
-pub const FORMAT_MINOR: u16 = 0;
-
-/// Revision of the layout of a file that has columns in another encoding, which readers of revision 0
-/// refuse by that encoding.
-pub const FORMAT_MINOR_ENCODED: u16 = 1;
+/// Revision of the layout of the files that are written: readers of an earlier one refuse them by the number of their
+/// sections.
+pub const FORMAT_MINOR: u16 = 2;
 
 /// Alignment of every section and of every column, in bytes.
 pub const PAGE: u64 = 4096;
@@ -54,7 +51,7 @@ mod tests {
     #[test]
     fn frozen_values_never_change() {
         assert_eq!(MAGIC, *b"\x89BRW\r\n\x1a\n");
-        assert_eq!((FORMAT_MAJOR, FORMAT_MINOR, FORMAT_MINOR_ENCODED), (1, 0, 1));
+        assert_eq!((FORMAT_MAJOR, FORMAT_MINOR), (1, 2));
         assert_eq!((PAGE, ZONE_ROWS, SECTIONS_MAX), (4096, 4096, 61));
         assert_eq!((COLUMNS_MAX, NAME_MAX), (1024, 255));
         assert_eq!((SCHEMA_MAX, PROVENANCE_MAX), (1_048_576, 67_108_864));

@@ -39,7 +39,7 @@
 //! page 0     superblock: magic, format version, lengths, section directory, content version, checksum
 //! page 1..   schema, columns: each on a page of its own, like all that follows
 //! then       data: column after column; within a column asset after asset
-//! then       symbol index, strings, assets, calendar, series, zones, adjustments, provenance
+//! then       symbol index, strings, assets, calendar, series, zones, adjustments, provenance, page checks
 //! ```
 //!
 //! `docs/format.md` specifies every byte. [`Bundle::open`] checks in constant time what it needs; the
@@ -61,6 +61,7 @@ mod error;
 pub mod frozen;
 mod meter;
 mod open;
+mod pages;
 mod placement;
 pub mod record;
 mod revision;
@@ -72,6 +73,7 @@ mod series;
 mod sink;
 mod spec;
 mod stats;
+mod summed;
 mod symbol;
 mod tables;
 mod values;

@@ -28,6 +28,7 @@ impl<B: AsRef<[u8]>> Bundle<B> {
             (SectionKind::SymbolIndex, slots),
             (SectionKind::Columns, columns),
             (SectionKind::Series, assets.saturating_mul(columns)),
+            (SectionKind::PageChecks, self.checked_pages()),
         ] {
             let section = self.section(kind);
             let found = section.len / kind.record_len() as u64;

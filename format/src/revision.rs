@@ -6,11 +6,12 @@ use zerocopy::IntoBytes;
 
 use crate::{
     BundleSpec, Digest, Encoding, Error, SectionKind, SeriesSummary, Sink, Values, Written,
-    frozen::{FORMAT_MINOR_ENCODED, PARTS_MAX},
+    frozen::PARTS_MAX,
     placement::{Placement, write},
     record::{PartRecord, SegmentRecord},
     sealing::{Sealing, alone},
     segment::{layout_fault, part_fault},
+    summed::Summed,
     tables::Tables,
 };
 
@@ -37,7 +38,7 @@ pub struct RevisionSpec {
 #[derive(Debug)]
 pub struct RevisionWriter<'s, S: Sink> {
     spec: RevisionSpec,
-    sink: &'s S,
+    sink: Summed<'s, S>,
     placement: Placement,
     local_rows: u64,
     /// Rows written of each column.
@@ -66,6 +67,7 @@ impl<'s, S: Sink> RevisionWriter<'s, S> {
         let placement = Placement::segmented(&bundle, local_rows)?;
         let written = bundle.schema.columns().iter().map(|_| AtomicU64::new(0)).collect();
         let spec = RevisionSpec { bundle, parts, segments };
+        let sink = Summed::new(sink);
         Ok(Self { spec, sink, placement, local_rows, written })
     }
 
@@ -98,7 +100,7 @@ impl<'s, S: Sink> RevisionWriter<'s, S> {
         if let Some(written) = self.written.get(column) {
             written.fetch_add(values.len() as u64, Ordering::Relaxed);
         }
-        write(self.sink, start + row * expected.width() as u64, values.as_bytes())
+        write(&self.sink, start + row * expected.width() as u64, values.as_bytes())
     }
 
     /// Writes all that stands behind the data, then the first page. `series` are the summaries of all series: for each
@@ -145,8 +147,7 @@ impl<'s, S: Sink> RevisionWriter<'s, S> {
         let mut sealing = Sealing::of(&encoded, calendar, self.placement.data_end)?;
         sealing.place(SectionKind::Parts, self.spec.parts.as_bytes())?;
         sealing.place(SectionKind::Segments, self.spec.segments.as_bytes())?;
-        sealing.minor = FORMAT_MINOR_ENCODED;
-        sealing.seal(&tables, self.sink, &crew)
+        sealing.seal(&tables, &self.sink, &crew)
     }
 
     fn wrong_rows(&self, column: usize, found: u64) -> Error {

@@ -13,6 +13,7 @@ use crate::{
     record::Superblock,
     section::{Section, page_up},
     sink::Sink,
+    summed::Summed,
     tables::{EncodedTables, Tables},
 };
 
@@ -32,7 +33,6 @@ pub(crate) struct Sealing<'t> {
     calendar: &'t [i64],
     /// Where the next section begins.
     next: u64,
-    pub(crate) minor: u16,
 }
 
 impl<'t> Sealing<'t> {
@@ -42,8 +42,7 @@ impl<'t> Sealing<'t> {
         calendar: &'t [i64],
         data_end: u64,
     ) -> Result<Self, Error> {
-        let minor = FORMAT_MINOR;
-        let mut this = Self { sections: Vec::new(), calendar, next: PAGE, minor };
+        let mut this = Self { sections: Vec::new(), calendar, next: PAGE };
         this.place(SectionKind::Schema, &tables.schema)?;
         this.place(SectionKind::Columns, tables.columns.as_bytes())?;
         this.push(SectionKind::Data, data_end - this.next, &[]);
@@ -71,21 +70,20 @@ impl<'t> Sealing<'t> {
             return Err(Error::SectionTooLong { kind, len, max });
         }
         self.push(kind, len, bytes);
-        let next = self.next.checked_add(len).and_then(page_up);
-        self.next = next.ok_or(Error::TooLarge { what: "more than 2^63 bytes" })?;
+        self.next = behind(self.next, len)?;
         Ok(())
     }
 
     fn push(&mut self, kind: SectionKind, len: u64, bytes: &'t [u8]) {
-        let (offset, check, digest) = (self.next, 0, Digest::from_bytes([0; 32]));
-        self.sections.push((Section { kind, offset, len, check, digest }, bytes));
+        self.sections.push((unhashed(kind, self.next, len), bytes));
     }
 
-    /// Hashes and writes all sections and computes the version, by a crew; then writes the first page.
+    /// Hashes and writes all sections and computes the version, by a crew; then writes the check words of all pages, and the
+    /// first page.
     pub(crate) fn seal(
         self,
         tables: &Tables<'_>,
-        sink: &impl Sink,
+        sink: &Summed<'_, impl Sink>,
         crew: &Crew<'_>,
     ) -> Result<Written, Error> {
         // What takes longest comes first.
@@ -115,11 +113,28 @@ impl<'t> Sealing<'t> {
             }
         });
         // Whatever a crew left undone is done here.
-        let sections: Vec<Section> = (0..order.len()).filter_map(hash).collect();
+        let mut sections: Vec<Section> = (0..order.len()).filter_map(hash).collect();
         (0..order.len()).for_each(write);
         written.into_iter().filter_map(OnceLock::into_inner).collect::<Result<(), _>>()?;
-        write_first_page(&sections, (tables, self.next), (compute(), self.minor), sink)
+        let checks = sink.page_checks(self.next);
+        let bytes = checks.as_bytes();
+        let section = unhashed(SectionKind::PageChecks, self.next, bytes.len() as u64);
+        let section = hash_section(section, bytes);
+        write_section(&section, bytes, sink.inner())?;
+        sections.push(section);
+        let end = behind(section.offset, section.len)?;
+        write_first_page(&sections, (tables, end), compute(), sink.inner())
     }
+}
+
+/// Returns where the section behind one begins.
+fn behind(offset: u64, len: u64) -> Result<u64, Error> {
+    let next = offset.checked_add(len).and_then(page_up);
+    next.ok_or(Error::TooLarge { what: "more than 2^63 bytes" })
+}
+
+fn unhashed(kind: SectionKind, offset: u64, len: u64) -> Section {
+    Section { kind, offset, len, check: 0, digest: Digest::from_bytes([0; 32]) }
 }
 
 fn hash_section(section: Section, bytes: &[u8]) -> Section {
@@ -148,7 +163,7 @@ fn write_section(section: &Section, bytes: &[u8], sink: &impl Sink) -> Result<()
 fn write_first_page(
     sections: &[Section],
     (tables, file_len): (&Tables<'_>, u64),
-    (version, minor): (Version, u16),
+    version: Version,
     sink: &impl Sink,
 ) -> Result<Written, Error> {
     let spec = tables.spec;
@@ -156,7 +171,7 @@ fn write_first_page(
     let mut page = Superblock::new_zeroed();
     page.magic = MAGIC;
     page.major = FORMAT_MAJOR;
-    page.minor = minor;
+    page.minor = FORMAT_MINOR;
     page.section_count = u32::try_from(sections.len()).unwrap_or(u32::MAX);
     page.file_len = file_len;
     page.rows = rows;

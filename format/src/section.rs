@@ -12,7 +12,8 @@ use crate::{
     },
 };
 
-/// What a section holds. A file has every kind exactly once, but for the two that only a segmented file has.
+/// What a section holds. A file has every kind exactly once, but for the two that only a segmented file has, and the last,
+/// which files of format 1.0 and 1.1 lack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum SectionKind {
@@ -44,6 +45,8 @@ pub enum SectionKind {
     Parts,
     /// Of a segmented file: where the rows of each asset lie.
     Segments,
+    /// Check words of the pages before it; files of format 1.0 and 1.1 have none.
+    PageChecks,
 }
 
 impl SectionKind {
@@ -65,6 +68,18 @@ impl SectionKind {
     /// The kinds that the directory of a segmented file lists behind those.
     pub const SEGMENTED: [Self; 2] = [Self::Parts, Self::Segments];
 
+    /// Returns the kinds that a directory of so many entries lists, in order; `None` when there is no such directory.
+    pub(crate) fn listed(count: usize) -> Option<impl Iterator<Item = Self>> {
+        let checks = usize::from(count.is_multiple_of(2));
+        let segmented = match (count - checks).checked_sub(Self::LISTED.len())? {
+            0 => 0,
+            2 => 2,
+            _ => return None,
+        };
+        let kinds = Self::LISTED.into_iter().chain(Self::SEGMENTED.into_iter().take(segmented));
+        Some(kinds.chain([Self::PageChecks].into_iter().take(checks)))
+    }
+
     /// Returns the number that stands for the kind in the directory: 1 for the schema, and so on.
     #[inline]
     pub const fn number(self) -> u32 {
@@ -78,6 +93,7 @@ impl SectionKind {
             Self::Assets => size_of::<AssetRecord>(),
             Self::SymbolIndex => size_of::<u32>(),
             Self::Calendar => size_of::<i64>(),
+            Self::PageChecks => size_of::<u64>(),
             Self::Columns => size_of::<ColumnRecord>(),
             Self::Series => size_of::<SeriesRecord>(),
             Self::Parts => size_of::<PartRecord>(),
@@ -106,6 +122,7 @@ impl fmt::Display for SectionKind {
             Self::Provenance => "provenance",
             Self::Parts => "parts",
             Self::Segments => "segments",
+            Self::PageChecks => "page checks",
         })
     }
 }
@@ -154,15 +171,11 @@ pub(crate) fn read_directory(
     records: &[SectionRecord],
     file_len: u64,
 ) -> Result<Vec<Section>, Error> {
-    let expected = SectionKind::LISTED.len();
-    let kinds = SectionKind::LISTED.into_iter().chain(SectionKind::SEGMENTED);
     let digest = Digest::from_bytes([0; 32]);
     let unread = |kind| Section { kind, offset: 0, len: 0, check: 0, digest };
-    let mut sections: Vec<Section> = kinds.take(records.len()).map(unread).collect();
-    let segmented = expected + SectionKind::SEGMENTED.len();
-    if records.len() != expected && records.len() != segmented {
-        return Err(Error::SectionCount { expected, found: records.len() });
-    }
+    let (expected, found) = (SectionKind::LISTED.len() + 1, records.len());
+    let kinds = SectionKind::listed(found).ok_or(Error::SectionCount { expected, found })?;
+    let mut sections: Vec<Section> = kinds.map(unread).collect();
     let mut next = PAGE;
     for (section, record) in sections.iter_mut().zip(records) {
         let kind = section.kind;

@@ -18,7 +18,7 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     /// Tells whether the file is segmented: it describes all rows of the bundle, but holds only some of them.
     #[inline]
     pub fn is_segmented(&self) -> bool {
-        self.sections.len() > SectionKind::LISTED.len()
+        self.sections.len() > SectionKind::LISTED.len() + 1
     }
 
     /// Returns the rows that lie in this file: all of the bundle's, unless it is segmented.
@@ -48,6 +48,7 @@ impl<B: AsRef<[u8]>> Bundle<B> {
             return Ok(&[]);
         }
         let kind = SectionKind::Segments;
+        self.touch(self.section(kind).range())?;
         let records = self.records::<SegmentRecord>(kind)?;
         let ordinal = asset.ordinal();
         let start = records.partition_point(|segment| segment.asset < ordinal);

@@ -1,11 +1,14 @@
 //! Verification: every byte of a bundle is read and compared with what stands for it.
 
+use std::ops::Range;
+
 use crate::{
     Asset, Bundle, Defect, Digest, Encoding, Midstate, Problem, SectionKind, Stats, Values,
     Verification,
     calendar::{CalendarBuilder, contains_all},
     check::check_bytes,
     error::Error,
+    frozen::PAGE,
     meter::{SeriesMeter, disorder},
     open::read_superblock,
     record::ZoneRecord,
@@ -31,10 +34,16 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         let bytes = self.as_bytes().len() as u64;
         if self.is_segmented() {
             bad.extend(self.verify_tables());
+            if bad.is_empty() {
+                bad.extend(self.verify_pages(0..self.pages()));
+            }
             return Verification { series: 0, bytes, bad };
         }
         bad.extend((0..self.asset_count()).flat_map(|ordinal| self.verify_asset(ordinal)));
         bad.extend(self.verify_structure());
+        if bad.is_empty() {
+            bad.extend(self.verify_pages(0..self.pages()));
+        }
         let columns = self.schema().columns().len() as u64;
         Verification { series: u64::from(self.asset_count()) * columns, bytes, bad }
     }
@@ -67,6 +76,21 @@ impl<B: AsRef<[u8]>> Bundle<B> {
             );
         }
         bad
+    }
+
+    /// Returns the number of pages of the file.
+    pub fn pages(&self) -> u64 {
+        self.as_bytes().len() as u64 / PAGE
+    }
+
+    /// Compares pages, by their number in the file, with their check words, and returns the first that differs: one that a
+    /// reader who checks pages would refuse. Whether bytes are those that were written is told by their digests; so this
+    /// is worth asking where those are right.
+    pub fn verify_pages(&self, pages: Range<u64>) -> Option<Defect> {
+        pages.into_iter().find_map(|page| match self.check_page(page) {
+            Err(Error::Page { kind, offset, .. }) => Some(defect(kind, offset, Problem::Check)),
+            _ => None,
+        })
     }
 
     fn verify_superblock(&self) -> Result<(), Problem> {

@@ -6,12 +6,12 @@ use crate::{
     BundleSpec, Compression, Digest, Encoding, PhysicalType, Values, Version,
     calendar::CalendarBuilder,
     error::Error,
-    frozen::{FORMAT_MINOR, FORMAT_MINOR_ENCODED},
     meter::SeriesSummary,
     placement::{Placement, write},
     sealing::{Sealing, alone},
     series::SeriesWriter,
     sink::Sink,
+    summed::Summed,
     tables::Tables,
 };
 
@@ -37,7 +37,7 @@ pub struct Written {
 #[derive(Debug)]
 pub struct BundleWriter<'s, S: Sink> {
     spec: BundleSpec,
-    sink: &'s S,
+    sink: Summed<'s, S>,
     /// Of each column.
     compression: Vec<Compression>,
     placement: Placement,
@@ -77,6 +77,7 @@ impl<'s, S: Sink> BundleWriter<'s, S> {
         compression.resize(spec.schema.columns().len(), Compression::None);
         let placement = Placement::of(&spec, &compression)?;
         let series = Mutex::new(vec![None; spec.assets.len() * spec.schema.columns().len()]);
+        let sink = Summed::new(sink);
         Ok(Self { spec, sink, compression, placement, series, calendar: Mutex::default() })
     }
 
@@ -138,20 +139,17 @@ impl<'s, S: Sink> BundleWriter<'s, S> {
             _ => Encoding::Blocks,
         };
         let encodings: Vec<Encoding> = compression.iter().map(encoding).collect();
-        let mut minor = FORMAT_MINOR;
         for (column, _) in (0..).zip(&encodings).filter(|(_, it)| **it == Encoding::Blocks) {
             let series = series.iter().skip(column * assets).take(assets);
-            placement.put_blocks(column, series, sink)?;
-            minor = FORMAT_MINOR_ENCODED;
+            placement.put_blocks(column, series, &sink)?;
         }
         // Without assets there is nothing of a column.
         let mut by_column = series.chunks(assets.max(1));
         let by_column = encodings.iter().map(|_| by_column.next().unwrap_or_default());
         let tables = Tables { spec: &spec, placement: &placement, series: by_column.collect() };
         let encoded = tables.encode(&encodings, &calendar, &crew)?;
-        let mut sealing = Sealing::of(&encoded, &calendar, placement.data_end)?;
-        sealing.minor = minor;
-        sealing.seal(&tables, sink, &crew)
+        let sealing = Sealing::of(&encoded, &calendar, placement.data_end)?;
+        sealing.seal(&tables, &sink, &crew)
     }
 
     pub(crate) fn planned_rows(&self, asset: usize) -> u64 {
@@ -196,7 +194,7 @@ impl<'s, S: Sink> BundleWriter<'s, S> {
         let starts = column_starts.get(column).zip(row_starts.get(asset));
         let (column_start, row_start) = starts.unwrap_or((&0, &0));
         let offset = column_start + (row_start + row) * values.physical().width() as u64;
-        write(self.sink, offset, values.as_bytes())
+        write(&self.sink, offset, values.as_bytes())
     }
 
     /// Keeps what is known of a finished series; returns what was kept of it before.

@@ -303,7 +303,7 @@ fn bundles_come_back_from_any_order_and_pieces() {
         let found = bundle.verify();
         assert!(found.ok(), "{:?}", found.bad);
         assert_eq!(bundle.version(), raw_bundle.version());
-        assert_eq!((raw[10], bytes[10]), (0, 1), "the minor version says that there are blocks");
+        assert_eq!((raw[10], bytes[10]), (2, 2), "both are of format 1.2");
         for (column, compression) in compression.iter().enumerate() {
             let compressed = *compression != Compression::None;
             let encoding = if compressed { Encoding::Blocks } else { Encoding::Raw };

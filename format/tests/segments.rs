@@ -220,7 +220,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
-    fn sealed_changes_of_a_segmented_file_are_noticed(section in 0usize..13, at in any::<prop::sample::Index>(), mask in 1u8.., word in prop::option::of(prop_oneof![any::<u64>(), 0u64..20])) {
+    fn sealed_changes_of_a_segmented_file_are_noticed(section in 0usize..14, at in any::<prop::sample::Index>(), mask in 1u8.., word in prop::option::of(prop_oneof![any::<u64>(), 0u64..20])) {
         let (base, model) = example();
         let original = continued(&base, &model).0;
         let sections = Bundle::open(AlignedBytes::copy_of(&original)).unwrap().sections().to_vec();

@@ -34,11 +34,13 @@ pub fn open_bundle(input: &[u8]) {
     if let Ok(bundle) = Bundle::open(AlignedBytes::copy_of(input)) {
         read_everything(&bundle);
         let _ = bundle.verify();
+        read_everything(&bundle.checking_pages());
     }
 }
 
 /// A bundle with changes: the input is a list of (offset u16 times 7, value), applied to a whole bundle, once
-/// raw and once compressed. Whatever differs from the original is noticed by opening or by verification.
+/// raw and once compressed. Whatever differs from the original is noticed by opening or by verification, and what is read
+/// of pages that were checked is what was written.
 pub fn mutate_bundle(input: &[u8]) {
     mutate(input, &content::small_bundle(Compression::None));
     mutate(input, &content::small_bundle(Compression::Auto));
@@ -56,10 +58,38 @@ fn mutate(input: &[u8], whole: &AlignedBytes) {
         Err(_) => true,
         Ok(bundle) => {
             read_everything(&bundle);
-            !bundle.verify().ok()
+            let noticed = !bundle.verify().ok();
+            let original = Bundle::open(whole.clone()).expect("it was just written");
+            assert_same(&bundle.checking_pages(), &original);
+            noticed
         }
     };
     assert_eq!(noticed, !same, "a changed byte is noticed, an unchanged bundle is whole");
+}
+
+/// Asserts that whatever a bundle that checks its pages hands out is what the original has.
+fn assert_same(bundle: &Bundle<AlignedBytes>, original: &Bundle<AlignedBytes>) {
+    if let Ok(calendar) = bundle.calendar() {
+        assert_eq!(calendar, original.calendar().expect("a calendar"));
+    }
+    for ordinal in 0..original.asset_count() {
+        let there = original.asset_at(ordinal).expect("an asset");
+        let Ok(asset) = bundle.asset_at(ordinal) else { continue };
+        assert_eq!(asset.row_range(), there.row_range());
+        if let Ok(symbol) = bundle.symbol(asset) {
+            assert_eq!(symbol, original.symbol(there).expect("a symbol"));
+        }
+        for index in 0..original.schema().columns().len() {
+            if bundle.check_rows(index, asset.row_range()).is_err() && bundle.column(index).is_ok()
+            {
+                continue;
+            }
+            if let Ok(series) = bundle.read_series(index, asset) {
+                let expected = original.read_series(index, there).expect("a series");
+                assert!(series.values().as_bytes() == expected.values().as_bytes());
+            }
+        }
+    }
 }
 
 /// Uses everything that a reader offers.
@@ -70,6 +100,7 @@ fn read_everything(bundle: &Bundle<AlignedBytes>) {
     let _ = bundle.provenance();
     let _ = bundle.parts();
     for index in 0..columns {
+        let _ = bundle.check_rows(index, 0..bundle.local_rows());
         let _ = bundle.column(index);
         let _ = bundle.column_stats(index);
         let _ = bundle.local_values(index, 0..bundle.local_rows().min(8192));

@@ -209,9 +209,9 @@ fn file_digest(bytes: &[u8]) -> Digest {
 
 /// Has a head name these parts, by digest: each with its place in the old list, from 1, and its length.
 fn rename_parts(head: &mut [u8], named: &BTreeMap<Digest, (usize, usize)>) {
-    // The last two sections of a segmented file.
+    // The last sections of a segmented file, before the check words of its pages.
     let sections = number(head, 12, 4);
-    let (parts, segments) = (sections - 2, sections - 1);
+    let (parts, segments) = (sections - 3, sections - 2);
     let (start, len) = section(head, parts);
     let old = head[start..start + len].to_vec();
     let mut places = BTreeMap::from([(0, 0)]);

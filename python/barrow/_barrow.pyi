@@ -36,6 +36,7 @@ _When = Union[str, datetime.date, np.datetime64, int]
 _Length = Union[str, datetime.timedelta, np.timedelta64, int]
 _Words = Union[str, Sequence[str]]
 _OpenMode = Literal["map", "read", "mount"]
+_Verify = Literal["never", "pages", "digests"]
 _Paging = Literal["prefault", "huge-pages", "lock"]
 _Symbols = Literal["dictionary", "runs"]
 _Column = npt.NDArray[Any]
@@ -50,7 +51,7 @@ def open(
     *,
     root: _Path | None = None,
     mode: _OpenMode = "map",
-    verify: bool = False,
+    verify: _Verify = "pages",
     zero_copy: bool = False,
     paging: Sequence[_Paging] = (),
 ) -> Bundle: ...
@@ -60,7 +61,7 @@ def reopen(
     is_file: bool,
     version: str,
     mode: str,
-    verify: bool,
+    verify: str,
     zero_copy: bool,
     paging: Sequence[str],
 ) -> Bundle: ...

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use arrow_array::ArrayRef;
-use barrow_store::{Asset, Lease, Origin, Values, VerifyReads};
+use barrow_store::{Asset, Lease, Origin, Values};
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -56,7 +56,7 @@ impl Bundle {
         let this = slf.get();
         let access = this.reached.access(index);
         let name = &this.lease.schema().columns()[index].name;
-        if !access.immediate {
+        if !access.immediate_whole {
             slf.py().detach(|| this.lease.column(name).map(drop))?;
         }
         view(slf, access.shown, |lease| Ok(lease.column(name)?))
@@ -188,7 +188,7 @@ impl Bundle {
     /// All distinct timestamps of the bundle, ascending: `datetime64[ns]`, UTC, shape `[times]`. A view.
     #[getter]
     fn calendar<'py>(slf: &Bound<'py, Self>) -> Result<Bound<'py, PyAny>> {
-        view(slf, Shown::Instants, |lease| Ok(Values::I64(lease.calendar())))
+        view(slf, Shown::Instants, |lease| Ok(Values::I64(lease.sessions()?)))
     }
 
     /// The bars of an asset, by its symbol or by its place in symbol order (negative: from the end). Takes under a microsecond and
@@ -259,10 +259,10 @@ impl Bundle {
         let panel = py.detach(|| this.lease.panel(column, first..=last))?;
         let shape = [panel.times.len(), panel.assets];
         // The stretch of the calendar, by where it lies in it.
-        let before = this.lease.calendar().partition_point(|&time| time < first);
+        let before = this.lease.sessions()?.partition_point(|&time| time < first);
         let stretch = before..before + shape[0];
         let times = view(slf, Shown::Instants, move |lease| {
-            Ok(Values::I64(lease.calendar().get(stretch).unwrap_or_default()))
+            Ok(Values::I64(lease.sessions()?.get(stretch).unwrap_or_default()))
         })?;
         let values = owned_matrix(py, panel.values, shape)?;
         let class = py.import("barrow.panels")?.getattr("Panel")?;
@@ -322,7 +322,7 @@ impl Bundle {
             place.is_file,
             self.version(),
             options.mode.to_string(),
-            options.verify != VerifyReads::Never,
+            options.verify.to_string(),
             options.zero_copy,
             paging_names(options),
         );

@@ -18,21 +18,27 @@ pub(crate) struct Columns {
 /// How a column is read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Access {
-    /// Whether its values are slices of the map that nobody checks first: reading them takes nanoseconds, so that the
-    /// interpreter's lock is kept.
+    /// Whether a series is a slice of the map of which at most some pages are checked first: reading it takes nanoseconds, the
+    /// first time microseconds, so that the interpreter's lock is kept.
     pub(crate) immediate: bool,
+    /// Whether the whole column is a slice of the map that nobody checks first.
+    pub(crate) immediate_whole: bool,
     pub(crate) shown: Shown,
 }
 
 impl Columns {
     pub(crate) fn of(lease: &Lease) -> Self {
-        let unchecked = lease.options().verify == VerifyReads::Never;
+        let verify = lease.options().verify;
         let schema = lease.schema();
         let access = |column: &barrow_format::Column| {
             let decoded = !matches!(lease.origin(&column.name), Ok(Origin::Mapped | Origin::Read));
             let timestamp = column.logical == LogicalType::Timestamp;
             let shown = if timestamp { Shown::Instants } else { Shown::Numbers };
-            Access { immediate: unchecked && !decoded, shown }
+            Access {
+                immediate: verify != VerifyReads::Digests && !decoded,
+                immediate_whole: verify == VerifyReads::Never && !decoded,
+                shown,
+            }
         };
         Self {
             all: schema.columns().iter().map(access).collect(),
@@ -42,7 +48,7 @@ impl Columns {
 
     /// Returns how the column at a place in the schema is read.
     pub(crate) fn access(&self, index: usize) -> Access {
-        let unknown = Access { immediate: false, shown: Shown::Numbers };
+        let unknown = Access { immediate: false, immediate_whole: false, shown: Shown::Numbers };
         self.all.get(index).copied().unwrap_or(unknown)
     }
 

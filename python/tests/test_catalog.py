@@ -131,8 +131,13 @@ def test_verifying_finds_a_flipped_bit(versions: list[str]) -> None:
     copy.write_bytes(bytes_)
     with pytest.raises(errors.DamagedError, match="damaged in"):
         barrow.open(copy).verify()
-    with pytest.raises(errors.DamagedError, match="column `close` of asset `AAA`"):
-        barrow.open(copy, verify=True)["AAA"].close
+    for verify in ("pages", "digests"):
+        with pytest.raises(errors.DamagedError, match="column `close` of asset `AAA`"):
+            barrow.open(copy, verify=verify)["AAA"].close
+    assert barrow.open(copy)["BBB"].close.tobytes() == bundle["BBB"].close.tobytes()
+    assert barrow.open(copy, verify="never")["AAA"].close.tobytes() != bundle["AAA"].close.tobytes()
+    with pytest.raises(ValueError, match="`sometimes` is not what reads can be verified by"):
+        barrow.open(copy, verify="sometimes")  # type: ignore[arg-type]
     with pytest.raises(errors.DamagedError):
         barrow.open(copy, mode="read")
 

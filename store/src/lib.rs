@@ -80,7 +80,9 @@ pub use nearest::nearest;
 pub use pool::{BundlePool, PoolStats};
 pub use reading::bars::Bars;
 pub use reading::lease::Lease;
-pub use reading::options::{OpenMode, OpenOptions, Paging, UnknownOpenMode, VerifyReads};
+pub use reading::options::{
+    OpenMode, OpenOptions, Paging, UnknownOpenMode, UnknownVerifyReads, VerifyReads,
+};
 pub use reading::panel::Panel;
 pub use reading::reader::Origin;
 pub use remote::{

@@ -1,5 +1,5 @@
-//! Promise: files of format 1 stay what they are: the writer writes them byte for byte, the reader
-//! reads them value for value, for ever.
+//! Promise: files of format 1 stay what they are: the writer writes those of the newest revision byte for byte, the reader
+//! reads those of every revision value for value, for ever.
 //!
 //! Method: each golden file has a function that builds its content. These functions and the files are
 //! immutable: a new feature gets a new file. `SHA256SUMS` stands beside them, so that a rewritten file
@@ -16,10 +16,39 @@ use barrow_format::{
 use barrow_tests::checkout;
 use barrow_tests::content::{AssetContent, Content, DAY_NS, Series};
 
-const SUMS: &str = include_str!("../golden/v1/SHA256SUMS");
+/// The folders of the revisions that had these files, the newest last, and the digests in each.
+const REVISIONS: [(&str, &str); 2] = [
+    ("v1", include_str!("../golden/v1/SHA256SUMS")),
+    (NEWEST, include_str!("../golden/v1.2/SHA256SUMS")),
+];
 
-fn folder() -> PathBuf {
-    checkout().join("tests/golden/v1")
+/// The folder of what the writer writes.
+pub(crate) const NEWEST: &str = "v1.2";
+
+/// Returns the path of a golden file of a revision.
+pub(crate) fn path_of(revision: &str, name: &str) -> PathBuf {
+    checkout().join("tests/golden").join(revision).join(name)
+}
+
+/// Returns the bytes of a golden file, after comparing them with the published digests.
+pub(crate) fn golden(revision: &str, sums: &str, name: &str) -> Vec<u8> {
+    let bytes = fs::read(path_of(revision, name)).expect("a golden file");
+    let line = sums_line(name, &bytes);
+    assert!(sums.lines().any(|l| l == line), "`{line}` is not in SHA256SUMS of {revision}");
+    bytes
+}
+
+/// Asserts that bytes just written are those of the golden file of the newest revision. With an environment variable set, a
+/// NEW golden file is made, whose digest is then to be put beside it; an old one is never replaced.
+pub(crate) fn assert_written(name: &str, bytes: &[u8]) {
+    let path = path_of(NEWEST, name);
+    if std::env::var_os("BARROW_NEW_GOLDEN").is_some() && !path.exists() {
+        return fs::write(&path, bytes).expect("a new golden file");
+    }
+    let golden = golden(NEWEST, REVISIONS[1].1, name);
+    let first = golden.iter().zip(bytes).position(|(a, b)| a != b);
+    assert_eq!(first, None, "`{name}` differs at this byte");
+    assert_eq!(golden.len(), bytes.len(), "`{name}` has this length");
 }
 
 /// Every type, missing values, an empty asset, metadata, every kind of adjustment.
@@ -168,39 +197,26 @@ fn sums_line(name: &str, bytes: &[u8]) -> String {
 }
 
 #[test]
-fn golden_files_are_the_published_ones() {
-    for (name, _) in GOLDEN {
-        let bytes = fs::read(folder().join(name)).expect("a golden file");
-        let line = sums_line(name, &bytes);
-        assert!(SUMS.lines().any(|l| l == line), "`{line}` is not in SHA256SUMS");
-    }
-    assert_eq!(SUMS.lines().count(), GOLDEN.len(), "each file has one line");
-}
-
-#[test]
 fn the_writer_writes_the_golden_bytes() {
     for (name, build) in GOLDEN {
         let (bytes, _) = build().write().expect("golden content can be written");
-        // With an environment variable set, a NEW golden file is made; an old one is never replaced.
-        let path = folder().join(name);
-        if std::env::var_os("BARROW_NEW_GOLDEN").is_some() && !path.exists() {
-            fs::write(&path, bytes.as_ref()).expect("a new golden file");
-        }
-        let golden = fs::read(&path).expect("a golden file");
-        let first = golden.iter().zip(bytes.as_ref()).position(|(a, b)| a != b);
-        assert_eq!(first, None, "`{name}` differs at this byte");
-        assert_eq!(golden.len(), bytes.as_ref().len(), "`{name}` has this length");
+        assert_written(name, bytes.as_ref());
     }
 }
 
 #[test]
 fn the_reader_reads_the_golden_values() {
-    for (name, build) in GOLDEN {
-        let content = build();
-        let golden = fs::read(folder().join(name)).expect("a golden file");
-        let bundle = Bundle::open(AlignedBytes::copy_of(&golden)).expect("a golden file opens");
-        assert!(bundle.verify().ok(), "`{name}`: {:?}", bundle.verify());
-        crate::roundtrip::assert_holds(&bundle, &content);
+    for (revision, sums) in REVISIONS {
+        for (name, build) in GOLDEN {
+            let content = build();
+            let golden = golden(revision, sums, name);
+            let bundle = Bundle::open(AlignedBytes::copy_of(&golden)).expect("a golden file opens");
+            assert!(bundle.verify().ok(), "`{name}`: {:?}", bundle.verify());
+            crate::roundtrip::assert_holds(&bundle, &content);
+            let bundle = bundle.checking_pages();
+            assert_eq!(bundle.checks_pages(), revision == NEWEST);
+            crate::roundtrip::assert_holds(&bundle, &content);
+        }
     }
 }
 
@@ -211,8 +227,10 @@ fn golden_versions_are_known_by_heart() {
         ("zones.barrow", "2529078337b08e6a45c7dc250276fb7d2611cfc216997ff279d5f67f32ab1e72"),
         ("empty.barrow", "91fe26d7961f740ef3c0594917c16bc80698411c5723ea0c1fedabc2eefab1f4"),
     ];
-    for (name, version) in known {
-        let golden = fs::read(folder().join(name)).expect("a golden file");
+    for ((name, version), (revision, sums)) in
+        known.into_iter().flat_map(|it| REVISIONS.map(|revision| (it, revision)))
+    {
+        let golden = golden(revision, sums, name);
         let bundle = Bundle::open(AlignedBytes::copy_of(&golden)).expect("a golden file opens");
         assert_eq!(bundle.version().to_string(), version, "`{name}`");
     }
@@ -222,7 +240,7 @@ fn golden_versions_are_known_by_heart() {
 fn values_lie_at_the_bytes_that_the_page_names() {
     // Read by hand from docs/format.md, with no help from the reader: superblock, directory entry 2
     // (kind 2, columns), record of column 1, then its first value.
-    let golden = fs::read(folder().join("all_types.barrow")).expect("a golden file");
+    let golden = fs::read(path_of(NEWEST, "all_types.barrow")).expect("a golden file");
     let u64_at =
         |at: usize| u64::from_le_bytes(golden[at..at + 8].try_into().expect("eight bytes"));
     let at = |offset: u64| usize::try_from(offset).expect("a small file");
@@ -236,4 +254,16 @@ fn values_lie_at_the_bytes_that_the_page_names() {
         panic!("closes are f64");
     };
     assert_eq!(values[1], 80.5);
+
+    // The check words of the pages: directory entry 12 (kind 14), one word for each page but the first before them.
+    let checks = at(u64_at(128 + 11 * 64 + 8));
+    assert_eq!(u64_at(128 + 11 * 64), 0x8_0000_000e, "kind and length of a record");
+    for page in 1..checks / 4096 {
+        let word = |i: usize| u64_at(page * 4096 + 8 * i);
+        let sum = (0..512u64).zip((0..512).map(word)).fold(0u64, |sum, (i, word)| {
+            let factor = 0x9E37_79B9_7F4A_7C15u64.wrapping_mul(2 * i + 1);
+            sum.wrapping_add((word ^ word >> 32).wrapping_mul(factor))
+        });
+        assert_eq!(u64_at(checks + 8 * (page - 1)), sum, "page {page}");
+    }
 }

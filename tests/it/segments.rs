@@ -1,11 +1,8 @@
-//! Promise: segmented files of format 1.1 stay what they are, and what lies in several parts is the content.
+//! Promise: segmented files of format 1 stay what they are, and what lies in several parts is the content.
 //!
 //! Method: two golden files, a base and a segmented file over it, have a builder; both are immutable, and their digests
 //! are known by heart. The segmented file is read by the format page alone: its segments are followed by hand, and the
 //! content that they give is written in one go and has the version that the file claims.
-
-use std::fs;
-use std::path::PathBuf;
 
 use barrow_format::record::{PartRecord, SegmentRecord};
 use barrow_format::{
@@ -13,13 +10,21 @@ use barrow_format::{
     MemorySink, PhysicalType, Provenance, RevisionSpec, RevisionWriter, Schema, SeriesMeter,
     SourceRecord, Values,
 };
-use barrow_tests::checkout;
 use barrow_tests::content::DAY_NS;
 
-/// Names and digests of the golden files: the base, then the segmented file over it.
-const GOLDEN: [(&str, &str); 2] = [
-    ("segments_base.barrow", "6a70513f112fe6dce47d6b3db80e29c5cc3b9d18bad4df83e797cadc7a749663"),
-    ("segments_head.barrow", "4aaa36c766fe404cf00cfa3da9b6419307edc99c94c0e7f8c2536a9386697d12"),
+use crate::golden::{NEWEST, assert_written, golden};
+
+/// Names of the golden files: the base, then the segmented file over it.
+const GOLDEN: [&str; 2] = ["segments_base.barrow", "segments_head.barrow"];
+
+/// The folders of the revisions that had these files, the newest last, and the digests in each.
+const REVISIONS: [(&str, &str); 2] = [
+    (
+        "v1.1",
+        "6a70513f112fe6dce47d6b3db80e29c5cc3b9d18bad4df83e797cadc7a749663  segments_base.barrow\n\
+         4aaa36c766fe404cf00cfa3da9b6419307edc99c94c0e7f8c2536a9386697d12  segments_head.barrow",
+    ),
+    (NEWEST, include_str!("../golden/v1.2/SHA256SUMS")),
 ];
 
 /// An asset: its symbol, and its bars: day, close, lots, and a rating that only the head has.
@@ -160,27 +165,17 @@ fn segmented(base: &[u8]) -> Vec<u8> {
     sink.into_bytes()
 }
 
-fn folder() -> PathBuf {
-    checkout().join("tests/golden/v1.1")
-}
-
-fn golden(place: usize) -> Vec<u8> {
-    fs::read(folder().join(GOLDEN[place].0)).expect("a golden file")
+/// Returns the golden files of a revision: the base, then the segmented file over it.
+fn files((revision, sums): (&str, &str)) -> [Vec<u8>; 2] {
+    GOLDEN.map(|name| golden(revision, sums, name))
 }
 
 #[test]
 fn the_writers_write_the_golden_bytes() {
     let base = in_one_go(&base(), 3, "early.csv");
     let head = segmented(&base);
-    for ((name, digest), bytes) in GOLDEN.into_iter().zip([base, head]) {
-        // With an environment variable set, a NEW golden file is made; an old one is never replaced.
-        let path = folder().join(name);
-        if std::env::var_os("BARROW_NEW_GOLDEN").is_some() && !path.exists() {
-            fs::write(&path, &bytes).expect("a new golden file");
-        }
-        let published = fs::read(&path).expect("a golden file");
-        assert!(published == bytes, "`{name}` is written as it was");
-        assert_eq!(Digest::of(&published).to_string(), digest, "`{name}`");
+    for (name, bytes) in GOLDEN.into_iter().zip([base, head]) {
+        assert_written(name, &bytes);
     }
 }
 
@@ -192,12 +187,13 @@ fn number(bytes: &[u8], at: usize) -> usize {
 
 #[test]
 fn the_golden_segments_are_followed_by_the_page_alone() {
-    let files = [golden(1), golden(0)];
+    let [base, head] = files(REVISIONS[1]);
+    let files = [head, base];
     let narrow = |at: usize| {
         let bytes = files[0][at..at + 4].try_into().expect("four bytes");
         u32::from_le_bytes(bytes)
     };
-    assert_eq!((narrow(8) >> 16, narrow(12)), (1, 13), "minor version and sections");
+    assert_eq!((narrow(8) >> 16, narrow(12)), (2, 14), "minor version and sections");
     // Directory entry of kind k: 64 bytes at 128 + 64 (k - 1); offset and length at 8 and 16 within it.
     let section = |kind: usize| {
         let entry = 128 + 64 * (kind - 1);
@@ -228,7 +224,11 @@ fn the_golden_segments_are_followed_by_the_page_alone() {
 
 #[test]
 fn the_golden_parts_together_are_the_content() {
-    let (base, head) = (opened(&golden(0)), opened(&golden(1)));
+    REVISIONS.into_iter().for_each(assert_content);
+}
+
+fn assert_content(revision: (&str, &str)) {
+    let [base, head] = files(revision).map(|bytes| opened(&bytes).checking_pages());
     let at_once = opened(&in_one_go(&whole(), 4, "later.csv"));
     assert_eq!(head.version(), at_once.version());
     assert_eq!(head.calendar().expect("times"), at_once.calendar().expect("times"));

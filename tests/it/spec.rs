@@ -161,7 +161,11 @@ fn types_fit_their_bytes() {
 #[test]
 fn kinds_of_sections_are_those_of_the_code() {
     let page = page();
-    for kind in SectionKind::LISTED.into_iter().chain(SectionKind::SEGMENTED) {
+    for kind in SectionKind::LISTED
+        .into_iter()
+        .chain(SectionKind::SEGMENTED)
+        .chain([SectionKind::PageChecks])
+    {
         let record = match kind.record_len() {
             1 => "-".to_owned(),
             len => len.to_string(),
@@ -184,8 +188,8 @@ fn numbers_in_the_text_are_the_frozen_ones() {
         format!("room for {} entries", frozen::SECTIONS_MAX),
         format!("each once, at most {}", frozen::PARTS_MAX),
         format!("number of columns, 1 to {}", frozen::COLUMNS_MAX),
-        format!("format {}.{}", frozen::FORMAT_MAJOR, frozen::FORMAT_MINOR_ENCODED),
-        format!("| {}.{} | 0.1.0 | first |", frozen::FORMAT_MAJOR, frozen::FORMAT_MINOR),
+        format!("format {}.{}", frozen::FORMAT_MAJOR, frozen::FORMAT_MINOR),
+        format!("| {}.{} | 0.1.0 | section 14", frozen::FORMAT_MAJOR, frozen::FORMAT_MINOR),
         format!("0x{:X}", frozen::CHECK_MULTIPLIER),
     ] {
         assert!(page.contains(&text), "`{text}` is on the page");

@@ -61,7 +61,7 @@ impl<'l> Market<'l> {
         scope: &Scope,
         apart: Option<i64>,
     ) -> anyhow::Result<Market<'l>> {
-        let calendar = lease.calendar();
+        let calendar = lease.sessions()?;
         let is_within = |time: i64| {
             scope.from.is_none_or(|from| time >= from) && scope.to.is_none_or(|to| time <= to)
         };
@@ -181,7 +181,7 @@ impl<'l> Bars<'l> {
     fn read(lease: &'l Lease, asset: Asset) -> anyhow::Result<Bars<'l>> {
         let bars = lease.bars(asset);
         let times = bars.times()?;
-        let calendar = lease.calendar();
+        let calendar = lease.sessions()?;
         let ticks = times.iter().map(|time| calendar.partition_point(|other| other < time));
         let has = |name: &str| lease.schema().column_index(name).is_some();
         let (open, close) = (bars.f64("open")?.to_vec(), bars.f64("close")?.to_vec());

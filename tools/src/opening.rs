@@ -19,15 +19,17 @@ pub(crate) struct OpeningArgs {
     /// The same as `--open mount`: decode what is compressed once a machine
     #[arg(long, global = true, hide_short_help = true)]
     mount: bool,
-    /// Hash each series before its first value is used
+    /// What to compare before values are used for the first time: nothing, check words of pages, or SHA-256 digests of
+    /// series [default: pages]
     #[arg(
         long,
         global = true,
         hide_short_help = true,
         env = "BARROW_VERIFY_READS",
-        hide_env_values = true
+        hide_env_values = true,
+        value_name = "never|pages|digests"
     )]
-    verify_reads: bool,
+    verify_reads: Option<VerifyReads>,
     /// How memory is to hold bundles: any of prefault, huge-pages, lock
     #[arg(
         long,
@@ -55,7 +57,7 @@ impl OpeningArgs {
     /// Returns what the flags say.
     pub(crate) fn options(&self) -> OpenOptions {
         let mode = if self.mount { OpenMode::Mount } else { self.open.unwrap_or_default() };
-        let verify = if self.verify_reads { VerifyReads::OnFirstTouch } else { VerifyReads::Never };
+        let verify = self.verify_reads.unwrap_or_default();
         let asked = |how| self.paging.contains(&how);
         let paging = Paging {
             prefault: asked(How::Prefault),

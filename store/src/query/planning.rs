@@ -46,7 +46,10 @@ impl Query {
             .map(|text| lists::condition(text, &scope).map_err(unreadable(Part::Filter, text)));
         let filter = filter.transpose()?;
         let labels = resampled.as_ref().map(|(resampling, _)| resampling.periods.labels.as_slice());
-        let calendar = labels.unwrap_or_else(|| lease.calendar());
+        let calendar = match labels {
+            Some(labels) => labels,
+            None => lease.sessions()?,
+        };
         let form = self.form(&scope, &schema, calendar, lease)?;
         let items = match form {
             Form::Groups(_) | Form::Panel { .. } => Vec::new(),
@@ -89,7 +92,7 @@ impl Query {
 
     fn resampling(&self, period: Period, lease: &Lease) -> Result<(Resampling, Schema)> {
         let before = lease.schema();
-        let periods = self.periods(period, before, lease.calendar(), lease)?;
+        let periods = self.periods(period, before, lease.sessions()?, lease)?;
         let (frequency, stamp) = match period {
             Period::Step { ns } => (Frequency::Intraday { step_ns: ns }, before.stamp()),
             Period::Session => (Frequency::Daily, Stamp::Session),

@@ -162,15 +162,9 @@ impl<'a> Bars<'a> {
     ///
     /// [`Error::Corrupt`] when there is no such place, or a block of the series is damaged;
     /// [`Error::SeriesDigest`] when its values are not those that were written.
-    #[expect(clippy::missing_panics_doc, reason = "it cannot: see the comments inside")]
     pub fn column_at(self, index: usize) -> Result<Values<'a>> {
         if self.reader.snapshot.reads_in_place(index) {
-            self.reader.snapshot.check_series(index, self.ordinal)?;
-            let whole = self.reader.snapshot.mapped_column(index)?;
-            // Every column has the bundle's number of rows, which bounds those of each asset: both checked at opening.
-            return Ok(whole
-                .slice(self.rows())
-                .expect("a checked asset's rows lie in every column"));
+            return self.reader.in_place(index, self.ordinal, self.rows());
         }
         self.reader.stretch(index, self.ordinal, self.own_rows())
     }
@@ -221,12 +215,12 @@ impl<'a> Bars<'a> {
     ///
     /// As [`Bars::times`].
     pub fn within(self, range: impl RangeBounds<i64>) -> Result<Self> {
-        self.cut_sessions(&self.sessions(range.start_bound().cloned(), range.end_bound().cloned()))
+        self.cut_sessions(&self.sessions(range.start_bound().cloned(), range.end_bound().cloned())?)
     }
 
     #[track_caller]
     fn cut(self, from: Bound<i64>, to: Bound<i64>) -> Self {
-        let sessions = self.sessions(from, to);
+        let sessions = self.sessions(from, to).unwrap_or_else(|error| unreadable(&error));
         if self.life.is_gap_free() {
             let first = self.life.rows().start;
             return self.cut_rows(first + sessions.start, first + sessions.end);
@@ -235,8 +229,8 @@ impl<'a> Bars<'a> {
     }
 
     /// Returns the sessions of the asset's life that lie in a range, as places in it.
-    fn sessions(self, from: Bound<i64>, to: Bound<i64>) -> Range<usize> {
-        span(&self.reader.snapshot.calendar()[self.life.sessions()], from, to)
+    fn sessions(self, from: Bound<i64>, to: Bound<i64>) -> Result<Range<usize>> {
+        Ok(span(&self.reader.snapshot.calendar()?[self.life.sessions()], from, to))
     }
 
     fn cut_sessions(self, sessions: &Range<usize>) -> Result<Self> {
@@ -335,7 +329,7 @@ pub(crate) fn span(times: &[i64], from: Bound<i64>, to: Bound<i64>) -> Range<usi
 #[cold]
 #[track_caller]
 #[expect(clippy::panic, reason = "documented; the fallible twin of each call returns the error")]
-fn unreadable(error: &Error) -> ! {
+pub(crate) fn unreadable(error: &Error) -> ! {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {

@@ -1,9 +1,10 @@
 //! What is verified of a snapshot: at opening, before a series is handed out for the first time, and of its file later.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use barrow_format::Digest;
+use barrow_format::{Digest, Error as FormatError};
 
 use crate::error::{Error, Result};
 use crate::pool::opened::FileStamp;
@@ -12,7 +13,7 @@ use crate::reading::options::{OpenMode, VerifyReads};
 use crate::reading::snapshot::Snapshot;
 use crate::reading::verify;
 
-/// One bit for each series, set once the series was found to be what was written.
+/// One bit for each series, set once the series was found to hash to its digest.
 #[derive(Debug)]
 pub(crate) struct Checks {
     words: Box<[AtomicU64]>,
@@ -54,8 +55,8 @@ impl Snapshot {
         }
         let defects = match (self.options.mode, self.options.verify) {
             (OpenMode::Read, _) => verify::verify(self.files(), 0).bad,
-            (_, VerifyReads::OnFirstTouch) => self.bundle().verify_sections(),
-            (_, VerifyReads::Never) => return Ok(()),
+            (_, VerifyReads::Digests) => self.bundle().verify_sections(),
+            (_, VerifyReads::Never | VerifyReads::Pages) => return Ok(()),
         };
         let count = defects.len();
         match defects.into_iter().next() {
@@ -102,16 +103,30 @@ impl Snapshot {
         Err(Error::Mismatch { path, what, expected, found })
     }
 
-    /// Checks that a series that is read in place is what was written, if that is to be checked and was not yet.
+    /// Checks that rows of a column that is read in place, which are among those of an asset, are what was written, if that
+    /// is to be checked and was not yet: the pages that they lie in, or the digest of the series.
     #[inline]
-    pub(crate) fn check_series(&self, column: usize, ordinal: u32) -> Result<()> {
-        match &self.checks {
-            None => Ok(()),
-            Some(checks) => {
-                let place = usize::try_from(ordinal).unwrap_or(usize::MAX);
-                checks.once(column, place, || self.hash_series(column, ordinal))
-            }
+    pub(crate) fn check_rows(&self, column: usize, ordinal: u32, rows: Range<usize>) -> Result<()> {
+        if let Some(checks) = &self.checks {
+            let place = usize::try_from(ordinal).unwrap_or(usize::MAX);
+            return checks.once(column, place, || self.hash_series(column, ordinal));
         }
+        match self.bundle().check_rows(column, rows) {
+            Ok(()) => Ok(()),
+            // The damage may be to what else lies on the page, and the digest is the judge of that.
+            Err(FormatError::Page { .. }) => self.hash_series(column, ordinal),
+            Err(error) => Err(self.corrupt(error)),
+        }
+    }
+
+    /// Tells whether rows of a column that is read in place need no checking, or not any more.
+    #[inline]
+    pub(crate) fn were_checked(&self, column: usize, rows: Range<usize>) -> bool {
+        if self.hashes() {
+            return false;
+        }
+        let Some(Layout::Raw { start, width }) = self.layouts.get(column) else { return true };
+        self.bundle().were_checked(start + rows.start * width..start + rows.end * width)
     }
 
     #[cold]
@@ -124,10 +139,16 @@ impl Snapshot {
         if found == expected { Ok(()) } else { Err(self.changed(column, asset, expected, found)) }
     }
 
-    /// Tells whether series are checked before they are handed out.
+    /// Tells whether whole series are hashed before rows of them are handed out.
+    #[inline]
+    pub(crate) fn hashes(&self) -> bool {
+        self.checks.is_some()
+    }
+
+    /// Tells whether anything is compared before values are handed out.
     #[inline]
     pub(crate) fn checks(&self) -> bool {
-        self.checks.is_some()
+        self.hashes() || self.bundle().checks_pages()
     }
 }
 

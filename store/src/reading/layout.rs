@@ -16,6 +16,8 @@ pub(crate) enum Layout {
     Raw {
         /// Where it begins in the file.
         start: usize,
+        /// Bytes of a value.
+        width: usize,
     },
     /// Compressed blocks, each series decoded at its first touch.
     Blocks,
@@ -36,7 +38,7 @@ impl Layout {
         }
         let values = bundle.column(index)?;
         let start = values.as_bytes().as_ptr().addr() - bundle.as_bytes().as_ptr().addr();
-        Ok(Self::Raw { start })
+        Ok(Self::Raw { start, width: values.physical().width() })
     }
 }
 
@@ -98,7 +100,7 @@ pub(crate) fn decode_column(snapshot: &Snapshot, column: usize) -> Result<Decode
         }
         crew::each(jobs, |(asset, out)| {
             read_rows(snapshot, column, asset, 0..asset.rows(), out)?;
-            if snapshot.checks() { check_digest(snapshot, column, asset, out) } else { Ok(()) }
+            if snapshot.hashes() { check_digest(snapshot, column, asset, out) } else { Ok(()) }
         })
     })
 }

@@ -9,7 +9,7 @@ use barrow_format::{Adjustment, Asset, Provenance, Schema, Values, Verification,
 use crate::error::{Error, Result};
 use crate::nearest::nearest;
 use crate::pool::opened::Pinned;
-use crate::reading::bars::Bars;
+use crate::reading::bars::{Bars, unreadable};
 use crate::reading::kept::Kept;
 use crate::reading::options::OpenOptions;
 use crate::reading::reader::{Origin, Reader};
@@ -147,8 +147,23 @@ impl Lease {
     }
 
     /// Returns all distinct timestamps of the bundle, ascending, in nanoseconds UTC: of daily bars, the sessions.
+    ///
+    /// # Panics
+    ///
+    /// If it is damaged, with the text of the error that [`Lease::sessions`] returns.
     #[inline]
+    #[track_caller]
     pub fn calendar(&self) -> &[i64] {
+        self.sessions().unwrap_or_else(|error| unreadable(&error))
+    }
+
+    /// Returns all distinct timestamps, as [`Lease::calendar`] does.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] when a page of them is damaged.
+    #[inline]
+    pub fn sessions(&self) -> Result<&[i64]> {
         self.snapshot().calendar()
     }
 

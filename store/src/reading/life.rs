@@ -74,7 +74,7 @@ impl Life {
             return Ok(None);
         }
         let times = self.times(reader, ordinal, row..row + 1)?;
-        let session = reader.snapshot.calendar()[self.session_start + place];
+        let session = reader.snapshot.calendar()?[self.session_start + place];
         Ok((times.first() == Some(&session)).then_some(row))
     }
 
@@ -126,7 +126,7 @@ impl Life {
         }
         let missing = self.sessions - self.rows;
         let (low, high) = (place.saturating_sub(missing), place.min(self.rows));
-        let session = reader.snapshot.calendar()[self.session_start + place];
+        let session = reader.snapshot.calendar()?[self.session_start + place];
         let (low, high) = reader.narrow(ordinal, low..high, session)?;
         let guess = (place * self.rows / self.sessions).clamp(low, high);
         let times = self.times(reader, ordinal, low..high)?;

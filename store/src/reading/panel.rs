@@ -60,7 +60,7 @@ impl Lease {
     /// [`Error::UnknownColumn`]; [`Error::WrongColumnType`] for a column of i64, which f64 cannot hold exactly;
     /// [`Error::Corrupt`] or [`Error::SeriesDigest`] when an asset's record or series is damaged.
     pub fn panel(&self, column: &str, range: impl RangeBounds<i64>) -> Result<Panel<'_>> {
-        let calendar = self.calendar();
+        let calendar = self.sessions()?;
         let span = span(calendar, range.start_bound().cloned(), range.end_bound().cloned());
         let assets = self.assets_usize();
         let mut values = vec![f64::NAN; span.len().saturating_mul(assets)];
@@ -104,7 +104,7 @@ impl Lease {
         if physical == PhysicalType::I64 {
             return Err(inexact(column));
         }
-        let Ok(at) = self.calendar().binary_search(&time_ns) else {
+        let Ok(at) = self.sessions()?.binary_search(&time_ns) else {
             values.fill(f64::NAN);
             return Ok(());
         };
@@ -184,7 +184,7 @@ impl Lease {
             }
             return Ok(());
         }
-        let calendar = &self.calendar()[start..end];
+        let calendar = &self.sessions()?[start..end];
         let times = life.times(self.reader(), ordinal, rows)?;
         let mut at = 0;
         for (&time, &value) in times.iter().zip(series) {
@@ -205,7 +205,12 @@ impl Lease {
         lives: &[Life],
         span: &Range<usize>,
     ) -> Result<Source<'l, T>> {
-        let (reader, is_checked) = (self.reader(), self.snapshot().checks());
+        let (reader, snapshot) = (self.reader(), self.snapshot());
+        // What is decoded or put together is checked with that.
+        let is_checked = |rows: Range<usize>| {
+            !snapshot.reads_in_place(column) || snapshot.were_checked(column, rows)
+        };
+        let is_all_checked = is_checked(0..self.rows());
         let sessions = |life: &Life| {
             let sessions = life.sessions();
             sessions.start.max(span.start)..sessions.end.min(span.end)
@@ -214,15 +219,17 @@ impl Lease {
             let rows = life.rows_about(span);
             let is_decoded = |column| reader.is_decoded(column, *ordinal, &rows);
             let has_times = life.is_gap_free() || is_decoded(0);
-            !sessions(life).is_empty() && (is_checked || !has_times || !is_decoded(column))
+            let first = life.rows().start;
+            let is_checked = is_all_checked || is_checked(first + rows.start..first + rows.end);
+            !sessions(life).is_empty() && (!is_checked || !has_times || !is_decoded(column))
         };
         let living: Vec<_> = (0..).zip(lives).filter(needs).collect();
         crew::each(living, |(ordinal, life)| {
             let rows = life.rows_in(reader, ordinal, &sessions(life))?;
             reader.rows(column, ordinal, rows).map(drop)
         })?;
-        if self.snapshot().reads_in_place(column) && !is_checked {
-            return Ok(Source::Whole(typed(reader.column(column)?).unwrap_or_default()));
+        if snapshot.reads_in_place(column) && !snapshot.hashes() {
+            return Ok(Source::Whole(typed(snapshot.mapped_column(column)?).unwrap_or_default()));
         }
         Ok(Source::Each { reader, column, typed })
     }

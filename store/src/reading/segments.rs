@@ -20,6 +20,7 @@ use crate::catalog::spec::FILE_SUFFIX;
 use crate::disk::mapping::Mapping;
 use crate::error::{Error, Result};
 use crate::reading::options::{OpenMode, OpenOptions};
+use crate::reading::snapshot::opened;
 
 /// The other parts of a version, in the order of the head's list; none of a version of one part.
 #[derive(Debug, Default)]
@@ -33,6 +34,7 @@ pub(crate) struct Parts {
 struct Part {
     path: PathBuf,
     record: PartRecord,
+    options: OpenOptions,
     /// What became of mapping it, until it is opened.
     mapped: Mutex<Option<Result<Mapping>>>,
     opened: OnceLock<Result<OpenedPart>>,
@@ -67,7 +69,7 @@ impl Parts {
                 OpenMode::Read => Mapping::read(&path, options.paging),
             };
             let mapped = Mutex::new(Some(mapped.map(|(mapping, _)| mapping)));
-            Part { path, record: *record, mapped, opened: OnceLock::new() }
+            Part { path, record: *record, options, mapped, opened: OnceLock::new() }
         };
         let records = head.parts().map_err(Error::corrupt(path))?;
         Ok(Self { parts: AssertUnwindSafe(records.iter().map(part).collect()) })
@@ -93,7 +95,7 @@ impl Part {
     fn check(&self, head: &Bundle<Mapping>, mapping: Mapping) -> Result<OpenedPart> {
         let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let bytes = number(mapping.as_ref().len());
-        let bundle = Bundle::open(mapping).map_err(Error::corrupt(&self.path))?;
+        let bundle = opened(mapping, self.options).map_err(Error::corrupt(&self.path))?;
         let differs = |what, expected: String, found: String| {
             if expected == found {
                 return Ok(());
@@ -199,11 +201,13 @@ impl<'a> Files<'a> {
         if bundle.encoding(place) == Encoding::Blocks {
             return decoded(bundle, place, rows).map(Rows::Made).map_err(Error::corrupt(path));
         }
-        bundle.local_values(place, rows).map(Rows::Mapped).map_err(Error::corrupt(path))
+        let checked = bundle.check_rows(place, rows.clone());
+        let values = checked.and_then(|()| bundle.local_values(place, rows));
+        values.map(Rows::Mapped).map_err(Error::corrupt(path))
     }
 
     /// Returns a file, its path, and the place in it of a column of the head's schema, if it has that.
-    fn column(
+    pub(super) fn column(
         self,
         part: u32,
         column: usize,
@@ -321,16 +325,6 @@ impl<'a> Files<'a> {
             first += held.len();
         }
         Ok(None)
-    }
-
-    /// Returns all own rows of a file of a column of the head's schema, if they lie in the map as they are.
-    pub(crate) fn own_rows(self, part: u32, column: usize) -> Result<Option<Values<'a>>> {
-        let (bundle, place, path) = self.column(part, column)?;
-        let Some(place) = place.filter(|place| bundle.encoding(*place) != Encoding::Blocks) else {
-            return Ok(None);
-        };
-        let values = bundle.local_values(place, 0..bundle.local_rows());
-        values.map(Some).map_err(Error::corrupt(path))
     }
 
     fn part(self, part: u32) -> Result<Option<&'a Part>> {

@@ -50,9 +50,9 @@ pub(crate) struct Snapshot {
     /// Whether some column is not read in place, so that leases keep memory.
     decodes: bool,
     /// Where the columns of [`STANDARD`] begin in the file, if they exist, hold f64 and are read in place and
-    /// unchecked.
+    /// not hashed.
     standard: [Option<NonZeroUsize>; STANDARD.len()],
-    /// Where the timestamps begin in the file, if they are read in place and unchecked.
+    /// Where the timestamps begin in the file, if they are read in place and not hashed.
     time: Option<NonZeroUsize>,
     /// Of each asset; see [`Snapshot::lives`].
     lives: OnceLock<Box<[Life]>>,
@@ -130,9 +130,7 @@ impl Snapshot {
         stamp: FileStamp,
     ) -> Result<Self> {
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
-        let bundle = Bundle::open(mapping).map_err(Error::corrupt(path))?;
-        // What `calendar` takes for granted.
-        bundle.calendar().map_err(Error::corrupt(path))?;
+        let bundle = opened(mapping, options).map_err(Error::corrupt(path))?;
         let parts = Parts::of(&bundle, path, options)?;
         let columns = 0..bundle.schema().columns().len();
         let layouts: Box<[Layout]> = columns
@@ -141,18 +139,20 @@ impl Snapshot {
             .map_err(Error::corrupt(path))?;
         let assets = usize::try_from(bundle.asset_count()).unwrap_or(usize::MAX);
         // What is copied is verified as a whole before anyone reads it.
-        let checked = options.verify == VerifyReads::OnFirstTouch && options.mode != OpenMode::Read;
-        let checks = checked.then(|| Checks::new(layouts.len(), assets));
+        let hashed = options.verify == VerifyReads::Digests && options.mode != OpenMode::Read;
+        let checks = hashed.then(|| Checks::new(layouts.len(), assets));
         // What `mapped_time` and `mapped_floats` take for granted: all columns of a schema that opened can be read, and a
         // part's columns have as many rows as the part.
         let start = |index: usize, physical| {
-            if checked {
+            if hashed {
                 return None;
             }
             let column = bundle.schema().columns().get(index)?;
             match layouts.get(index)? {
                 // Page 0 is the superblock, so nothing begins at byte 0.
-                Layout::Raw { start } if column.physical == physical => NonZeroUsize::new(*start),
+                Layout::Raw { start, .. } if column.physical == physical => {
+                    NonZeroUsize::new(*start)
+                }
                 _ => None,
             }
         };
@@ -265,16 +265,16 @@ impl Snapshot {
         self.bundle.schema().column_index(name).ok_or_else(|| self.unknown_column(name))
     }
 
-    /// Returns the timestamps of some rows, if they are read in place.
+    /// Returns the timestamps of some rows, if they are read in place and need no checking, or not any more.
     #[inline]
     pub(crate) fn mapped_time(&self, rows: Range<usize>) -> Option<&[i64]> {
-        Some(self.numbers(self.time?.get(), rows))
+        self.numbers(self.time?.get(), rows)
     }
 
     /// Returns all distinct timestamps, ascending.
     #[inline]
-    pub(crate) fn calendar(&self) -> &[i64] {
-        self.bundle.calendar().unwrap_or_default()
+    pub(crate) fn calendar(&self) -> Result<&[i64]> {
+        self.bundle.calendar().map_err(|error| self.corrupt(error))
     }
 
     /// Returns how the rows of each asset lie on the calendar, in symbol order. The first call checks all records, which
@@ -289,22 +289,25 @@ impl Snapshot {
         Ok(self.lives.get_or_init(|| lives))
     }
 
-    /// Returns some rows of the column of the standard name at `place` of [`STANDARD`], if it holds f64 and is read in
-    /// place.
+    /// Returns some rows of the column of the standard name at `place` of [`STANDARD`], if it holds f64, is read in place
+    /// and needs no checking, or not any more.
     #[inline]
     pub(crate) fn mapped_floats(&self, place: usize, rows: Range<usize>) -> Option<&[f64]> {
         let start = (*self.standard.get(place)?)?;
-        Some(self.numbers(start.get(), rows))
+        self.numbers(start.get(), rows)
     }
 
-    /// Returns some rows of a column of eight-byte numbers that begins at byte `start`.
+    /// Returns some rows of a column of eight-byte numbers that begins at byte `start`, if they need no checking.
     ///
     /// Sees the bytes again instead of keeping a slice, which would borrow from `self`: a bounds and an alignment check,
     /// both of which opening has made certain.
     #[inline]
-    fn numbers<T: FromBytes + Immutable>(&self, start: usize, rows: Range<usize>) -> &[T] {
+    fn numbers<T: FromBytes + Immutable>(&self, start: usize, rows: Range<usize>) -> Option<&[T]> {
         let (from, to) = (start + rows.start * size_of::<T>(), start + rows.end * size_of::<T>());
-        <[T]>::ref_from_bytes(&self.bundle.as_bytes()[from..to]).unwrap_or_default()
+        if !self.bundle.were_checked(from..to) {
+            return None;
+        }
+        Some(<[T]>::ref_from_bytes(&self.bundle.as_bytes()[from..to]).unwrap_or_default())
     }
 
     #[cold]
@@ -352,4 +355,14 @@ impl Snapshot {
             available: columns.map(|column| column.name.clone()).collect(),
         }
     }
+}
+
+/// Opens a file as the options say. What is copied is verified as a whole before anyone reads it.
+pub(crate) fn opened(
+    mapping: Mapping,
+    options: OpenOptions,
+) -> Result<Bundle<Mapping>, FormatError> {
+    let bundle = Bundle::open(mapping)?;
+    let is_paged = options.verify == VerifyReads::Pages && options.mode != OpenMode::Read;
+    Ok(if is_paged { bundle.checking_pages() } else { bundle })
 }

@@ -15,13 +15,40 @@ use crate::reading::segments::Files;
 /// Jobs beside those of the assets and of the other files: the sections, and the structure.
 const WHOLE_JOBS: usize = 2;
 
-/// Checks every byte, each thread taking the next asset when it is done with one. The outcome does not depend on how
-/// many threads there are.
+/// Pages whose check words are compared as one job.
+const PAGES_AT_ONCE: u64 = 1024;
+
+/// Checks every byte, each thread taking the next asset when it is done with one; and then, if all are what was written, that
+/// each page has its check word. The outcome does not depend on how many threads there are.
 pub(crate) fn verify(files: Files<'_>, threads: usize) -> Verification {
     let bundle = files.head;
     let assets = usize::try_from(bundle.asset_count()).unwrap_or(usize::MAX);
     let parts = usize::try_from(files.parts.count()).unwrap_or(usize::MAX);
-    let jobs = assets + parts + WHOLE_JOBS;
+    let mut bad = share(assets + parts + WHOLE_JOBS, threads, &|job| run(files, job));
+    if bad.is_empty() {
+        let mut stretches = Vec::new();
+        for bundle in (0..=files.parts.count()).filter_map(|part| files.bundle(part).ok()) {
+            let starts = (0..bundle.pages()).step_by(usize::try_from(PAGES_AT_ONCE).unwrap_or(1));
+            stretches.extend(starts.map(|start| (bundle, start)));
+        }
+        bad = share(stretches.len(), threads, &|job| {
+            let (bundle, start) = stretches[job];
+            let pages = start..bundle.pages().min(start + PAGES_AT_ONCE);
+            bundle.verify_pages(pages).into_iter().collect()
+        });
+    }
+    let series = assets.saturating_mul(bundle.schema().columns().len());
+    let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    let others = (1..=files.parts.count()).filter_map(|part| files.record(part).ok());
+    Verification {
+        series: number(series),
+        bytes: number(bundle.as_bytes().len()) + others.map(|part| part.bytes).sum::<u64>(),
+        bad,
+    }
+}
+
+/// Does jobs by so many threads, 0 for one a processor, and returns what they found in the order of the jobs.
+fn share(jobs: usize, threads: usize, run: &(dyn Fn(usize) -> Vec<Defect> + Sync)) -> Vec<Defect> {
     let processors = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let threads = if threads == 0 { processors() } else { threads }.min(jobs);
     let next = AtomicUsize::new(0);
@@ -32,7 +59,7 @@ pub(crate) fn verify(files: Files<'_>, threads: usize) -> Verification {
             if job >= jobs {
                 return found;
             }
-            let bad = run(files, job);
+            let bad = run(job);
             if !bad.is_empty() {
                 found.push((job, bad));
             }
@@ -50,14 +77,7 @@ pub(crate) fn verify(files: Files<'_>, threads: usize) -> Verification {
         found
     });
     found.sort_by_key(|(job, _)| *job);
-    let series = assets.saturating_mul(bundle.schema().columns().len());
-    let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-    let others = (1..=files.parts.count()).filter_map(|part| files.record(part).ok());
-    Verification {
-        series: number(series),
-        bytes: number(bundle.as_bytes().len()) + others.map(|part| part.bytes).sum::<u64>(),
-        bad: found.into_iter().flat_map(|(_, bad)| bad).collect(),
-    }
+    found.into_iter().flat_map(|(_, bad)| bad).collect()
 }
 
 /// The jobs of the whole bundle come first, because they are the longest.

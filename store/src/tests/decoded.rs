@@ -13,6 +13,7 @@ use crate::catalog::Catalog;
 use crate::error::Error;
 use crate::pool::BundlePool;
 use crate::reading::lease::Lease;
+use crate::reading::options::{OpenOptions, VerifyReads};
 use crate::reading::reader::Origin;
 use crate::testing::{self, DAY, Listing, publish, publish_compressed};
 
@@ -161,7 +162,8 @@ fn threads_that_touch_a_series_at_once_decode_it_once() {
     assert_eq!((stats.evictions, stats.entries, stats.bytes, stats.budget_bytes), (1, 0, 0, 200));
 }
 
-/// Returns a bundle file of one compressed column of which byte `at` of a section is flipped.
+/// Returns a bundle file of one compressed column of which byte `at` of a section is flipped, opened without checks of pages,
+/// which would notice it first.
 fn damaged(dir: &Path, kind: SectionKind, at: u64) -> Lease {
     let catalog = Catalog::at(dir);
     let listings = [Listing::new("A", [1, 3, 4]), Listing::new("B", 0..9)];
@@ -173,7 +175,8 @@ fn damaged(dir: &Path, kind: SectionKind, at: u64) -> Lease {
     bytes[usize::try_from(section.offset + at).unwrap()] ^= 1;
     let path = dir.join("damaged.barrow");
     std::fs::write(&path, bytes).unwrap();
-    BundlePool::new(0).lease_file(&path).unwrap()
+    let unchecked = OpenOptions { verify: VerifyReads::Never, ..OpenOptions::default() };
+    BundlePool::new(0).lease_file_with(&path, &unchecked).unwrap()
 }
 
 fn panic_of(work: impl FnOnce()) -> String {

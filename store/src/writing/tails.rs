@@ -6,6 +6,7 @@ use barrow_format::Values;
 use barrow_format::record::SegmentRecord;
 
 use crate::error::Result;
+use crate::reading::own_rows::OwnRows;
 use crate::reading::segments::{Files, span};
 
 /// Reads the tails of one column's series. Most series end in the same few files: what is known of a file's column is kept.
@@ -14,7 +15,7 @@ pub(crate) struct Tails<'f> {
     files: Files<'f>,
     column: usize,
     /// By file, once it was looked at: its own rows, where they lie in the map as they are.
-    known: Vec<OnceCell<Option<Values<'f>>>>,
+    known: Vec<OnceCell<Option<OwnRows<'f>>>>,
 }
 
 impl<'f> Tails<'f> {
@@ -40,21 +41,20 @@ impl<'f> Tails<'f> {
             let held = span(segment);
             let rows = held.start + skipped..held.end;
             skipped = 0;
-            let own = self.own_rows(segment.part)?.and_then(|values| values.slice(rows.clone()));
             let mut take = |values: Values<'_>| {
                 let bytes = values.as_bytes();
                 out[at..at + bytes.len()].copy_from_slice(bytes);
                 at += bytes.len();
             };
-            match own {
-                Some(values) => take(values),
+            match self.own_rows(segment.part)? {
+                Some(own) => take(own.get(rows)?),
                 None => take(self.files.rows(segment.part, self.column, rows)?.values()),
             }
         }
         Ok(&out[..at])
     }
 
-    fn own_rows(&self, part: u32) -> Result<Option<Values<'f>>> {
+    fn own_rows(&self, part: u32) -> Result<Option<OwnRows<'f>>> {
         let known = self.known.get(usize::try_from(part).unwrap_or(usize::MAX));
         if let Some(known) = known.and_then(OnceCell::get) {
             return Ok(*known);

@@ -125,7 +125,7 @@ fn answer(lease: &Lease, args: &InspectArgs, cut: bool) -> anyhow::Result<Answer
     let schema = lease.schema();
     let by_date = schema.stamp() == Stamp::Session;
     let time = |ns: &i64| shown(*ns, by_date).to_string();
-    let calendar = lease.calendar();
+    let calendar = lease.sessions()?;
     let limit = if cut { ASSETS_SHOWN } else { usize::MAX };
     let assets = if args.assets.is_empty() {
         lease.assets().take(limit).collect::<Result<Vec<_>, _>>()?
