@@ -13,4 +13,5 @@ pub(crate) mod reader;
 pub(crate) mod segments;
 pub(crate) mod snapshot;
 pub(crate) mod span;
+pub(crate) mod stretch;
 pub(crate) mod verify;
