@@ -80,12 +80,13 @@ fn remotes_are_pruned() {
 
 /// Makes every file below a folder as old as that.
 fn make_old(folder: &Path, time: SystemTime) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
         if path.is_dir() {
             make_old(&path, time);
         } else {
-            fs::File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
+            let file = fs::File::options().write(true).open(path).expect("a file");
+            file.set_modified(time).expect("a file has times");
         }
     }
 }
