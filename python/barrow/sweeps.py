@@ -6,7 +6,7 @@ import contextlib
 import os
 import pickle
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Optional, Union
+from typing import Any, Optional, Union, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -195,13 +195,16 @@ def _cores() -> int:
 class Sweep(Held):
     """The result of a sweep: every trial with its parameters and figures, the best, and what was skipped or failed.
 
-    Pickles as its tables, and as what :meth:`run` needs where the strategy can be sent; :meth:`verdict` and :meth:`report`, which
-    run many trials again, are for the process that made it.
+    It pickles whole where its strategy can be sent, and as its tables alone where not: then :meth:`run`, :meth:`verdict` and
+    :meth:`report`, which run trials again, are for the process that made it. They open the bundle where they are called.
     """
 
     def _here(self) -> Any:
         if self._native is None:
-            raise SettingError("a sweep that was sent to another process has its tables and `run` alone: ask where it was made")
+            packed = self._cache["again"]
+            if packed is None:
+                raise SettingError("the strategy of this sweep could not be sent: define it in a module, or `pip install cloudpickle`")
+            self._native = pickle.loads(packed)
         return self._native
 
     def __getstate__(self) -> dict[str, Any]:
@@ -209,13 +212,12 @@ class Sweep(Held):
         return {**{name: self._get(name) for name in names}, "again": self._packed()}
 
     def _packed(self) -> Optional[bytes]:
-        """Bundle, strategy and settings; ``None`` where no other process can read the strategy."""
-        if self._native is None or not len(self):
-            return self._cache.get("again")
-        bundle, maker, _, settings = self._native.again(0)
+        """All of it; ``None`` where no other process can read the strategy."""
+        if self._native is None:
+            return cast("Optional[bytes]", self._cache["again"])
         try:
-            return dumps((bundle, maker, settings))
-        except MissingPackageError:
+            return dumps(self._native)
+        except (MissingPackageError, pickle.PicklingError, TypeError):
             return None
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -297,14 +299,8 @@ class Sweep(Held):
         place = self._get("best") if place is None else place
         if place is None:
             raise SettingError("no trial has the objective, so there is no best one")
-        if self._native is not None:
-            return Performance(self._native.rerun(place), self._native.again(place))
-        packed = self._cache["again"]
-        if packed is None:
-            raise SettingError("the strategy of this sweep could not be sent: define it in a module, or `pip install cloudpickle`")
-        bundle, maker, settings = pickle.loads(packed)
-        again = (bundle, maker, dict(self._get("params")[place]), settings)
-        return Performance(_barrow.run(*again), again)
+        native = self._here()
+        return Performance(native.rerun(place), native.again(place))
 
     def verdict(self) -> dict[str, Any]:
         """Whether the best trial is more than luck: statistics over up to 200 trials, which are run again."""

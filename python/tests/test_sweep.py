@@ -314,8 +314,7 @@ def test_results_are_pages_frames_drawings_and_pickles(bundle: barrow.Bundle, tm
     np.testing.assert_array_equal(again.run().equity, sweep.run().equity)
     twice: barrow.Sweep = pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(built_in))))
     assert twice.run(3).params == built_in.run(3).params and twice.best == built_in.best
-    with pytest.raises(barrow.errors.SettingError, match="ask where it was made"):
-        again.report(tmp_path / "no.html")
+    assert pickle.dumps(again) == pickle.dumps(sweep)
     assert "12 trials of sma-cross" in repr(sweep)
     assert "<table>" in sweep._repr_html_()
     pandas = pytest.importorskip("pandas")
@@ -325,3 +324,51 @@ def test_results_are_pages_frames_drawings_and_pickles(bundle: barrow.Bundle, tm
     matplotlib = pytest.importorskip("matplotlib")
     matplotlib.use("Agg")
     assert len(sweep.plot().lines) == 2
+
+
+TOML = """
+[params]
+fast = "2..6"
+slow = [8, 11]
+"""
+#: Reads a sweep and writes what it makes.
+READER = """
+import pickle, sys
+sweep = pickle.load(open(sys.argv[1], "rb"))
+sweep.report(sys.argv[2])
+print(sweep.verdict(), sweep.facts, list(sweep.run().equity), sweep.failed)
+"""
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        {"constraints": ["fast < slow", "slow - fast > 3"], "commission": "bps:2", "assets": ["AAA", "BBB"], "seed": 3},
+        {"search": "bohb:min=1/3", "trials": 25, "limits": ["fills>=1"], "part": "first", "objective": "total_return"},
+        {"search": "genetic", "trials": 12, "objective": ["total_return", "max_drawdown"], "round": 4},
+        {"space": barrow.Space.from_toml(TOML, ["fast < slow"]), "start": "2020-01-10", "time_limit": 60.0},
+        {"strategy": Fragile, "at": 4},
+    ],
+)
+def test_a_sweep_makes_its_page_in_another_process(bundle: barrow.Bundle, tmp_path: Path, what: dict[str, Any]) -> None:
+    run = {"strategy": "sma-cross", "space": SPACE, "workers": 1, **what}
+    sweep = barrow.sweep(bundle, **run)
+    again: barrow.Sweep = pickle.loads(pickle.dumps(sweep))
+    same(again, sweep)
+    (tmp_path / "sweep").write_bytes(pickle.dumps(again))
+    command = [sys.executable, "-c", READER, str(tmp_path / "sweep"), str(tmp_path / "there.html")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    expected = (sweep.verdict(), sweep.facts, list(sweep.run().equity), sweep.failed)
+    assert done.stdout == " ".join(map(str, expected)) + "\n"
+    sweep.report(tmp_path / "here.html")
+    assert (tmp_path / "there.html").read_bytes() == (tmp_path / "here.html").read_bytes()
+
+
+def test_spaces_are_pickled(bundle: barrow.Bundle) -> None:
+    for space in (barrow.Space(SPACE, constraints=["fast < slow"], stop="log(1e-4..1)"), barrow.Space.from_toml(TOML, ["fast < slow"])):
+        again: barrow.Space = pickle.loads(pickle.dumps(space))
+        assert type(again) is type(space)
+        assert (again.names, again.constraints, again.dims) == (space.names, space.constraints, space.dims)
+        assert again.at([0.3] * space.dims) == space.at([0.3] * space.dims)

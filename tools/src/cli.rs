@@ -12,8 +12,8 @@ use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 use crate::commands::sql;
 use crate::commands::{
     backtest, compact, completions, cross_validate, demo, diff, export, fetch, history, ingest,
-    inspect, list, mount, pin, prune, push, query, restore, study, sweep, verify, walk_forward,
-    worker,
+    inspect, list, mount, pin, prune, prune_remote, push, query, restore, study, sweep, verify,
+    walk_forward, worker,
 };
 use crate::hint;
 use crate::invocation::{Invocation, default_root};
@@ -73,6 +73,7 @@ enum Command {
     Unpin(pin::UnpinArgs),
     Push(push::PushArgs),
     Fetch(fetch::FetchArgs),
+    PruneRemote(prune_remote::PruneRemoteArgs),
     Verify(verify::VerifyArgs),
     Mount(mount::MountArgs),
     Unmount(mount::UnmountArgs),
@@ -149,6 +150,7 @@ fn dispatch(command: &Command, invocation: &Invocation) -> anyhow::Result<ExitSt
         Command::Unpin(args) => pin::run_unpin(args, invocation),
         Command::Push(args) => push::run(args, invocation),
         Command::Fetch(args) => fetch::run(args, invocation),
+        Command::PruneRemote(args) => prune_remote::run(args, invocation),
         Command::Verify(args) => verify::run(args, invocation),
         Command::Mount(args) => mount::run(args, invocation),
         Command::Unmount(args) => mount::run_unmount(args, invocation),

@@ -260,6 +260,7 @@ fn remote_hint(problem: &RemoteError) -> String {
             "`barrow history NAME`, where the bundle is published, lists versions and moments"
                 .to_owned()
         }
+        RemoteError::AgeLimit { .. } => "leave `--older-than` away, or say `2d` or more".to_owned(),
         RemoteError::Io { .. } => {
             "run the command again when the place can be reached: what was moved is not moved again"
                 .to_owned()

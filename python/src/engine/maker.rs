@@ -25,6 +25,14 @@ impl Maker {
         }
     }
 
+    /// Returns what it was made of.
+    pub(crate) fn given<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(match self {
+            Self::BuiltIn(name) => name.into_pyobject(py)?.into_any(),
+            Self::Scripted(callable) => callable.bind(py).clone(),
+        })
+    }
+
     pub(crate) fn is_scripted(&self) -> bool {
         matches!(self, Self::Scripted(_))
     }

@@ -3,6 +3,7 @@
 use barrow_engine::search::{Limit, Method};
 use barrow_engine::{Objective, Terms, Trial};
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
 
 use super::runner::terms_of;
 use super::sweep::{limits_of, objectives_of};
@@ -22,6 +23,18 @@ pub(crate) struct Plan {
     /// Threads; 0 is one a core.
     pub(crate) workers: usize,
     pub(crate) terms: Terms,
+    /// The texts that it was made of, and is pickled as.
+    given: Given,
+}
+
+/// Search, objectives and limits as they were written, the most seconds of a trial, and the part.
+#[derive(Debug, Clone)]
+struct Given {
+    search: String,
+    objectives: Vec<String>,
+    limits: Vec<String>,
+    time_limit: Option<f64>,
+    part: String,
 }
 
 impl Plan {
@@ -48,7 +61,6 @@ impl Plan {
         part="spread"
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are Python's keyword arguments")]
-    #[expect(clippy::needless_pass_by_value, reason = "an argument that is extracted is owned")]
     fn new(
         py: Python<'_>,
         search: &str,
@@ -73,8 +85,28 @@ impl Plan {
             );
             return Err(raised(py, "SettingError", &text, &[]).into());
         }
-        let (objectives, limits) = (objectives_of(&objectives)?, limits_of(&limits)?);
-        let terms = terms_of(seed, time_limit, part)?;
-        Ok(Self { method, seed, trials, cost, round, objectives, limits, workers, terms })
+        let (search, part) = (search.to_owned(), part.to_owned());
+        let given = Given { search, objectives, limits, time_limit, part };
+        let (objectives, limits) = (objectives_of(&given.objectives)?, limits_of(&given.limits)?);
+        let terms = terms_of(seed, time_limit, &given.part)?;
+        Ok(Self { method, seed, trials, cost, round, objectives, limits, workers, terms, given })
+    }
+
+    /// With which arguments a pickle makes it again.
+    fn __getnewargs_ex__<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<(Bound<'py, PyTuple>, Bound<'py, PyDict>)> {
+        let given = &self.given;
+        let more = PyDict::new(py);
+        more.set_item("seed", self.seed)?;
+        more.set_item("trials", self.trials)?;
+        more.set_item("cost", self.cost)?;
+        more.set_item("round", self.round)?;
+        more.set_item("limits", &given.limits)?;
+        more.set_item("workers", self.workers)?;
+        more.set_item("time_limit", given.time_limit)?;
+        more.set_item("part", &given.part)?;
+        Ok(((&given.search, &given.objectives).into_pyobject(py)?, more))
     }
 }

@@ -14,33 +14,39 @@ use crate::error::Result;
 #[derive(Debug)]
 pub(crate) struct Space {
     pub(crate) space: Arc<barrow_engine::Space>,
+    /// What it was made of, and is pickled as: axes, or the text of a document; and constraints.
+    given: (Py<PyAny>, Vec<String>),
 }
 
 #[pymethods]
 impl Space {
-    /// Axes by name: a text as the command takes it, or a sequence of values.
+    /// Axes by name: a text as the command takes it, or a sequence of values. Or the text of a TOML document.
     #[new]
-    #[expect(clippy::needless_pass_by_value, reason = "an argument that is extracted is owned")]
-    fn new(axes: &Bound<'_, PyDict>, constraints: Vec<String>) -> Result<Self> {
-        let mut list = Vec::new();
-        for (name, values) in axes {
-            let name: String = name.extract()?;
-            list.push(if let Ok(text) = values.cast::<PyString>() {
-                Axis::parse(&format!("{name}={}", text.to_cow()?))?
-            } else {
-                let values = values.try_iter()?.map(|value| value_of(&value?));
-                Axis::new(name, values.collect::<PyResult<Vec<_>>>()?)?
-            });
-        }
-        Self::of(barrow_engine::Space::new(list)?, &constraints)
+    fn new(axes: &Bound<'_, PyAny>, constraints: Vec<String>) -> Result<Self> {
+        let space = match axes.cast::<PyString>() {
+            Ok(text) => barrow_engine::Space::from_toml(&text.to_cow()?)?,
+            Err(_) => barrow_engine::Space::new(axes_of(axes.cast().map_err(PyErr::from)?)?)?,
+        };
+        let space = space.with_constraints(constraints.iter().map(String::as_str))?;
+        Ok(Self { space: Arc::new(space), given: (axes.clone().unbind(), constraints) })
     }
 
     /// Reads a space from the text of a TOML document.
     #[staticmethod]
     #[pyo3(signature = (text, constraints=Vec::new()))]
-    #[expect(clippy::needless_pass_by_value, reason = "an argument that is extracted is owned")]
-    fn from_toml(text: &str, constraints: Vec<String>) -> Result<Self> {
-        Self::of(barrow_engine::Space::from_toml(text)?, &constraints)
+    fn from_toml(text: &Bound<'_, PyString>, constraints: Vec<String>) -> Result<Self> {
+        Self::new(text, constraints)
+    }
+
+    /// With which arguments a pickle makes it again.
+    fn __getnewargs_ex__<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<((Py<PyAny>,), Bound<'py, PyDict>)> {
+        let (axes, constraints) = &self.given;
+        let more = PyDict::new(py);
+        more.set_item("constraints", constraints)?;
+        Ok(((axes.clone_ref(py),), more))
     }
 
     #[getter]
@@ -87,9 +93,17 @@ impl Space {
     }
 }
 
-impl Space {
-    fn of(space: barrow_engine::Space, constraints: &[String]) -> Result<Self> {
-        let space = space.with_constraints(constraints.iter().map(String::as_str))?;
-        Ok(Self { space: Arc::new(space) })
+/// Reads axes by name: a text as the command takes it, or a sequence of values.
+fn axes_of(given: &Bound<'_, PyDict>) -> Result<Vec<Axis>> {
+    let mut axes = Vec::new();
+    for (name, values) in given {
+        let name: String = name.extract()?;
+        axes.push(if let Ok(text) = values.cast::<PyString>() {
+            Axis::parse(&format!("{name}={}", text.to_cow()?))?
+        } else {
+            let values = values.try_iter()?.map(|value| value_of(&value?));
+            Axis::new(name, values.collect::<PyResult<Vec<_>>>()?)?
+        });
     }
+    Ok(axes)
 }

@@ -35,7 +35,7 @@ pub(crate) fn search(
     py: Python<'_>,
     bundle: &Bound<'_, Bundle>,
     strategy: &Bound<'_, PyAny>,
-    space: &Space,
+    space: &Bound<'_, Space>,
     settings: &Settings,
     plan: &Plan,
     study: Option<PathBuf>,
@@ -43,15 +43,7 @@ pub(crate) fn search(
     crew: Option<&Bound<'_, PyAny>>,
     show: Option<&Bound<'_, PyAny>>,
 ) -> Result<SweepReport> {
-    let searched = Searched {
-        bundle: bundle.clone().unbind(),
-        lease: bundle.get().lease().clone(),
-        maker: Arc::new(Maker::of(strategy)?),
-        space: Arc::clone(&space.space),
-        backtest: settings.backtest.clone(),
-        plan: plan.clone(),
-        code,
-    };
+    let searched = Searched::of(bundle, Maker::of(strategy)?, space, settings, plan, code);
     let crew = crew.map(|crew| Outside::new(crew, plan.terms)).transpose()?;
     let report = match &crew {
         // Led by Python, on this thread, which sees Ctrl-C by itself.
@@ -66,18 +58,39 @@ pub(crate) fn search(
 
 /// All that a search is of.
 #[derive(Debug)]
-struct Searched {
-    bundle: Py<Bundle>,
-    lease: Lease,
-    maker: Arc<Maker>,
-    space: Arc<barrow_engine::Space>,
-    backtest: Backtest,
-    plan: Plan,
+pub(crate) struct Searched {
+    pub(crate) bundle: Py<Bundle>,
+    pub(crate) lease: Lease,
+    pub(crate) maker: Arc<Maker>,
+    pub(crate) given_space: Py<Space>,
+    pub(crate) space: Arc<barrow_engine::Space>,
+    pub(crate) backtest: Backtest,
+    pub(crate) plan: Plan,
     /// What tells a strategy of Python from others of its name.
-    code: Option<String>,
+    pub(crate) code: Option<String>,
 }
 
 impl Searched {
+    pub(crate) fn of(
+        bundle: &Bound<'_, Bundle>,
+        maker: Maker,
+        space: &Bound<'_, Space>,
+        settings: &Settings,
+        plan: &Plan,
+        code: Option<String>,
+    ) -> Self {
+        Self {
+            bundle: bundle.clone().unbind(),
+            lease: bundle.get().lease().clone(),
+            maker: Arc::new(maker),
+            given_space: space.clone().unbind(),
+            space: Arc::clone(&space.get().space),
+            backtest: settings.backtest.clone(),
+            plan: plan.clone(),
+            code,
+        }
+    }
+
     fn make(
         &self,
         params: &Params,
@@ -166,8 +179,8 @@ impl Searched {
 #[pyclass(frozen, module = "barrow._barrow")]
 #[derive(Debug)]
 pub(crate) struct SweepReport {
-    report: barrow_engine::SweepReport,
-    searched: Searched,
+    pub(crate) report: barrow_engine::SweepReport,
+    pub(crate) searched: Searched,
 }
 
 #[pymethods]
@@ -296,10 +309,7 @@ impl SweepReport {
     fn again<'py>(&self, py: Python<'py>, place: usize) -> PyResult<Bound<'py, PyTuple>> {
         let searched = &self.searched;
         let params = self.report.trials.get(place).map(|trial| self.report.params(trial));
-        let strategy = match searched.maker.as_ref() {
-            Maker::BuiltIn(name) => name.into_pyobject(py)?.into_any(),
-            Maker::Scripted(callable) => callable.bind(py).clone(),
-        };
+        let strategy = searched.maker.given(py)?;
         let settings = Settings { backtest: searched.backtest.clone() };
         let params = params_dict(py, &params.unwrap_or_default())?;
         (searched.bundle.clone_ref(py), strategy, params, settings).into_pyobject(py)

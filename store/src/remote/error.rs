@@ -93,7 +93,9 @@ pub enum RemoteError {
 
     /// What is so young may be what a push that is under way relies on.
     #[error(
-        "an age of {asked:?} is too low to prune a remote by: a push may rely on what is younger than {least:?}"
+        "an age of {} h is too low to prune a remote by: a push may rely on what is younger than {} h",
+        .asked.as_secs() / 3600,
+        .least.as_secs() / 3600
     )]
     AgeLimit {
         /// The age that was asked for.

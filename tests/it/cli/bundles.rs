@@ -1,6 +1,8 @@
 //! Commands about bundles and their versions: listing, inspecting, history, verifying, remotes.
 
 use std::fs;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
@@ -42,6 +44,51 @@ fn versions_travel_through_a_remote() {
     assert_eq!(members.join(" "), expected);
     let history = place.json(&["history", "small", "--root", there]);
     assert_eq!(history["versions"][0]["change"]["kind"], "ingest", "{history}");
+}
+
+#[test]
+fn remotes_are_pruned() {
+    let place = Place::new();
+    for price in 1..4 {
+        let text = format!("symbol,date,close\nA,2020-01-02,{price}\n");
+        fs::write(place.path().join("priced.csv"), text).unwrap();
+        place.transcript(&["ingest", "priced", "priced.csv"]);
+        place.transcript(&["push", "priced", "remote"]);
+    }
+    let mut said = String::new();
+    for args in [
+        &["prune-remote", "remote", "priced", "--keep", "1"][..],
+        &["prune-remote", "remote", "--older-than", "1d"],
+        &["prune-remote", "remote", "priced"],
+        &["prune-remote", "s3://bucket/bars"],
+    ] {
+        said.push_str(&place.transcript(args));
+        said.push_str("\n\n");
+    }
+    let old = SystemTime::now() - Duration::from_hours(8 * 24);
+    make_old(&place.path().join("remote"), old);
+    let told = place.json(&["prune-remote", "remote", "--keep", "1", "--dry-run"]);
+    assert_eq!(keys(&told).join(" "), "dry_run removed kept parts objects bytes young");
+    assert_eq!(told["removed"].as_array().map(Vec::len), Some(2), "{told}");
+    let done = place.json(&["prune-remote", "remote", "--keep", "1"]);
+    for member in ["removed", "kept", "parts", "objects", "bytes", "young"] {
+        assert_eq!(told[member], done[member], "{member}");
+    }
+    said.push_str(&place.transcript(&["prune-remote", "remote", "--keep", "1"]));
+    snapshot("remotes-pruned", said);
+}
+
+/// Makes every file below a folder as old as that.
+fn make_old(folder: &Path, time: SystemTime) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            make_old(&path, time);
+        } else {
+            let file = fs::File::options().write(true).open(path).expect("a file");
+            file.set_modified(time).expect("a file has times");
+        }
+    }
 }
 
 #[test]

@@ -181,7 +181,7 @@ fn keys(value: &Value) -> Vec<&str> {
     value.as_object().expect("an object").keys().map(String::as_str).collect()
 }
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "ingest",
     "ls",
     "inspect",
@@ -194,6 +194,7 @@ const COMMANDS: [&str; 18] = [
     "export",
     "push",
     "fetch",
+    "prune-remote",
     "backtest",
     "sweep",
     "walk-forward",

@@ -20,6 +20,7 @@ pub(crate) mod mount;
 pub(crate) mod permutations;
 pub(crate) mod pin;
 pub(crate) mod prune;
+pub(crate) mod prune_remote;
 pub(crate) mod push;
 pub(crate) mod query;
 pub(crate) mod remote;

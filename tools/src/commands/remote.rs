@@ -1,4 +1,4 @@
-//! What `barrow push` and `barrow fetch` share: which remote, and how far the transfer is.
+//! What the commands about remotes share: which remote, and how far the transfer is.
 
 use std::time::Instant;
 
@@ -24,25 +24,27 @@ pub(crate) struct RemoteArgs {
 impl RemoteArgs {
     /// Names the remote. No I/O.
     pub(crate) fn open(&self) -> Result<DirectoryRemote, Complaint> {
-        match self.remote.split_once("://") {
-            None => Ok(DirectoryRemote::at(&self.remote)),
-            Some(("file", path)) if path.starts_with('/') => Ok(DirectoryRemote::at(path)),
-            Some(("file", _)) => {
-                Err(Complaint::new(format!("`{}` names no directory", self.remote))
-                    .hint("a directory is written as it is, or as `file:///srv/bars`"))
-            }
-            Some((scheme, _)) => {
-                Err(Complaint::new(format!("a remote over `{scheme}` is not for this command"))
-                    .hint(
-                        "the Python package reaches it, by `barrow.push` and `barrow.fetch`; this \
-                         command takes directories",
-                    ))
-            }
-        }
+        directory_at(&self.remote)
     }
 
     pub(crate) fn streams(&self) -> usize {
         usize::from(self.streams)
+    }
+}
+
+/// Names the remote at a directory, as it is or as a `file://`. No I/O.
+pub(crate) fn directory_at(text: &str) -> Result<DirectoryRemote, Complaint> {
+    match text.split_once("://") {
+        None => Ok(DirectoryRemote::at(text)),
+        Some(("file", path)) if path.starts_with('/') => Ok(DirectoryRemote::at(path)),
+        Some(("file", _)) => Err(Complaint::new(format!("`{text}` names no directory"))
+            .hint("a directory is written as it is, or as `file:///srv/bars`")),
+        Some((scheme, _)) => {
+            Err(Complaint::new(format!("a remote over `{scheme}` is not for this command")).hint(
+                "the Python package reaches it, by `barrow.push` and `barrow.fetch`; this \
+                 command takes directories",
+            ))
+        }
     }
 }
 
