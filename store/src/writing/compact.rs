@@ -6,8 +6,8 @@ use crate::catalog::Catalog;
 use crate::crew;
 use crate::error::{Error, Result};
 use crate::reading::segments::Files;
+use crate::writing::base::Base;
 use crate::writing::publish::{Published, StageOptions};
-use crate::writing::revision::Base;
 
 impl Catalog {
     /// Writes a bundle's newest version as one ordinary file in the place of its many parts. The version stays what it is,

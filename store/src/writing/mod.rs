@@ -1,5 +1,6 @@
 //! Writing: from bars that are new to a version that is published.
 
+pub(crate) mod base;
 pub(crate) mod batch;
 pub(crate) mod batches;
 pub(crate) mod compact;

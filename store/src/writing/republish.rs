@@ -10,8 +10,9 @@ use crate::catalog::sweep::sweep;
 use crate::disk::mapping::Mapping;
 use crate::error::{Error, Result};
 use crate::reading::options::Paging;
+use crate::writing::base::Base;
 use crate::writing::publish::{Published, Staging, now_ns};
-use crate::writing::revision::{Base, Revision};
+use crate::writing::revision::Revision;
 
 impl Staging {
     /// Makes what is staged a revision of the bundle's newest version; see [`Catalog::revise`](crate::Catalog::revise).

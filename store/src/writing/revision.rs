@@ -1,45 +1,18 @@
 //! Revisions: the next version of a bundle, made of the one before and what is new.
 
-use std::path::PathBuf;
-
 use barrow_format::{
-    AdjustmentKind, Bundle, Column, Frequency, Provenance, Schema, Stamp, Values, ValuesBuf,
+    AdjustmentKind, Column, Frequency, Provenance, Schema, Stamp, Values, ValuesBuf,
 };
 
-use crate::catalog::Catalog;
 use crate::catalog::change::{Change, ChangeKind};
-use crate::disk::mapping::Mapping;
 use crate::error::{Error, Result};
-use crate::reading::options::{OpenOptions, Paging};
-use crate::reading::segments::{Files, Parts};
+use crate::reading::segments::Files;
+use crate::writing::base::Base;
 use crate::writing::batch::{AssetBars, Batch, Weaving};
 use crate::writing::batches::Batches;
 use crate::writing::draft::Draft;
 use crate::writing::publish::{Published, Staging};
 use crate::writing::revision_problem::RevisionProblem as Problem;
-
-/// The newest version of a bundle, opened to be revised.
-#[derive(Debug)]
-pub(crate) struct Base {
-    pub(crate) head: Bundle<Mapping>,
-    pub(crate) path: PathBuf,
-    pub(crate) parts: Parts,
-}
-
-impl Base {
-    /// Opens the newest version. The caller holds the writer's lock.
-    pub(crate) fn newest(catalog: &Catalog, name: &str) -> Result<Self> {
-        let located = catalog.locate(name, catalog.head(name)?.version)?;
-        let (mapping, _) = Mapping::open(&located.path, Paging::default())?;
-        let head = Bundle::open(mapping).map_err(Error::corrupt(&located.path))?;
-        let parts = Parts::of(&head, &located.path, OpenOptions::default())?;
-        Ok(Self { head, path: located.path, parts })
-    }
-
-    pub(crate) fn files(&self) -> Files<'_> {
-        Files { head: &self.head, path: &self.path, parts: &self.parts }
-    }
-}
 
 /// An adjustment to bring in.
 #[derive(Debug, Clone)]
