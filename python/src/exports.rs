@@ -42,8 +42,8 @@ impl Bundle {
     /// The bundle as a long table over the same memory: `symbol`, `time` and the other columns, or those that are named; asset
     /// after asset in symbol order, oldest bar first. Timestamps are in UTC, decimals are decimals, nothing is null.
     ///
-    /// `symbols` says how the symbol stands beside each bar: as a `dictionary` (1 byte a bar, 2 of more than 256 assets, 4 of
-    /// more than 65,536; made at the first call, and shared by all bundles of that version for as long as one of them has it), as
+    /// `symbols` says how the symbol stands beside each bar: as a `dictionary` (1 byte a bar, 2 of more than 128 assets, 4 of
+    /// more than 32,768; made at the first call, and shared by all bundles of that version for as long as one of them has it), as
     /// `runs` (run-end encoded: nothing a bar, which pyarrow and DuckDB read), or `None` for no such column.
     ///
     /// Raises `barrow.errors.UnknownColumnError`, `barrow.errors.DamagedError`.

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 
-use arrow_array::types::{ArrowDictionaryKeyType, Int64Type, UInt8Type, UInt16Type, UInt32Type};
+use arrow_array::types::{ArrowDictionaryKeyType, Int8Type, Int16Type, Int32Type, Int64Type};
 use arrow_array::{
     Array, ArrayRef, DictionaryArray, PrimitiveArray, RecordBatch, RunArray, StringArray,
 };
@@ -45,7 +45,8 @@ impl Symbols {
 }
 
 /// Returns the symbol of every bar of a bundle as a dictionary: the one that the process has of that version already, or a
-/// new one. Takes 1 byte a bar, 2 of more than 256 assets, 4 of more than 65,536.
+/// new one. Takes 1 byte a bar, 2 of more than 128 assets, 4 of more than 32,768: keys have a sign, since pandas takes no
+/// others of older versions of pyarrow.
 pub(crate) fn dictionary_of_symbols(lease: &Lease) -> barrow_store::Result<ArrayRef> {
     /// What bundles hold. Whoever makes one has the lock, so that none is made twice.
     static MADE: Mutex<Vec<(Version, Weak<dyn Array>)>> = Mutex::new(Vec::new());
@@ -56,9 +57,9 @@ pub(crate) fn dictionary_of_symbols(lease: &Lease) -> barrow_store::Result<Array
         return Ok(symbols);
     }
     let symbols = match lease.asset_count() {
-        0..=0x100 => dictionary::<UInt8Type>(lease, |ordinal| u8::try_from(ordinal).ok()),
-        0x101..=0x1_0000 => dictionary::<UInt16Type>(lease, |ordinal| u16::try_from(ordinal).ok()),
-        _ => dictionary::<UInt32Type>(lease, Some),
+        0..=0x80 => dictionary::<Int8Type>(lease, |ordinal| i8::try_from(ordinal).ok()),
+        0x81..=0x8000 => dictionary::<Int16Type>(lease, |ordinal| i16::try_from(ordinal).ok()),
+        _ => dictionary::<Int32Type>(lease, |ordinal| i32::try_from(ordinal).ok()),
     }?;
     made.push((lease.version(), Arc::downgrade(&symbols)));
     Ok(symbols)
