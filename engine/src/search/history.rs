@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::ask::{Ask, Outcome};
 use super::goals::Goals;
 use super::rank::spearman;
+use super::scale::{exact_count, whole};
 use crate::objective::Direction;
 
 /// A trial after which the incumbent changed.
@@ -24,15 +25,37 @@ pub struct Improvement {
     pub value: f64,
 }
 
+/// What trials have cost, in whole runs: one that resumes another pays the difference.
+#[derive(Debug, Default)]
+pub(crate) struct Spent {
+    budgets: BTreeMap<u64, f64>,
+    cost: f64,
+}
+
+impl Spent {
+    /// Counts a trial, after the one that it resumes, and returns what all have cost.
+    pub(crate) fn add(&mut self, ask: &Ask) -> f64 {
+        let earlier = ask.resumes.and_then(|id| self.budgets.get(&id)).copied();
+        self.budgets.insert(ask.id, ask.budget);
+        self.cost += ask.budget - earlier.unwrap_or(0.0);
+        self.cost
+    }
+
+    /// Returns how many trials a cost pays for if the others cost as much as those so far.
+    pub(crate) fn likely(&self, cost_max: f64) -> u64 {
+        let mean = self.cost / exact_count(self.budgets.len() as u64).max(1.0);
+        let trials = if mean > 0.0 { cost_max / mean } else { 0.0 };
+        whole(libm::ceil(trials.clamp(0.0, 9e15))).unsigned_abs()
+    }
+}
+
 /// Returns the incumbents in the order of the tells: the best trial at the largest budget so far, of
 /// those that keep the limits and ended.
 pub fn convergence(trials: &[(Ask, Outcome)], goals: &Goals) -> Vec<Improvement> {
-    let budgets: BTreeMap<u64, f64> = trials.iter().map(|(ask, _)| (ask.id, ask.budget)).collect();
-    let mut cost = 0.0;
+    let mut spent = Spent::default();
     let mut found: Vec<Improvement> = Vec::new();
     for (told, (ask, outcome)) in (1..).zip(trials) {
-        let earlier = ask.resumes.and_then(|id| budgets.get(&id)).copied();
-        cost += ask.budget - earlier.unwrap_or(0.0);
+        let cost = spent.add(ask);
         let Some(value) = feasible(outcome) else { continue };
         let better = match found.last() {
             None => true,

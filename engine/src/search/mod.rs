@@ -33,7 +33,7 @@ mod forest;
 mod genetic;
 mod goals;
 mod guard;
-mod history;
+pub(crate) mod history;
 mod importance;
 mod kde;
 mod ledger;

@@ -13,6 +13,7 @@ use crate::backtest::Backtest;
 use crate::objective::Objective;
 use crate::params::Params;
 use crate::portal::Portal;
+use crate::search::history::Spent;
 use crate::search::{Ask, Goals, Limit, Next, Outcome, SearchPlan, Space};
 use crate::study::{Identity, Study};
 
@@ -74,9 +75,8 @@ impl Hunt<'_> {
         }
         let points = if self.plan.method.name() == "grid" { space.len() } else { u64::MAX };
         let total = self.plan.trials_max.unwrap_or(u64::MAX).min(points);
-        // Where only the cost ends the search, nobody knows how many trials that takes.
-        let tally = Tally { done: 0, best: None, total: Some(total).filter(|n| *n < u64::MAX) };
-        let tally = Mutex::new(tally);
+        let tally = Mutex::new(Tally { done: 0, best: None, total });
+        let mut spent = Spent::default();
         let mut cancelled = false;
         let mut not_run = 0;
         while !cancelled {
@@ -85,6 +85,13 @@ impl Hunt<'_> {
                 break;
             }
             let ends = self.run_round(&round, crew, &mut log, &tally)?;
+            for ask in &round {
+                spent.add(ask);
+            }
+            if let Some(cost) = self.plan.cost_max {
+                let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+                tally.total = total.min(spent.likely(cost));
+            }
             for (ask, end) in round.into_iter().zip(ends) {
                 let Some(end) = end else {
                     cancelled = true;
@@ -251,7 +258,8 @@ impl Hunt<'_> {
             }
             tally.done += 1;
         }
-        let total = tally.total.unwrap_or(0).max(tally.done);
+        // Where only the cost ends the search, the first round tells what to expect.
+        let total = if tally.total == u64::MAX { tally.done } else { tally.total.max(tally.done) };
         progress(Progress { done: tally.done, total, best: tally.best, folds: (0, 1) });
     }
 
@@ -325,8 +333,8 @@ struct Log<'s> {
 struct Tally {
     done: u64,
     best: Option<f64>,
-    /// Trials that there will be, if it is known.
-    total: Option<u64>,
+    /// Trials that there will be, as well as that is known; `u64::MAX` where it is not.
+    total: u64,
 }
 
 /// Name and all parameters of the strategy at some point that can be built: for the report, and to

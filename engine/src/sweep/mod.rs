@@ -69,7 +69,8 @@ pub struct Sweep<'a> {
 pub struct Progress {
     /// Points done, skipped or failed.
     pub done: u64,
-    /// Points of the space.
+    /// Points of the space. Of a search, the trials that it will have, as well as that is known: by its limits, or by what its
+    /// trials have cost so far.
     pub total: u64,
     /// The best value of the objective so far: of folds, in the one at work.
     pub best: Option<f64>,

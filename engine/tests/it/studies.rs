@@ -4,13 +4,13 @@
 //! file taking turns; a counter in the factory of strategies.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use barrow_engine::search::{Goals, Method, SearchPlan};
 use barrow_engine::{
-    Backtest, Crew, Direction, Ended, Error, Factory, Hunt, Params, Portal, Space, Strategy, Study,
-    SweepReport, Terms, Threads, Workers, strategies,
+    Backtest, Crew, Direction, Ended, Error, Factory, Hunt, Params, Portal, Progress, Space,
+    Strategy, Study, SweepReport, Terms, Threads, Workers, strategies,
 };
 use barrow_store::{Journal, Lease, SeriesCache};
 
@@ -277,5 +277,32 @@ fn whatever_ends_a_run_its_ended_trials_are_in_the_study() {
         assert_eq!(ended as u64, survives);
         let again = bench.run("bohb", 40, 1, Some(&mut open(&path))).unwrap();
         assert_eq!(bits(&again), bits(&whole), "after {survives}");
+    }
+}
+
+#[test]
+fn progress_of_a_search_bounded_by_its_cost_tells_how_many_trials_to_expect() {
+    let bench = Bench::new();
+    let factory = |params: &Params| strategies::build("sma-cross", params);
+    for method in ["random", "bohb"] {
+        let seen = Mutex::new(Vec::new());
+        let watch = |progress: Progress| seen.lock().unwrap().push((progress.done, progress.total));
+        let mut hunt = hunt(&bench.backtest, method, 0);
+        (hunt.plan.trials_max, hunt.plan.cost_max) = (None, Some(60.0));
+        hunt.progress = Some(&watch);
+        let report = bench.run_with(&factory, &hunt, 1, None).unwrap();
+        let trials = report.search.as_ref().unwrap().asked;
+        let seen = seen.into_inner().unwrap();
+        assert_eq!(seen.last().map(|(done, _)| *done), Some(trials), "{method}");
+        // Rungs are of different costs, so what is expected is right within a factor of three from half of the way on.
+        let later = seen.iter().filter(|(done, _)| 2 * done >= trials);
+        assert!(later.clone().count() > 1, "{method}");
+        for (done, total) in later {
+            assert!(
+                total >= done && *total <= 3 * trials && 3 * total >= trials,
+                "{method} {total}"
+            );
+        }
+        assert!(seen.iter().any(|(done, total)| total > done), "{method}");
     }
 }

@@ -9,6 +9,7 @@ use barrow_engine::{
 };
 use barrow_store::{Lease, SeriesCache};
 
+use super::draws;
 use super::permutations::{PermutationArgs, Subject, Tested};
 use super::resampling::ResamplingArgs;
 use crate::instant::When;
@@ -146,8 +147,8 @@ pub(crate) fn run(args: &BacktestArgs, invocation: &Invocation) -> anyhow::Resul
         let mut strategy = strategies::build(&args.strategy, &params)?;
         Ok(value(&backtest.run(lease, strategy.as_mut(), cache)?))
     };
-    let test =
-        args.permutations.test(&subject, invocation, &|lease, _, cache| again(lease, cache))?;
+    let over = |lease: &Lease, _: &str, cache: &SeriesCache| again(lease, cache);
+    let test = args.permutations.test(&subject, invocation, draws::processors(), &over)?;
     let what = (&args.setting, objective);
     let drawn = args.resampling.draw((&performance, &lease), what, invocation, &again)?;
     if let Some(path) = &args.report {

@@ -174,7 +174,7 @@ impl FoldArgs {
             objective: report.objective,
             real: report.out_of_sample().filter(|_| whole),
         };
-        self.permutations.test(&subject, invocation, &|lease, path, cache| {
+        self.permutations.test(&subject, invocation, 1, &|lease, path, cache| {
             let bar = ProgressBar::hidden();
             match self.found(cut, (lease, path, cache), invocation, &bar) {
                 Ok(report) => Ok(report.out_of_sample()),

@@ -10,11 +10,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::backtest::SettingArgs;
-use crate::interrupt::{self, Interrupted};
+use super::draws;
 use crate::invocation::Invocation;
 use crate::market::Market;
 use crate::metrics::{name, text};
-use crate::numbers::{count_len, counted, fixed, percent};
+use crate::numbers::{counted, fixed, percent};
 use crate::printer::Printer;
 use crate::table::print_facts;
 
@@ -56,7 +56,7 @@ pub(crate) struct Tested<'a, T> {
 }
 
 /// Runs over other bars, given where other processes find them and an empty cache, and returns the objective.
-type Again<'a> = dyn Fn(&Lease, &str, &SeriesCache) -> anyhow::Result<Option<f64>> + 'a;
+type Again<'a> = dyn Fn(&Lease, &str, &SeriesCache) -> anyhow::Result<Option<f64>> + Sync + 'a;
 
 /// What is run over permuted markets.
 pub(crate) struct Subject<'a> {
@@ -70,7 +70,8 @@ pub(crate) struct Subject<'a> {
 }
 
 impl PermutationArgs {
-    /// Runs `again` over permuted markets. `None` when no permutation was asked for, or the true market has no objective.
+    /// Runs `again` over permuted markets, so many at once. `None` when no permutation was asked for, or the true market has no
+    /// objective.
     ///
     /// # Errors
     /// Those of `again`; [`Interrupted`] when it was stopped.
@@ -78,27 +79,18 @@ impl PermutationArgs {
         self,
         subject: &Subject<'_>,
         invocation: &Invocation,
+        at_once: usize,
         again: &Again<'_>,
     ) -> anyhow::Result<Option<PermutationTest>> {
         let Some(real) = subject.real.filter(|_| self.permutations > 0) else { return Ok(None) };
         let scope = subject.setting.backtest()?.scope;
         let market = Market::read(subject.lease, &scope, subject.apart)?;
         let bar = invocation.printer.bar(self.permutations, "permuted markets");
-        let mut values = Vec::new();
-        for draw in 0..self.permutations {
+        let values = draws::each(self.permutations, at_once, &bar, &|draw| {
             let imagined = market.permuted(subject.setting.seed, draw)?;
             let path = imagined.path().to_string_lossy().into_owned();
-            let value = again(&imagined.lease, &path, &SeriesCache::default());
-            if interrupt::check().is_err() {
-                bar.finish_and_clear();
-                let all = counted(self.permutations, "permuted market");
-                let said = format!("only {} of {all} were run", count_len(values.len()));
-                return Err(anyhow::Error::new(Interrupted).context(said));
-            }
-            values.push(value?);
-            bar.inc(1);
-        }
-        bar.finish_and_clear();
+            again(&imagined.lease, &path, &SeriesCache::default())
+        })?;
         Ok(Some(PermutationTest::of(subject.objective, real, values, market.free())))
     }
 }

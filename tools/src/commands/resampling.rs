@@ -11,8 +11,8 @@ use barrow_store::{Lease, SeriesCache};
 use serde_json::{Value, json};
 
 use super::backtest::SettingArgs;
+use super::draws;
 use crate::hint::Complaint;
-use crate::interrupt;
 use crate::invocation::Invocation;
 use crate::market::Market;
 use crate::metrics::{name, text};
@@ -77,7 +77,7 @@ impl ResamplingArgs {
         (performance, lease): (&Performance, &Lease),
         (setting, objective): (&SettingArgs, Objective),
         invocation: &Invocation,
-        again: &dyn Fn(&Lease, &SeriesCache) -> anyhow::Result<Option<f64>>,
+        again: &(dyn Fn(&Lease, &SeriesCache) -> anyhow::Result<Option<f64>> + Sync),
     ) -> anyhow::Result<Resampled> {
         let mut drawn = Resampled { resamples: self.resample, ..Resampled::default() };
         if self.resample > 0 {
@@ -98,14 +98,11 @@ impl ResamplingArgs {
             }
             let market = Market::read(lease, &setting.backtest()?.scope, None)?;
             let bar = invocation.printer.bar(self.noise, "markets with noise");
-            let mut values = Vec::new();
-            for draw in 0..self.noise {
-                interrupt::check()?;
+            let values = draws::each(self.noise, draws::processors(), &bar, &|draw| {
                 let imagined = market.noisy(share, setting.seed, draw)?;
-                values.extend(again(&imagined.lease, &SeriesCache::default())?);
-                bar.inc(1);
-            }
-            bar.finish_and_clear();
+                again(&imagined.lease, &SeriesCache::default())
+            })?;
+            let values: Vec<f64> = values.into_iter().flatten().collect();
             let spread = NoiseSpread::of(without, &values)?;
             drawn.noise = Some(Noise { objective, share, values, spread });
         }

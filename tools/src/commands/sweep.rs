@@ -91,7 +91,7 @@ pub(crate) fn run(args: &SweepArgs, invocation: &Invocation) -> anyhow::Result<E
         objective: report.objective,
         real: value(&report).filter(|_| report.not_run == 0),
     };
-    let test = args.permutations.test(&subject, invocation, &|lease, path, cache| {
+    let test = args.permutations.test(&subject, invocation, 1, &|lease, path, cache| {
         let over = args.ground(root, (lease, cache, path));
         Ok(value(&found(args, &objectives, &over, None, &ProgressBar::hidden())?))
     })?;
