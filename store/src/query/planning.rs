@@ -124,7 +124,7 @@ impl Query {
             let (bundle, frequency) = (lease.name().to_owned(), schema.frequency());
             return Err(Error::Period { period, bundle, frequency });
         }
-        Periods::of_lease(period, lease, self.session_start_ns, calendar)
+        Periods::of_bundle(period, schema, (lease, self.session_start_ns), calendar)
     }
 
     fn form(

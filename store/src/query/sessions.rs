@@ -96,7 +96,9 @@ impl Lease {
         if self.schema().stamp() == Stamp::Session {
             return self.timestamps().map(Cow::Borrowed);
         }
-        Ok(Cow::Owned(Periods::of_lease(Period::Session, self, 0, self.timestamps()?)?.labels))
+        let periods =
+            Periods::of_bundle(Period::Session, self.schema(), (self, 0), self.timestamps()?);
+        Ok(Cow::Owned(periods?.labels))
     }
 }
 
@@ -112,14 +114,14 @@ pub(crate) struct Periods {
 }
 
 impl Periods {
-    /// The periods of a stretch of a bundle's calendar; sessions begin so long after local midnight.
-    pub(super) fn of_lease(
+    /// The periods of a calendar whose timestamps mean what the schema says: of a bundle, or of what was resampled from it.
+    /// Sessions begin so long after local midnight.
+    pub(super) fn of_bundle(
         period: Period,
-        lease: &Lease,
-        session_start_ns: i64,
+        schema: &Schema,
+        (lease, session_start_ns): (&Lease, i64),
         calendar: &[i64],
     ) -> Result<Self> {
-        let schema = lease.schema();
         let made = Self::of(period, schema, session_start_ns, calendar);
         made.ok_or_else(|| Error::UnknownTimeZone {
             name: schema.time_zone().to_owned(),
