@@ -41,7 +41,7 @@ pub(crate) fn each<T: Send>(
         outcomes
     };
     let mut outcomes = thread::scope(|scope| {
-        let others: Vec<_> = (1..at_once).map(|_| scope.spawn(&work)).collect();
+        let others: Vec<_> = (1..at_once).map(|_| scope.spawn(work)).collect();
         let mut outcomes = work();
         for other in others {
             match other.join() {
