@@ -11,7 +11,7 @@ import datetime
 import os
 from collections.abc import Callable, Mapping
 from itertools import count
-from typing import Any, List, NamedTuple, Optional, Protocol, Tuple, Union
+from typing import Any, List, NamedTuple, Optional, Protocol, Union
 
 from barrow import _barrow
 
@@ -91,7 +91,7 @@ class RemotePruned(NamedTuple):
     """What pruning a remote did, or would do."""
 
     #: The versions that are gone, each with its bundle, and how many are left in all.
-    versions: List[Tuple[str, str]]
+    versions: list[tuple[str, str]]
     kept: int
     #: Parts and objects that are gone, and the size of these objects.
     parts: int
