@@ -132,7 +132,9 @@ fn mask_line(line: &str) -> String {
         if number && (UNITS.contains(&next.trim_end_matches('.')) || next.ends_with("/s")) {
             let tail =
                 words[place + 1].trim_start_matches(|c: char| c.is_alphanumeric() || c == '/');
-            shown.push(format!("{opening}[TIME]{tail}"));
+            // A slow machine has rates without a prefix.
+            let what = if next.ends_with("/s") { "[RATE]" } else { "[TIME]" };
+            shown.push(format!("{opening}{what}{tail}"));
             place += 2;
         } else if number && prefix(&next) && after.ends_with("/s") {
             let tail =
