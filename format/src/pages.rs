@@ -82,7 +82,7 @@ impl<B: AsRef<[u8]>> Bundle<B> {
             return Ok(());
         }
         let (start, width) = (self.column_record(index)?.offset, self.physical(index).width());
-        let byte = |row: usize| start + row as u64 * width as u64;
+        let byte = |row: usize| start.saturating_add((row as u64).saturating_mul(width as u64));
         self.touch(byte(rows.start)..byte(rows.end))
     }
 
@@ -114,9 +114,10 @@ impl<B: AsRef<[u8]>> Bundle<B> {
 
     #[cold]
     fn compare(&self, pages: &Pages, bytes: &Range<u64>) -> Result<(), Error> {
-        let last = bytes.end.saturating_sub(1) / PAGE;
+        // Whoever asks for bytes that do not exist is told so when they are read.
+        let end = bytes.end.min(self.as_bytes().len() as u64);
         let checked = self.checked();
-        for page in (bytes.start / PAGE..=last).filter(|&page| !pages.has(page)) {
+        for page in (bytes.start / PAGE..end.div_ceil(PAGE)).filter(|&page| !pages.has(page)) {
             self.check_page(&checked, page)?;
             pages.set(page);
         }
@@ -166,3 +167,54 @@ type Checked<'b> = (&'b [[u8; PAGE_BYTES]], &'b [[u8; 8]]);
 
 const PAGE_BYTES: usize = 4096;
 const _: () = assert!(PAGE_BYTES as u64 == PAGE);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        AlignedBytes, AssetSpec, BundleSpec, BundleWriter, MemorySink, Provenance, Schema, Values,
+    };
+
+    fn written() -> Vec<u8> {
+        let spec = BundleSpec {
+            schema: Schema::daily(&[]).unwrap(),
+            assets: vec![AssetSpec::new("A", 2)],
+            adjustments: Vec::new(),
+            provenance: Provenance::default(),
+        };
+        let sink = MemorySink::new();
+        let writer = BundleWriter::new(spec, &sink).unwrap();
+        writer.put(0, 0, Values::I64(&[1, 2])).unwrap();
+        for column in 1..6 {
+            writer.put(0, column, Values::F64(&[1.0, 2.0])).unwrap();
+        }
+        writer.finish().unwrap();
+        sink.into_bytes()
+    }
+
+    #[test]
+    fn rows_that_do_not_exist_are_no_endless_work() {
+        let bundle = Bundle::open(AlignedBytes::copy_of(&written())).unwrap().checking_pages();
+        for rows in [0..usize::MAX, usize::MAX - 1..usize::MAX, 7..7] {
+            bundle.check_rows(4, rows).unwrap();
+        }
+        bundle.check_bytes(0..usize::MAX).unwrap();
+        assert!(bundle.were_checked(0..4096 * 2) && !bundle.were_checked(0..usize::MAX));
+    }
+
+    #[test]
+    fn a_damaged_page_is_refused_each_time_and_the_others_are_not() {
+        let mut bytes = written();
+        let start = usize::try_from(
+            Bundle::open(AlignedBytes::copy_of(&bytes)).unwrap().column_record(4).unwrap().offset,
+        );
+        let start = start.unwrap();
+        bytes[start + 4000] ^= 1;
+        let bundle = Bundle::open(AlignedBytes::copy_of(&bytes)).unwrap().checking_pages();
+        for _ in 0..2 {
+            let error = bundle.check_rows(4, 0..2).unwrap_err();
+            assert!(matches!(error, Error::Page { offset, .. } if offset == start as u64));
+            bundle.check_rows(3, 0..2).unwrap();
+        }
+    }
+}

@@ -50,6 +50,11 @@ impl DirectoryRemote {
         Self { root, swept: OnceLock::new(), serial: AtomicU64::new(0) }
     }
 
+    /// Returns the directory, which need not exist: the first push makes it.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Returns where an object lies. A key that could lead elsewhere is refused, whoever made it.
     fn path(&self, key: &str) -> io::Result<PathBuf> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');

@@ -75,6 +75,8 @@ fn remotes_are_pruned() {
         assert_eq!(told[member], done[member], "{member}");
     }
     said.push_str(&place.transcript(&["prune-remote", "remote", "--keep", "1"]));
+    said.push_str("\n\n");
+    said.push_str(&place.transcript(&["prune-remote", "remotes"]));
     snapshot("remotes-pruned", said);
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::age::Age;
 use crate::commands::remote::directory_at;
+use crate::hint::Complaint;
 use crate::invocation::Invocation;
 use crate::numbers::{bytes, count_len, counted_len};
 use crate::printer::Tone;
@@ -67,7 +68,12 @@ pub(crate) fn run(args: &PruneRemoteArgs, invocation: &Invocation) -> anyhow::Re
         mode: if args.dry_run { PruneMode::DryRun } else { PruneMode::Remove },
         stop: None,
     };
-    let pruned = prune_remote(&directory_at(&args.remote)?, &policy)?;
+    let remote = directory_at(&args.remote)?;
+    if !remote.root().is_dir() {
+        let said = format!("there is no directory `{}`", remote.root().display());
+        return Err(Complaint::new(said).hint("the first `barrow push` to it makes it").into());
+    }
+    let pruned = prune_remote(&remote, &policy)?;
     if printer.json {
         let RemotePruned { versions, kept, parts, objects, bytes, young } = pruned;
         let row = |(bundle, version): (String, _)| Row { bundle, version: format!("{version}") };

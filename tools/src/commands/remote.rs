@@ -41,8 +41,8 @@ pub(crate) fn directory_at(text: &str) -> Result<DirectoryRemote, Complaint> {
             .hint("a directory is written as it is, or as `file:///srv/bars`")),
         Some((scheme, _)) => {
             Err(Complaint::new(format!("a remote over `{scheme}` is not for this command")).hint(
-                "the Python package reaches it, by `barrow.push` and `barrow.fetch`; this \
-                 command takes directories",
+                "the Python package reaches it, by `barrow.push`, `barrow.fetch` and \
+                 `barrow.remote.prune`; this command takes directories",
             ))
         }
     }
