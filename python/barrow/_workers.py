@@ -91,7 +91,6 @@ class _Pool:
     """Workers by place; one that is gone is replaced when it is needed."""
 
     def __init__(self) -> None:
-        self.process_id = os.getpid()
         self.events: queue.SimpleQueue[tuple[_Worker, Any]] = queue.SimpleQueue()
         self.workers: list[_Worker] = []
         self.lock = threading.Lock()
@@ -115,21 +114,21 @@ class _Pool:
         self.workers.clear()
 
 
-_pool: Optional[_Pool] = None
+#: By process: a fork has no part in the workers of the one that it is of.
+_pools: dict[int, _Pool] = {}
 
 
 def _shared() -> _Pool:
-    global _pool
-    if _pool is None or _pool.process_id != os.getpid():
-        _pool = _Pool()
-    return _pool
+    # One for all threads that ask at once.
+    return _pools.setdefault(os.getpid(), _Pool())
 
 
 @atexit.register
 def close() -> None:
     """Ends the workers; the next sweep starts new ones."""
-    if _pool is not None and _pool.process_id == os.getpid():
-        _pool.close()
+    pool = _pools.get(os.getpid())
+    if pool is not None:
+        pool.close()
 
 
 class Crew:

@@ -12,6 +12,7 @@ use arrow_schema::ffi::FFI_ArrowSchema;
 use arrow_schema::{ArrowError, Field, Schema};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::sync::critical_section::with_critical_section;
 use pyo3::types::PyCapsule;
 
 use crate::error::Result;
@@ -57,12 +58,17 @@ pub(crate) fn stream_of(object: &Bound<'_, PyAny>) -> Result<ArrowArrayStreamRea
         PyTypeError::new_err("`__arrow_c_stream__` answered with something that is no capsule")
     })?;
     let stream = capsule.pointer_checked(Some(STREAM))?.cast::<FFI_ArrowArrayStream>();
-    #[expect(unsafe_code, reason = "a stream of another library comes as a pointer")]
-    // SAFETY: the capsule has the name under which the interface passes a valid `ArrowArrayStream`, and it lives until the
-    // end of this function. The call moves the structure out and leaves a released one behind, which is what the
-    // interface demands of who consumes a stream.
-    let reader = unsafe { ArrowArrayStreamReader::from_raw(stream.as_ptr()) };
-    Ok(reader.map_err(refused)?)
+    // Another thread may have been handed the same capsule, and where there is no interpreter's lock it would move it out too.
+    let stream = with_critical_section(capsule, || {
+        #[expect(unsafe_code, reason = "a stream of another library comes as a pointer")]
+        // SAFETY: the capsule has the name under which the interface passes a valid `ArrowArrayStream`, and it lives until the
+        // end of this function. The call moves the structure out and leaves a released one behind, which is what the
+        // interface demands of who consumes a stream; no other thread is here with the same capsule.
+        unsafe {
+            FFI_ArrowArrayStream::from_raw(stream.as_ptr())
+        }
+    });
+    Ok(ArrowArrayStreamReader::try_new(stream).map_err(refused)?)
 }
 
 /// An exception for what Arrow refuses.

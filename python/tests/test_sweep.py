@@ -319,11 +319,11 @@ def test_results_are_pages_frames_drawings_and_pickles(bundle: barrow.Bundle, tm
     assert "<table>" in sweep._repr_html_()
     pandas = pytest.importorskip("pandas")
     assert isinstance(sweep.to_pandas(), pandas.DataFrame)
-    pytest.importorskip("polars")
-    assert sweep.to_polars().shape == (12, len(sweep.trials.columns))
     matplotlib = pytest.importorskip("matplotlib")
     matplotlib.use("Agg")
     assert len(sweep.plot().lines) == 2
+    pytest.importorskip("polars")
+    assert sweep.to_polars().shape == (12, len(sweep.trials.columns))
 
 
 TOML = """

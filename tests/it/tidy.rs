@@ -178,6 +178,23 @@ fn files_are_short() {
 }
 
 #[test]
+fn classes_of_python_are_frozen() {
+    let sources = rust_sources();
+    let classes = sources.iter().flat_map(|(path, text)| {
+        let is_class = |line: &&str| line.starts_with("#[pyclass");
+        text.lines().filter(is_class).map(move |line| (path, line))
+    });
+    let classes: Vec<_> = classes.collect();
+    assert!(classes.len() > 10, "classes are found");
+    let offences: Vec<String> = classes
+        .iter()
+        .filter(|(_, line)| !line.starts_with("#[pyclass(frozen"))
+        .map(|(path, line)| format!("{}: {line}", shown(path)))
+        .collect();
+    assert_none(&offences, "threads share objects of Python, so what changes is under a lock");
+}
+
+#[test]
 fn nothing_is_left_undone() {
     // Spelt in two halves, so that this file does not offend.
     let banned: Vec<String> = [

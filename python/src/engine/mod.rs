@@ -20,6 +20,7 @@ mod setup;
 mod space;
 mod study;
 mod sweep;
+mod tick;
 pub(crate) mod validation;
 mod walk;
 mod watch;

@@ -29,7 +29,6 @@ pub(crate) struct Scripted {
 struct Run {
     context: Py<Context>,
     on_bar: Py<PyAny>,
-    handles: Vec<AssetIdx>,
     style: TimeStyle,
 }
 
@@ -70,12 +69,12 @@ impl Scripted {
         let noted = Py::new(py, Setup::of(setup)).map_err(failed)?;
         let object = self.object.bind(py);
         object.call_method1(intern!(py, "setup"), (&noted,)).map_err(failed)?;
-        let declared = noted.borrow(py).declare(setup)?;
+        let declared = noted.get().declare(setup)?;
         let handles: Vec<AssetIdx> = setup.assets().collect();
         let symbols = handles.iter().map(|asset| setup.symbol(*asset).to_owned()).collect();
         let context = (|| {
             let memory = Py::new(py, Memory::new(&self.lease))?;
-            let context = Context::new(memory, handles.clone(), symbols)?;
+            let context = Context::new(memory, handles, symbols)?;
             Ok::<_, Failure>(Py::new(py, context)?)
         })();
         let context = context.map_err(|failure| failed(failure.into()))?;
@@ -84,7 +83,7 @@ impl Scripted {
             barrow_format::Stamp::Session => TimeStyle::Session,
             _ => TimeStyle::Instant,
         };
-        Ok((declared, Run { context, on_bar, handles, style }))
+        Ok((declared, Run { context, on_bar, style }))
     }
 }
 
@@ -107,21 +106,17 @@ impl Strategy for Scripted {
         let Some(run) = &self.run else { return Ok(()) };
         Python::attach(|py| {
             let shown = run.context.bind(py);
-            shown.borrow_mut().take_in(context, &self.declared);
+            shown.get().begin(context, &self.declared);
             let called = run.on_bar.bind(py).call1((shown,));
-            let mut state = shown.borrow_mut();
-            state.is_open = false;
+            let place = shown.get().end();
             if let Err(exception) = called {
-                let raised = Raised::at(py, exception, state.whereabouts(), run.style);
+                let raised = Raised::at(py, exception, place, run.style);
                 return Err(Error::Strategy {
                     strategy: self.name.clone(),
                     source: Box::new(raised),
                 });
             }
-            for (at, quantity) in state.orders.drain(..) {
-                context.order(run.handles[at], quantity)?;
-            }
-            Ok(())
+            shown.get().order_all(context)
         })
     }
 }

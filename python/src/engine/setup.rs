@@ -1,6 +1,9 @@
 //! [`Setup`]: what a strategy written in Python declares before the first tick.
 //!
-//! Python's object notes the declarations; they are made to the engine once the strategy's `setup` has returned.
+//! Python's object notes the declarations; they are made to the engine once the strategy's `setup` has returned. Threads may
+//! share it: each gets the handle of what it declared.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use barrow_engine::{Ema, Error, RateOfChange, Sma, ZScore};
 use barrow_engine::{Series as EngineSeries, Setup as EngineSetup, Signal as EngineSignal};
@@ -23,7 +26,7 @@ pub(crate) struct Signal {
 }
 
 /// The declarations of a run.
-#[pyclass(module = "barrow")]
+#[pyclass(frozen, module = "barrow")]
 #[derive(Debug)]
 pub(crate) struct Setup {
     symbols: Vec<String>,
@@ -31,8 +34,21 @@ pub(crate) struct Setup {
     cash: f64,
     #[pyo3(get)]
     seed: u64,
+    /// Under this lock nothing of Python is called.
+    noted: Mutex<Noted>,
+}
+
+#[derive(Debug, Default)]
+struct Noted {
     series: Vec<Indicated>,
     signals: Vec<Signalled>,
+}
+
+impl Noted {
+    fn signal(&mut self, signal: Signalled) -> Signal {
+        self.signals.push(signal);
+        Signal { place: self.signals.len() - 1 }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -71,15 +87,18 @@ impl Setup {
             symbols: symbols.collect(),
             cash: setup.cash(),
             seed: setup.seed(),
-            series: Vec::new(),
-            signals: Vec::new(),
+            noted: Mutex::default(),
         }
+    }
+
+    fn noted(&self) -> MutexGuard<'_, Noted> {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes the declarations.
     pub(crate) fn declare(&self, setup: &mut EngineSetup<'_>) -> Result<Declared, Error> {
-        let mut declared = Declared::default();
-        for Indicated { column, function, keep } in &self.series {
+        let (noted, mut declared) = (self.noted(), Declared::default());
+        for Indicated { column, function, keep } in &noted.series {
             let field = setup.field(column)?;
             let series = match *function {
                 Function::Sma(window) => setup.indicator(field, &Sma { window }),
@@ -89,7 +108,7 @@ impl Setup {
             }?;
             declared.series.push((series, *keep));
         }
-        for signal in &self.signals {
+        for signal in &noted.signals {
             declared.signals.push(match signal {
                 Signalled::Changes(series) => setup.changes(declared.series[*series].0),
                 Signalled::Cross { column, fast, slow } => {
@@ -101,7 +120,7 @@ impl Setup {
         Ok(declared)
     }
 
-    fn indicator(&mut self, column: &str, function: Function, keep: usize) -> PyResult<Series> {
+    fn indicator(&self, column: &str, function: Function, keep: usize) -> PyResult<Series> {
         let (Function::Sma(bars)
         | Function::Ema(bars)
         | Function::ZScore(bars)
@@ -111,8 +130,9 @@ impl Setup {
                 "an indicator needs at least one bar, and keeps one",
             ));
         }
-        self.series.push(Indicated { column: column.to_owned(), function, keep });
-        Ok(Series { place: self.series.len() - 1 })
+        let mut noted = self.noted();
+        noted.series.push(Indicated { column: column.to_owned(), function, keep });
+        Ok(Series { place: noted.series.len() - 1 })
     }
 }
 
@@ -131,40 +151,39 @@ impl Setup {
 
     /// The mean of the last `window` values.
     #[pyo3(signature = (column, window, *, keep=1))]
-    fn sma(&mut self, column: &str, window: usize, keep: usize) -> PyResult<Series> {
+    fn sma(&self, column: &str, window: usize, keep: usize) -> PyResult<Series> {
         self.indicator(column, Function::Sma(window), keep)
     }
 
     /// The exponential mean with weight `2 / (window + 1)`.
     #[pyo3(signature = (column, window, *, keep=1))]
-    fn ema(&mut self, column: &str, window: usize, keep: usize) -> PyResult<Series> {
+    fn ema(&self, column: &str, window: usize, keep: usize) -> PyResult<Series> {
         self.indicator(column, Function::Ema(window), keep)
     }
 
     /// The distance from the mean of the last `window` values, in standard deviations.
     #[pyo3(signature = (column, window, *, keep=1))]
-    fn zscore(&mut self, column: &str, window: usize, keep: usize) -> PyResult<Series> {
+    fn zscore(&self, column: &str, window: usize, keep: usize) -> PyResult<Series> {
         self.indicator(column, Function::ZScore(window), keep)
     }
 
     /// The change over `lag` bars, as a share of the earlier value.
     #[pyo3(signature = (column, lag, *, keep=1))]
-    fn rate_of_change(&mut self, column: &str, lag: usize, keep: usize) -> PyResult<Series> {
+    fn rate_of_change(&self, column: &str, lag: usize, keep: usize) -> PyResult<Series> {
         self.indicator(column, Function::RateOfChange(lag), keep)
     }
 
     /// Whether the mean of the last `fast` values is above that of the last `slow`, decided exactly.
-    fn mean_cross(&mut self, column: &str, fast: usize, slow: usize) -> Signal {
-        self.signals.push(Signalled::Cross { column: column.to_owned(), fast, slow });
-        Signal { place: self.signals.len() - 1 }
+    fn mean_cross(&self, column: &str, fast: usize, slow: usize) -> Signal {
+        self.noted().signal(Signalled::Cross { column: column.to_owned(), fast, slow })
     }
 
     /// When the value of an indicator changes.
-    fn changes(&mut self, series: &Series) -> PyResult<Signal> {
-        if series.place >= self.series.len() {
+    fn changes(&self, series: &Series) -> PyResult<Signal> {
+        let mut noted = self.noted();
+        if series.place >= noted.series.len() {
             return Err(PyValueError::new_err("the series was declared for another run"));
         }
-        self.signals.push(Signalled::Changes(series.place));
-        Ok(Signal { place: self.signals.len() - 1 })
+        Ok(noted.signal(Signalled::Changes(series.place)))
     }
 }
