@@ -166,10 +166,23 @@ pub enum Error {
         text: String,
     },
 
-    /// A sweep with more points than can be kept.
-    #[error("the space has more than {max} points")]
+    /// An axis that lists more values than can be kept.
+    #[error("parameter `{param}` lists {values} values, more than {max}")]
+    TooManyValues {
+        /// The parameter.
+        param: String,
+        /// How many it lists.
+        values: u64,
+        /// The most values that an axis may list.
+        max: usize,
+    },
+
+    /// A grid with more points than can be walked.
+    #[error("the grid has {} points, more than {max}", counted(*points))]
     SpaceTooLarge {
-        /// The largest number of points.
+        /// How many it has; `u64::MAX` stands for more than that as well.
+        points: u64,
+        /// The most points of a grid.
         max: u64,
     },
 
@@ -344,6 +357,10 @@ pub enum Error {
 
 fn did_you_mean(nearest: Option<&str>) -> String {
     nearest.map(|name| format!(", did you mean `{name}`")).unwrap_or_default()
+}
+
+fn counted(points: u64) -> String {
+    if points == u64::MAX { "2^64 or more".to_owned() } else { points.to_string() }
 }
 
 fn instant(ns: i64) -> Timestamp {

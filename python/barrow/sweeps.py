@@ -101,8 +101,8 @@ def sweep(
     Which trials are run, and how each ends, is the same at any number of workers, to the last bit.
 
     :param space: A :class:`Space`, or axes by name: ``{"fast": "2..20:2", "slow": [25, 50]}``.
-    :param search: ``"grid"``, ``"random"``, ``"sobol"``, ``"halton"``, ``"lhs"``, ``"tpe"``, ``"cmaes"``, ``"genetic"``,
-        ``"halving"``, ``"hyperband"``, ``"asha"`` or ``"bohb"``, with settings behind a colon: ``"bohb:eta=3"``.
+    :param search: ``"grid"``, ``"random"``, ``"sobol"``, ``"halton"``, ``"lhs"``, ``"tpe"``, ``"gp"``, ``"cmaes"``,
+        ``"genetic"``, ``"halving"``, ``"hyperband"``, ``"asha"`` or ``"bohb"``, with settings behind a colon: ``"bohb:eta=3"``.
     :param trials: The most trials; :param cost: the most work, in whole runs. All but a grid need one of the two.
     :param objective: A metric, in its usual direction, or ``"max:turnover"``; several where the search takes several.
     :param constraints: Rules between parameters, such as ``"fast < slow"``.

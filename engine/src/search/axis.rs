@@ -104,7 +104,7 @@ impl Axis {
     /// anything else is levels.
     ///
     /// # Errors
-    /// [`Error::BadSpace`] for no value, too many, or one given twice.
+    /// [`Error::BadSpace`] for no value or one given twice, [`Error::TooManyValues`].
     pub fn new(name: impl Into<String>, values: Vec<Value>) -> Result<Axis, Error> {
         let order = if ordered(&values) { Order::Ordered } else { Order::Levels };
         Axis::list(name, values, order)
@@ -120,7 +120,7 @@ impl Axis {
             return Err(bad(&name, "no value"));
         }
         if values.len() > Axis::VALUES_MAX {
-            return Err(bad(&name, "more than 1000000 values"));
+            return Err(too_many(&name, values.len() as u64));
         }
         let mut texts: Vec<String> = values.iter().map(Value::to_string).collect();
         texts.sort_unstable();
@@ -280,6 +280,11 @@ pub(crate) fn same(left: &Value, right: &Value) -> bool {
 
 pub(crate) fn bad(text: &str, problem: &'static str) -> Error {
     Error::BadSpace { text: text.to_owned(), problem }
+}
+
+/// The error of an axis with so many values.
+pub(super) fn too_many(param: &str, values: u64) -> Error {
+    Error::TooManyValues { param: param.to_owned(), values, max: Axis::VALUES_MAX }
 }
 
 /// Three or more numbers in ascending or descending order.

@@ -1,6 +1,6 @@
 //! Axes as texts: `fast=2..20:2`, `mode=a,b`, `x=real(0.1..2)`, `stop_pct=real(1..9) if stop=on`.
 
-use super::axis::{Axis, Order, Scale, bad};
+use super::axis::{Axis, Order, Scale, bad, too_many};
 use crate::Error;
 use crate::params::{Value, split_assignment};
 
@@ -26,7 +26,7 @@ impl Axis {
     /// `0.1..0.3:0.1` has exactly the values 0.1, 0.2 and 0.3.
     ///
     /// # Errors
-    /// [`Error::BadSpace`] says what is wrong with the text.
+    /// [`Error::BadSpace`] says what is wrong with the text; [`Error::TooManyValues`] beyond [`Axis::VALUES_MAX`].
     pub fn parse(text: &str) -> Result<Axis, Error> {
         let (name, rest) = split_assignment(text)?;
         let (values, conditions) = match rest.split_once(" if ") {
@@ -70,7 +70,7 @@ pub(crate) fn plain(name: &str, text: &str) -> Result<Axis, Error> {
         }
     }
     match text.split_once("..") {
-        Some((first, rest)) => Axis::new(name, range(text, first, rest)?),
+        Some((first, rest)) => Axis::new(name, range(name, text, first, rest)?),
         None => Axis::new(name, list(text)?),
     }
 }
@@ -94,7 +94,7 @@ fn whole(name: &str, text: &str, scale: Scale) -> Result<Axis, Error> {
 
 fn real(name: &str, text: &str) -> Result<Axis, Error> {
     if let Some((first, rest)) = text.split_once("..").filter(|(_, rest)| rest.contains(':')) {
-        return Axis::new(name, range(text, first, rest)?);
+        return Axis::new(name, range(name, text, first, rest)?);
     }
     Axis::real(name, ends(name, text)?, Scale::Linear)
 }
@@ -107,7 +107,7 @@ fn ends(name: &str, text: &str) -> Result<(f64, f64), Error> {
 }
 
 /// Expands `first..last:step`.
-fn range(text: &str, first: &str, rest: &str) -> Result<Vec<Value>, Error> {
+fn range(name: &str, text: &str, first: &str, rest: &str) -> Result<Vec<Value>, Error> {
     let (last, step) = rest.split_once(':').unwrap_or((rest, "1"));
     let number = |part: &str| {
         Decimal::parse(part.trim())
@@ -126,8 +126,11 @@ fn range(text: &str, first: &str, rest: &str) -> Result<Vec<Value>, Error> {
         return Err(bad(text, "the range ends before it starts"));
     }
     let steps = (i128::from(last_units) - i128::from(first_units)) / i128::from(step_units);
-    let steps = usize::try_from(steps).ok().filter(|steps| *steps < Axis::VALUES_MAX);
-    let steps = steps.ok_or_else(|| bad(text, "more than 1000000 values"))?;
+    let fits = usize::try_from(steps).ok().filter(|steps| *steps < Axis::VALUES_MAX);
+    let steps = fits.ok_or_else(|| {
+        let values = u64::try_from(steps).unwrap_or(u64::MAX).saturating_add(1);
+        too_many(name, values)
+    })?;
     let mut values = Vec::with_capacity(steps + 1);
     let mut units = first_units;
     for _ in 0..=steps {
@@ -228,12 +231,17 @@ mod tests {
             ("a=1..x", "a range needs plain decimal numbers of at most 15 digits"),
             ("a=1..1e3", "a range needs plain decimal numbers of at most 15 digits"),
             ("a=..", "a range needs plain decimal numbers of at most 15 digits"),
-            ("a=0..9999999:1", "more than 1000000 values"),
         ] {
             match Axis::parse(text) {
                 Err(Error::BadSpace { problem, .. }) => assert_eq!(problem, reason, "{text}"),
                 other => panic!("{text}: {other:?}"),
             }
+        }
+        match Axis::parse("a=0..9999999:3") {
+            Err(Error::TooManyValues { param, values, max }) => {
+                assert_eq!((param.as_str(), values, max), ("a", 3_333_334, 1_000_000));
+            }
+            other => panic!("{other:?}"),
         }
     }
 

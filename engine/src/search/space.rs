@@ -140,7 +140,7 @@ impl Space {
             return Err(Error::NoGrid { param: axis.name().to_owned() });
         }
         if self.len() > Space::POINTS_MAX {
-            return Err(Error::SpaceTooLarge { max: Space::POINTS_MAX });
+            return Err(Error::SpaceTooLarge { points: self.len(), max: Space::POINTS_MAX });
         }
         Ok(())
     }
@@ -306,7 +306,10 @@ mod tests {
             assert!(matches!(space, Err(Error::BadSpace { .. })), "{texts:?}");
         }
         let wide = Space::parse(["a=1..10000", "b=1..10000", "c=1..2"]).unwrap();
-        assert!(matches!(wide.check_grid(), Err(Error::SpaceTooLarge { .. })));
+        match wide.check_grid() {
+            Err(Error::SpaceTooLarge { points, .. }) => assert_eq!(points, 200_000_000),
+            other => panic!("{other:?}"),
+        }
         let continuous = Space::parse(["a=1..3", "x=real(0..1)"]).unwrap();
         assert!(matches!(continuous.check_grid(), Err(Error::NoGrid { .. })));
         assert_eq!((continuous.len(), continuous.point(0).len()), (0, 0));

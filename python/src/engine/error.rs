@@ -57,6 +57,7 @@ fn class_of(error: &Error) -> &'static str {
         | Error::BadSpace { .. }
         | Error::BadLength { .. }
         | Error::BadToml { .. }
+        | Error::TooManyValues { .. }
         | Error::SpaceTooLarge { .. }
         | Error::NoGrid { .. }
         | Error::UnknownSearch { .. }

@@ -16,7 +16,7 @@ pub(crate) struct RemoteArgs {
     /// Directory of the remote: a shared disk, a stick, a mounted bucket
     #[arg(value_name = "REMOTE")]
     remote: String,
-    /// Objects of 8 MiB that are under way at once
+    /// Objects of 8 MiB that are under way at once, 1 to 64
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     streams: u16,
 }

@@ -35,8 +35,8 @@ pub(crate) struct SearchArgs {
     /// Rule between parameters, such as "fast < slow"; may be repeated
     #[arg(long = "constraint", value_name = "RULE")]
     pub(crate) constraints: Vec<String>,
-    /// How points are chosen: grid, random, sobol, halton, lhs, tpe, cmaes, genetic, halving, hyperband, asha or
-    /// bohb; settings behind a colon, such as `bohb:eta=3`
+    /// How points are chosen: grid, random, sobol, halton, lhs, tpe, gp, cmaes, genetic, halving, hyperband, asha
+    /// or bohb; settings behind a colon, such as `bohb:eta=3`
     #[arg(long, value_name = "METHOD", default_value = "grid")]
     pub(crate) search: String,
     /// The most trials, at all budgets together
@@ -64,7 +64,7 @@ pub(crate) struct SearchArgs {
     /// Mebibytes that a process of `--isolate` may allocate; mapped bundles do not count
     #[arg(long, value_name = "MIB", requires = "isolate", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) memory_limit: Option<u64>,
-    /// Worker threads or processes; 0 is one a core
+    /// Worker threads or processes, at most 1024; 0 is one a core
     #[arg(short = 'j', long, value_name = "N", default_value_t = 0,
         value_parser = RangedU64ValueParser::<usize>::new().range(0..=WORKERS_MAX))]
     pub(crate) workers: usize,

@@ -51,6 +51,10 @@ fn asked_hint(error: &EngineError) -> Option<String> {
         EngineError::BadLength { .. } => {
             "write 500 (bars), 250s (sessions), 90d, 6m or 4y (calendar)".to_owned()
         }
+        EngineError::TooManyValues { param, .. } => format!(
+            "take larger steps, as in `{param}=2..200:10`, or name the range alone and search it: \
+             `{param}=int(2..200)` with `--search tpe --trials 200`"
+        ),
         EngineError::SpaceTooLarge { .. } => {
             "search it: `--search tpe --trials 200`; or take larger steps, as in `fast=2..200:10`"
                 .to_owned()

@@ -73,10 +73,15 @@ impl Sequence {
     /// coordinate (`McKay`, Beckman and Conover 1979). Keeps 4 bytes for each point and coordinate.
     ///
     /// # Errors
-    /// [`Error::SpaceTooLarge`] beyond [`Sequence::STRATA_MAX`] points.
+    /// [`Error::BadSearch`] beyond [`Sequence::STRATA_MAX`] points.
     pub fn latin_hypercube(space: Arc<Space>, seed: u64, count: u64) -> Result<Sequence, Error> {
         let last = u32::try_from(count).ok().filter(|_| count <= Sequence::STRATA_MAX);
-        let last = last.ok_or(Error::SpaceTooLarge { max: Sequence::STRATA_MAX })?;
+        let last = last.ok_or_else(|| Error::BadSearch {
+            search: "lhs",
+            name: "trials".to_owned(),
+            expected: "at most 10000000, as many points as a Latin hypercube may have",
+            found: count.to_string(),
+        })?;
         let stratum = |dim: u64| {
             let mut strata: Vec<u32> = (0..last).collect();
             Draws::new(seed, Use::Scramble, dim).shuffle(&mut strata);
