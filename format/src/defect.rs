@@ -76,6 +76,33 @@ pub struct Defect {
     pub problem: Problem,
 }
 
+impl Defect {
+    /// Tells whether bytes are not those that were written, which this says of itself.
+    fn is_change(&self) -> bool {
+        matches!(self.problem, Problem::Digest { .. } | Problem::Padding)
+    }
+
+    /// Tells whether this may be nothing else than what changed bytes of a table, or of the timestamps, lead to.
+    fn may_follow(&self) -> bool {
+        match self.problem {
+            Problem::Digest { .. } | Problem::Check | Problem::Padding => false,
+            Problem::Midstate
+            | Problem::Statistics
+            | Problem::TimeOrder { .. }
+            | Problem::Span
+            | Problem::Calendar
+            | Problem::Order
+            | Problem::Index
+            | Problem::Version { .. }
+            | Problem::Unreadable(Error::Record { .. }) => true,
+            // Blocks and other files have checksums of their own.
+            Problem::Unreadable(_) => {
+                !matches!(self.section, SectionKind::Data | SectionKind::Parts)
+            }
+        }
+    }
+}
+
 impl fmt::Display for Defect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "section `{}`", self.section)?;
@@ -96,11 +123,20 @@ pub struct Verification {
     pub series: u64,
     /// Bytes that were checked: all of the file.
     pub bytes: u64,
-    /// Damaged places, in file order of the checks; empty when all is well.
+    /// Damaged places, in file order of the checks; empty when all is well. Where bytes were changed, what may be no more
+    /// than a consequence of that is left out.
     pub bad: Vec<Defect>,
 }
 
 impl Verification {
+    /// Returns the outcome of checks that read so many series and bytes and found this.
+    pub fn new(series: u64, bytes: u64, mut bad: Vec<Defect>) -> Self {
+        if bad.iter().any(Defect::is_change) {
+            bad.retain(|defect| !defect.may_follow());
+        }
+        Self { series, bytes, bad }
+    }
+
     /// Tells whether nothing is damaged.
     pub fn ok(&self) -> bool {
         self.bad.is_empty()

@@ -37,7 +37,7 @@ impl<B: AsRef<[u8]>> Bundle<B> {
             if bad.is_empty() {
                 bad.extend(self.verify_pages(0..self.pages()));
             }
-            return Verification { series: 0, bytes, bad };
+            return Verification::new(0, bytes, bad);
         }
         bad.extend((0..self.asset_count()).flat_map(|ordinal| self.verify_asset(ordinal)));
         bad.extend(self.verify_structure());
@@ -45,7 +45,7 @@ impl<B: AsRef<[u8]>> Bundle<B> {
             bad.extend(self.verify_pages(0..self.pages()));
         }
         let columns = self.schema().columns().len() as u64;
-        Verification { series: u64::from(self.asset_count()) * columns, bytes, bad }
+        Verification::new(u64::from(self.asset_count()) * columns, bytes, bad)
     }
 
     /// Recomputes the digests of the first page and of all sections but the data, and checks that all padding is zero.

@@ -128,6 +128,25 @@ fn verification_names_what_is_bad() {
     assert_eq!(defect.offset, at as u64);
 }
 
+#[test]
+fn one_changed_byte_is_named_once() {
+    let (bytes, _) = Content::small().write().expect("content can be written");
+    let whole = bytes.as_ref();
+    let mut opened = 0;
+    for at in 0..whole.len() {
+        let mut damaged = AlignedBytes::copy_of(whole);
+        damaged.as_mut()[at] ^= 16;
+        let Ok(bundle) = Bundle::open(damaged) else { continue };
+        let found = bundle.verify().bad;
+        opened += 1;
+        // A digest of a series that was changed itself speaks of the series, too.
+        let (first, others) = found.split_first().expect("a changed byte is found");
+        let expected = usize::from(first.section == SectionKind::Series);
+        assert!(others.len() <= expected, "byte {at}: {first} and {others:?}");
+    }
+    assert!(opened > whole.len() / 2, "most damage is found by looking, not by opening");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1_500, failure_persistence: None, ..Default::default() })]
 

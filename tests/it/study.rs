@@ -150,3 +150,27 @@ fn worker_processes_end_trials_as_threads_do_and_slow_ones_are_killed_one_by_one
     assert!(killed > 0, "{export}");
     assert!(!export.contains(",open,"), "the sweep went on to its end");
 }
+
+#[test]
+fn a_torn_record_is_cut_off_and_that_is_said_unless_nothing_is_to_be() {
+    let place = Place::new();
+    let study = place.path().join("torn");
+    let told = |extra: &[&str]| {
+        let output = place.sweep("random", "torn").args(extra).output().expect("it runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stderr).expect("text")
+    };
+    let tear = || {
+        let bytes = std::fs::read(&study).expect("the study");
+        std::fs::write(&study, &bytes[..bytes.len() - 3]).expect("a shorter one");
+    };
+    assert!(!told(&[]).contains("torn record"));
+    let whole = place.ended("torn");
+    tear();
+    let said = told(&[]);
+    let warned = said.lines().filter(|line| line.starts_with("warning: cut off a torn record"));
+    assert_eq!(warned.count(), 1, "{said}");
+    assert_eq!(place.ended("torn"), whole);
+    tear();
+    assert!(!told(&["-q"]).contains("torn record"));
+}

@@ -18,6 +18,7 @@ use crate::commands::{
 use crate::hint;
 use crate::invocation::{Invocation, default_root};
 use crate::isolate::COMMAND;
+use crate::log;
 use crate::opening::OpeningArgs;
 use crate::printer::{Printer, Verbosity};
 use crate::status::ExitStatus;
@@ -114,13 +115,7 @@ fn run_args(args: Vec<OsString>) -> ExitStatus {
         (false, 0) => Verbosity::Normal,
         (false, _) => Verbosity::Verbose,
     };
-    if shared.verbose > 1 {
-        tracing_subscriber::fmt()
-            .with_max_level(tracing_subscriber::filter::LevelFilter::DEBUG)
-            .with_writer(std::io::stderr)
-            .with_ansi(false)
-            .init();
-    }
+    log::start(verbosity, shared.verbose > 1);
     let invocation = Invocation {
         root: shared.root.clone().unwrap_or_else(default_root),
         root_is_given: shared.root.is_some(),

@@ -1,8 +1,7 @@
 //! Markets that might have been, as bundles in memory: the bars of a lease with their moves in another order,
 //! or with noise on their returns.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context as _;
 use barrow_engine::Scope;
@@ -15,6 +14,7 @@ use barrow_store::{BundlePool, Lease};
 use tempfile::NamedTempFile;
 
 use crate::hint::Complaint;
+use crate::scratch;
 
 /// The bars of some assets, as they were.
 #[derive(Debug)]
@@ -138,12 +138,8 @@ impl<'l> Market<'l> {
             }
         }
         writer.finish()?;
-        let folder = folder_in_memory();
-        let file =
-            tempfile::Builder::new().prefix("barrow-").suffix(".barrow").tempfile_in(&folder);
-        let file = file.and_then(|mut file| file.write_all(&sink.into_bytes()).map(|()| file));
-        let said = || format!("cannot write a market to `{}`", folder.display());
-        let file = file.with_context(said)?;
+        let said = || format!("cannot write a market to `{}`", scratch::folder().display());
+        let file = scratch::file(&sink.into_bytes()).with_context(said)?;
         Ok(Imagined { lease: BundlePool::new(1).lease_file(file.path())?, file })
     }
 
@@ -223,12 +219,6 @@ fn numbers_of(schema: &Schema) -> anyhow::Result<Schema> {
     let columns = columns.map(|(_, column)| column.clone()).collect();
     let (zone, stamp) = (schema.time_zone(), schema.stamp());
     Ok(Schema::new(columns, schema.frequency(), zone, stamp, schema.calendar_name())?)
-}
-
-/// Where files lie in memory, else where temporary ones do.
-fn folder_in_memory() -> PathBuf {
-    let memory = PathBuf::from("/dev/shm");
-    if memory.is_dir() { memory } else { std::env::temp_dir() }
 }
 
 #[cfg(test)]

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, VecDeque};
 use super::ask::{Origin, Remark};
 use super::brackets::{Allocation, BracketPlan, brackets};
 use super::draws::{Draws, Use};
+use super::gp::Gp;
 use super::guard::Guard;
 use super::ledger::{Ledger, Proposer, Slot, Step};
 use super::model::Model;
-use super::tpe::Tpe;
 use crate::Error;
 use crate::params::Params;
 
@@ -28,8 +28,8 @@ pub(super) struct Bracketed {
     turn: usize,
     model: Option<Model>,
     /// Takes the model's place when every budget but the whole was dropped: then nothing is left of what
-    /// the model is made for, and this one is better on whole runs.
-    whole: Option<Tpe>,
+    /// the model is made for, and few whole runs are what this one is best at.
+    whole: Option<Gp>,
     guard: Option<Guard>,
     /// The bracket of scouts that are on their way.
     scouting: Option<u32>,
@@ -75,7 +75,7 @@ struct Bracket {
 impl Bracketed {
     pub(super) fn new(
         ladder: Ladder,
-        models: Option<(Model, Tpe)>,
+        models: Option<(Model, Gp)>,
         guard: Option<Guard>,
     ) -> Bracketed {
         let (model, whole) = models.unzip();
@@ -206,6 +206,12 @@ impl Proposer for Bracketed {
         // A model of few results takes half of them for good: drawn anywhere, they would spoil it.
         if let (Some(model), Some(entry), false) = (&mut self.model, ledger.entry(id), scout) {
             model.observe(id, usize::try_from(entry.rung).unwrap_or(0));
+        }
+        let top = self.ladder.budgets.len() - 1;
+        if let (Some(whole), Some(entry)) = (&mut self.whole, ledger.entry(id))
+            && usize::try_from(entry.rung) == Ok(top)
+        {
+            whole.observe(id);
         }
         if let Some(bracket) = self.open.get_mut(&number) {
             bracket.told += 1;

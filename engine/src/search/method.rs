@@ -8,6 +8,7 @@ use barrow_store::nearest;
 use super::brackets::Allocation;
 use super::cma::CmaSettings;
 use super::genetic::GeneticSettings;
+use super::gp::GpSettings;
 use super::model::ModelSettings;
 use super::tpe::{GoodShare, TpeSettings};
 use crate::Error;
@@ -31,6 +32,8 @@ pub enum Method {
     LatinHypercube,
     /// `tpe` (`startup`, `candidates`, `good`).
     Tpe(TpeSettings),
+    /// `gp` (`startup`, `candidates`): a Gaussian process.
+    Gp(GpSettings),
     /// `cmaes` (`population`).
     CmaEs(CmaSettings),
     /// `nsga2` (`population`, `crossing`, `swapping`, `mutation`): for several objectives too.
@@ -80,13 +83,14 @@ impl Default for Budgets {
 }
 
 /// The names of the methods, in the order in which they are listed to users.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     "grid",
     "random",
     "sobol",
     "halton",
     "lhs",
     "tpe",
+    "gp",
     "cmaes",
     "nsga2",
     "halving",
@@ -110,12 +114,13 @@ impl Method {
             Method::Halton => 3,
             Method::LatinHypercube => 4,
             Method::Tpe(_) => 5,
-            Method::CmaEs(_) => 6,
-            Method::Nsga2(_) => 7,
-            Method::Halving(_) => 8,
-            Method::Hyperband(_) => 9,
-            Method::Asha(_) => 10,
-            Method::Bohb(..) => 11,
+            Method::Gp(_) => 6,
+            Method::CmaEs(_) => 7,
+            Method::Nsga2(_) => 8,
+            Method::Halving(_) => 9,
+            Method::Hyperband(_) => 10,
+            Method::Asha(_) => 11,
+            Method::Bohb(..) => 12,
         }]
     }
 
@@ -151,11 +156,12 @@ impl Method {
             3 => Method::Halton,
             4 => Method::LatinHypercube,
             5 => Method::Tpe(TpeSettings::default()),
-            6 => Method::CmaEs(CmaSettings::default()),
-            7 => Method::Nsga2(GeneticSettings::default()),
-            8 => Method::Halving(Budgets::default()),
-            9 => Method::Hyperband(Budgets::default()),
-            10 => Method::Asha(Budgets::default()),
+            6 => Method::Gp(GpSettings::default()),
+            7 => Method::CmaEs(CmaSettings::default()),
+            8 => Method::Nsga2(GeneticSettings::default()),
+            9 => Method::Halving(Budgets::default()),
+            10 => Method::Hyperband(Budgets::default()),
+            11 => Method::Asha(Budgets::default()),
             _ => Method::Bohb(Budgets::default(), ModelSettings::default()),
         })
     }
@@ -174,6 +180,11 @@ impl Method {
                     };
                     set(&mut tpe.good, good)
                 }
+                _ => None,
+            },
+            Method::Gp(gp) => match key {
+                "startup" => set(&mut gp.startup, count(value, 1)),
+                "candidates" => set(&mut gp.candidates, count(value, 1)),
                 _ => None,
             },
             Method::CmaEs(cma) => match key {
@@ -215,6 +226,7 @@ impl Method {
     fn settings(&self) -> &'static str {
         match self {
             Method::Tpe(_) => "`startup`, `candidates` or `good`",
+            Method::Gp(_) => "`startup` or `candidates`",
             Method::CmaEs(_) => "`population`",
             Method::Nsga2(_) => "`population`, `crossing`, `swapping` or `mutation`",
             Method::Halving(_) | Method::Hyperband(_) | Method::Asha(_) => {

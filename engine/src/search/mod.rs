@@ -25,16 +25,20 @@ mod axis;
 mod axis_text;
 mod bracketed;
 mod brackets;
+mod cholesky;
 mod cma;
 mod constraint;
 mod draws;
 mod eigen;
 mod forest;
+mod gaussian;
 mod genetic;
 mod goals;
+mod gp;
 mod guard;
 pub(crate) mod history;
 mod importance;
+mod improvement;
 mod kde;
 mod ledger;
 mod method;
@@ -51,6 +55,7 @@ mod sequence;
 mod space;
 mod space_toml;
 mod tpe;
+mod warp;
 
 pub use ask::{Ask, Next, Note, Origin, Outcome, Remark, Search};
 pub use axis::{Axis, Condition, Domain, Order, Scale};
@@ -59,6 +64,7 @@ pub use cma::CmaSettings;
 pub use constraint::Constraint;
 pub use genetic::GeneticSettings;
 pub use goals::{Goals, Limit, Side};
+pub use gp::GpSettings;
 pub use history::{
     Improvement, RungCorrelation, RungRow, convergence, rung_correlations, rung_table,
 };

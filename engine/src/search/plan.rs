@@ -9,6 +9,7 @@ use super::brackets::budgets;
 use super::cma::Cma;
 use super::genetic::Genetic;
 use super::goals::Goals;
+use super::gp::{Gp, GpSettings};
 use super::guard::Guard;
 use super::ledger::{Adaptive, Ledger, Proposer};
 use super::method::{Budgets, Guarding, Method};
@@ -16,7 +17,7 @@ use super::model::Model;
 use super::scale::whole;
 use super::sequence::{Sequence, SequenceSearch};
 use super::space::Space;
-use super::tpe::{Tpe, TpeSettings};
+use super::tpe::Tpe;
 use crate::Error;
 
 /// Everything that decides which trials a search proposes, but the space and the outcomes.
@@ -82,6 +83,10 @@ impl SearchPlan {
                 let tpe = Tpe::new(*settings, &space);
                 Ok(self.adaptive(space, tpe))
             }
+            Method::Gp(settings) => {
+                let gp = Gp::new(*settings, &space, self.seed);
+                Ok(self.adaptive(space, gp))
+            }
             Method::CmaEs(settings) => {
                 let expected = "a space with a number that is always active";
                 let cma = Cma::new(*settings, &space);
@@ -101,7 +106,9 @@ impl SearchPlan {
             Method::Bohb(plan, settings) => {
                 let rungs = budgets(plan.min, 1.0, plan.eta).len();
                 let model = Model::new(*settings, space.dims().len(), rungs);
-                let models = (model, Tpe::new(TpeSettings::default(), &space));
+                // There are results already when it is asked.
+                let whole = GpSettings { startup: 4, ..GpSettings::default() };
+                let models = (model, Gp::new(whole, &space, self.seed));
                 Ok(self.adaptive(space, bracketed(plan, Cycle::Hyperband, Some(models))))
             }
         }
@@ -127,7 +134,7 @@ impl SearchPlan {
     }
 }
 
-fn bracketed(plan: &Budgets, cycle: Cycle, models: Option<(Model, Tpe)>) -> Bracketed {
+fn bracketed(plan: &Budgets, cycle: Cycle, models: Option<(Model, Gp)>) -> Bracketed {
     let budgets = budgets(plan.min, 1.0, plan.eta);
     let guard = (plan.guard == Guarding::On).then(|| Guard::new(budgets.len()));
     let ladder = Ladder { budgets, eta: plan.eta, allocation: plan.allocation, cycle };

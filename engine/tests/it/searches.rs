@@ -9,7 +9,8 @@
 use std::sync::Arc;
 
 use barrow_engine::search::{
-    Ask, Axis, Domain, Goals, Method, Next, Order, Outcome, Scale, Search, SearchPlan, Sequence,
+    Ask, Axis, Domain, Goals, Method, Next, Order, Origin, Outcome, Scale, Search, SearchPlan,
+    Sequence,
 };
 use barrow_engine::{Direction, Error, Params, Space, Value};
 use proptest::prelude::*;
@@ -106,6 +107,7 @@ fn method() -> impl Strategy<Value = Method> {
         "halton",
         "lhs",
         "tpe:startup=3",
+        "gp:startup=3,candidates=24",
         "cmaes",
         "nsga2:population=5",
         "halving:min=1/9",
@@ -356,6 +358,36 @@ fn a_record_keeps_every_kind_of_value() {
     }
 }
 
+/// Where a search has learnt that only whole runs tell anything, its record can be repeated as well.
+#[test]
+fn a_record_that_left_its_budgets_is_repeated() {
+    let space = Space::parse(["x=real(0..1)", "n=int(1..30)"]).unwrap();
+    let method = "bohb:min=1/3".parse().unwrap();
+    let (mut search, mut again) = (start(&method, &space), start(&method, &space));
+    let mut from_whole_runs = 0;
+    let outcome = |ask: &Ask| {
+        let value = |name: &str| ask.params.get(name).unwrap().as_f64().unwrap();
+        let bowl = (value("x") - 0.7).powi(2) + (value("n") / 30.0 - 0.4).powi(2);
+        let loss = if ask.budget < 1.0 { -bowl } else { bowl };
+        Outcome::Done { values: vec![loss], violation: 0.0 }
+    };
+    for _ in 0..50 {
+        let Next::Run(ask) = search.ask().unwrap() else { panic!("no trial") };
+        from_whole_runs += u32::from(search.notes().len() == 1 && ask.origin == Origin::Model);
+        again.readmit(&ask).unwrap();
+        search.tell(ask.id, &outcome(&ask)).unwrap();
+        again.tell(ask.id, &outcome(&ask)).unwrap();
+    }
+    assert!(from_whole_runs > 10, "{from_whole_runs}");
+    for _ in 0..5 {
+        let next = search.ask().unwrap();
+        assert_eq!(next, again.ask().unwrap());
+        let Next::Run(ask) = next else { panic!("no trial") };
+        search.tell(ask.id, &outcome(&ask)).unwrap();
+        again.tell(ask.id, &outcome(&ask)).unwrap();
+    }
+}
+
 /// A record of another space or plan is refused, not continued.
 #[test]
 fn another_record_is_refused() {
@@ -416,7 +448,7 @@ fn searches_side_by_side_are_the_same_as_alone() {
 #[test]
 fn small_spaces_are_not_walked_twice() {
     let space = Space::parse(["n=int(1..8)", "k=a,b,c,d,e"]).unwrap();
-    for name in ["tpe:startup=5", "bohb:min=1", "nsga2:population=10"] {
+    for name in ["tpe:startup=5", "gp:startup=5", "bohb:min=1", "nsga2:population=10"] {
         let mut search = start(&name.parse().unwrap(), &space);
         let mut seen = Vec::new();
         for _ in 0..20 {

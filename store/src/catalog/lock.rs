@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::catalog::bundle_dir::{BundleDir, ensure_dir};
-use crate::disk;
+use crate::disk::{self, network};
 use crate::error::{Error, Result};
 
 /// How long a writer that waits sleeps between two attempts, at first and at last.
@@ -91,7 +91,9 @@ impl WriterLock {
             // A writer that gives up a new bundle unlinks its lock file. Whoever opened it before that has now locked a
             // file without a name, beside which another writer could lock the next file of this name: start over.
             if is_still_at(&file, path).map_err(Error::io("examine", path))? {
-                let found_signed = file.metadata().is_ok_and(|metadata| metadata.len() > 0);
+                let metadata = file.metadata().map_err(Error::io("examine", path))?;
+                network::warn_once(metadata.dev(), path, network::Purpose::Write);
+                let found_signed = metadata.len() > 0;
                 sign(&file, path);
                 let (path, leaves_signed) = (path.to_owned(), AtomicBool::new(false));
                 return Ok(Self { file, path, found_signed, leaves_signed });

@@ -18,22 +18,41 @@ const KINDS: [(u64, &str); 9] = [
     (0x0BD0_0BD0, "lustre"),
 ];
 
-/// Logs a warning when a file that is about to be read through a map lies on a network file system; once for each device.
-pub(crate) fn warn_once(device: u64, path: &Path) {
-    static SEEN: Mutex<Vec<u64>> = Mutex::new(Vec::new());
+/// What a file of a network file system is about to be used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Reading it through a map.
+    Map,
+    /// Writing beside it, under its lock.
+    Write,
+}
+
+impl Purpose {
+    fn warning(self) -> &'static str {
+        match self {
+            Purpose::Map => {
+                "a mapped file of a network file system can change or vanish under the reader; open \
+                 mode `read` copies and verifies it"
+            }
+            Purpose::Write => {
+                "locks on a network file system may not reach other machines: write to this bundle \
+                 and prune it from one machine alone"
+            }
+        }
+    }
+}
+
+/// Logs a warning when a file that is about to be used lies on a network file system; once for each device and purpose.
+pub(crate) fn warn_once(device: u64, path: &Path, purpose: Purpose) {
+    static SEEN: Mutex<Vec<(u64, Purpose)>> = Mutex::new(Vec::new());
     let mut seen = SEEN.lock();
-    if seen.contains(&device) {
+    if seen.contains(&(device, purpose)) {
         return;
     }
-    seen.push(device);
+    seen.push((device, purpose));
     drop(seen);
     if let Some(kind) = kind(path) {
-        tracing::warn!(
-            path = %path.display(),
-            kind,
-            "a mapped file of a network file system can change or vanish under the reader; \
-             `OpenMode::Read` copies and verifies it"
-        );
+        tracing::warn!(path = %path.display(), kind, "{}", purpose.warning());
     }
 }
 

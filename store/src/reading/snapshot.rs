@@ -115,7 +115,7 @@ impl Snapshot {
         };
         let stamp = FileStamp::of(&metadata);
         if options.mode != OpenMode::Read {
-            network::warn_once(stamp.device, path);
+            network::warn_once(stamp.device, path, network::Purpose::Map);
         }
         let snapshot = Self::over(mapping, name, path, options, stamp)?;
         snapshot.verify_opening()?;

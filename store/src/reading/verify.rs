@@ -40,11 +40,8 @@ pub(crate) fn verify(files: Files<'_>, threads: usize) -> Verification {
     let series = assets.saturating_mul(bundle.schema().columns().len());
     let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     let others = (1..=files.parts.count()).filter_map(|part| files.record(part).ok());
-    Verification {
-        series: number(series),
-        bytes: number(bundle.as_bytes().len()) + others.map(|part| part.bytes).sum::<u64>(),
-        bad,
-    }
+    let bytes = number(bundle.as_bytes().len()) + others.map(|part| part.bytes).sum::<u64>();
+    Verification::new(number(series), bytes, bad)
 }
 
 /// Does jobs by so many threads, 0 for one a processor, and returns what they found in the order of the jobs.
