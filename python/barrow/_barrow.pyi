@@ -9,7 +9,7 @@ import datetime
 import os
 import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal, TypeVar, Union, final
+from typing import Any, Literal, TypeVar, Union, final, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,8 @@ from barrow.panels import Panel
 from barrow.records import (
     BundleEntry,
     Difference,
+    NoiseTest,
+    PermutationTest,
     PoolStats,
     Pruned,
     Publication,
@@ -40,6 +42,8 @@ _Verify = Literal["never", "pages", "digests"]
 _Paging = Literal["prefault", "huge-pages", "lock"]
 _Symbols = Literal["dictionary", "runs"]
 _Column = npt.NDArray[Any]
+_Params = Mapping[str, Any]
+_Over = Union[Callable[[Bundle], Any], None]
 _S = TypeVar("_S", bound="Space")
 _Floats = npt.NDArray[np.float64]
 _Instants = npt.NDArray[np.datetime64]
@@ -335,7 +339,7 @@ class Space:
     def dims(self) -> int: ...
     def __len__(self) -> int: ...
     def __bool__(self) -> bool: ...
-    def __contains__(self, params: Mapping[str, Any]) -> bool: ...
+    def __contains__(self, params: _Params) -> bool: ...
     def point(self, index: int) -> dict[str, Any]: ...
     def at(self, cube: Sequence[float]) -> dict[str, Any]: ...
 
@@ -353,7 +357,7 @@ class Weights:
     def __new__(
         cls,
         name: str,
-        params: Mapping[str, Any],
+        params: _Params,
         times: npt.NDArray[np.int64],
         symbols: Sequence[str],
         values: _Floats,
@@ -455,7 +459,23 @@ class TrialRunner:
     ) -> TrialRunner: ...
     def run(self, asks: Sequence[bytes]) -> list[bytes]: ...
 
-def run(bundle: Bundle, strategy: Any, params: Mapping[str, Any], settings: Settings) -> Performance: ...
+def run(bundle: Bundle, strategy: Any, params: _Params, settings: Settings) -> Performance: ...
+@overload
+def imagine(
+    run: Performance, strategy: Any, over: _Over, params: _Params, settings: Settings, draws: _Params, *, show: Any
+) -> PermutationTest: ...
+@overload
+def imagine(
+    run: Performance,
+    strategy: Any,
+    over: _Over,
+    params: _Params,
+    settings: Settings,
+    draws: _Params,
+    *,
+    share: float,
+    show: Any,
+) -> NoiseTest: ...
 def search(
     bundle: Bundle,
     strategy: Any,
@@ -491,7 +511,7 @@ def cross_validate(
     show: Any = None,
 ) -> CrossValidationReport: ...
 def read_study(path: str) -> tuple[dict[str, str], list[dict[str, Any]]]: ...
-def ask_of(id: int, params: Mapping[str, Any], budget: float = 1.0, resumes: int | None = None) -> bytes: ...
+def ask_of(id: int, params: _Params, budget: float = 1.0, resumes: int | None = None) -> bytes: ...
 def failed_end(id: int, reason: str) -> bytes: ...
 def figures_of(end: bytes) -> tuple[dict[str, float | None] | None, str | None]: ...
 def moments(returns: _Floats, benchmark: float, confidence: float) -> dict[str, Any]: ...

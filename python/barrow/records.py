@@ -3,6 +3,7 @@
 from typing import NamedTuple, Optional
 
 import numpy as np
+import numpy.typing as npt
 
 __all__ = [
     "AssetDifference",
@@ -11,6 +12,8 @@ __all__ = [
     "ColumnDifference",
     "Difference",
     "IngestSummary",
+    "NoiseTest",
+    "PermutationTest",
     "PoolStats",
     "Pruned",
     "Publication",
@@ -190,3 +193,37 @@ class IngestSummary(NamedTuple):
     unused_actions: int
     recognised: str
     elapsed_seconds: float
+
+
+class PermutationTest(NamedTuple):
+    """A run beside the same run over markets that have the same moves in another order."""
+
+    objective: str
+    """The metric that is compared, with its direction where that is not its usual one."""
+    real: float
+    """Its value over the true market."""
+    values: npt.NDArray[np.float64]
+    """Its value over each market: shape `[draws]`; NaN where it is undefined, which counts as not as good."""
+    p_value: float
+    """The chance of a value as good as the true one if moves have no pattern in time: `(1 + as good) / (1 + draws)`."""
+    free: float
+    """The share of the period's ticks whose moves can change places: where it is small, the test says little."""
+
+
+class NoiseTest(NamedTuple):
+    """A run beside the same run over markets with noise on their returns."""
+
+    objective: str
+    """The metric that is compared."""
+    real: float
+    """Its value over the true market."""
+    share: float
+    """How much noise: a share of the deviation of an asset's last 20 returns."""
+    values: npt.NDArray[np.float64]
+    """Its value over each market: shape `[draws]`; NaN where it is undefined."""
+    median: float
+    """Of those that are defined."""
+    low: float
+    """Their 5 % quantile."""
+    same_sign: float
+    """The share of them with the sign of `real`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -12,8 +13,10 @@ import numpy.typing as npt
 
 from barrow import _barrow
 from barrow._barrow import Bundle, Settings
+from barrow._progress import Show, shown
 from barrow._results import Curve, axes_of, write_page
 from barrow.errors import SettingError
+from barrow.records import NoiseTest, PermutationTest
 from barrow.weighing import Weighing
 from barrow.strategy import Strategy
 from barrow.columns import Columns
@@ -201,6 +204,73 @@ class Performance(Curve):
     def positions(self) -> dict[str, float]:
         """Positions at the end that are not zero, by symbol."""
         return dict(self._get("positions"))
+
+    def permutation_test(
+        self,
+        draws: int = 200,
+        *,
+        objective: str = "sharpe",
+        seed: Optional[int] = None,
+        workers: int = 0,
+        progress: Union[bool, Show, None] = None,
+    ) -> PermutationTest:
+        """How often chance does as well: the run again over markets that have the same moves in another order.
+
+        The moves of a bar, the gap before it and its body, change places with those of other bars within the period, by one
+        order for all assets; drift and the distribution of moves stay. What `barrow backtest --permutations` computes, with
+        the same numbers for the same seed. Source: Masters (2018), "Permutation and randomization tests for trading system
+        development", for assets whose bars have the same times; the rule for others is in ``docs/validation.md``.
+
+        A market takes as much memory as the bars of the run do, and a run. Built-in strategies run on all processors with the
+        interpreter's lock let go, those of Python one after the other.
+
+        :param draws: How many markets, at least one.
+        :param objective: The metric that is compared, or ``"max:METRIC"`` or ``"min:METRIC"``.
+        :param seed: Of the orders; that of the run unless given.
+        :param workers: Threads for built-in strategies; 0 is one a core. The values do not depend on it.
+        :param progress: ``True``, ``False``, or a function of markets done, all markets, and ``None``.
+
+        Raises ``barrow.errors.StatisticError`` where the run does not have the objective, or a price is not above zero.
+        """
+        draw = self._draws(draws, objective, seed, workers)
+        bar = shown(progress, objective)
+        with bar or contextlib.nullcontext():
+            return _barrow.imagine(*self._subject(), draw, show=bar)
+
+    def noise_test(
+        self,
+        draws: int = 200,
+        *,
+        share: float = 0.1,
+        objective: str = "sharpe",
+        seed: Optional[int] = None,
+        workers: int = 0,
+        progress: Union[bool, Show, None] = None,
+    ) -> NoiseTest:
+        """Whether the run survives a slightly different history: the run again over markets with noise on their returns.
+
+        Each return of a close gets ``share`` of the deviation of its asset's last 20 returns times a normal draw, the same for
+        all assets of a tick, and prices are cumulated anew. What `barrow backtest --noise` computes, with the same numbers
+        for the same seed. The rule is this library's: ``docs/validation.md``.
+
+        :param share: How much noise, above 0.
+
+        The other arguments, what it takes and what it raises are those of :meth:`permutation_test`.
+        """
+        draw = self._draws(draws, objective, seed, workers)
+        bar = shown(progress, objective)
+        with bar or contextlib.nullcontext():
+            return _barrow.imagine(*self._subject(), draw, share=share, show=bar)
+
+    def _draws(self, count: int, objective: str, seed: Optional[int], workers: int) -> dict[str, Any]:
+        if count < 1:
+            raise SettingError(f"a test needs at least one market, found {count}")
+        seed = self.facts["seed"] if seed is None else seed
+        return {"count": count, "objective": objective, "seed": seed, "workers": workers}
+
+    def _subject(self) -> tuple[Any, Maker, Any, dict[str, Any], Settings]:
+        _, maker, params, settings = self._again
+        return self._here(), maker, maker.over if isinstance(maker, Weighing) else None, params, settings
 
     def _named(self, places: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
         return np.array(self.symbols, dtype=np.str_)[places]

@@ -84,6 +84,10 @@ class Weighing:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_panels": None}
 
+    def over(self, bundle: Bundle) -> Weighing:
+        """The same over another bundle."""
+        return Weighing(self.function, bundle, self.assets, self.end, self.whole_shares, self.causality_checks)
+
     @property
     def panels(self) -> Panels:
         """The panels, made once for all trials."""

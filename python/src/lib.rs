@@ -50,7 +50,8 @@ mod _barrow {
     use crate::engine::{
         Context, CrossValidationReport, Memory, Performance, Plan, Series, Settings, Setup, Signal,
         Space, SweepReport, TrialRunner, WalkForwardReport, Weights, ask_of, cross_validate,
-        failed_end, figures_of, found_sweep, read_study, run, search, space_axes, walk_forward,
+        failed_end, figures_of, found_sweep, imagine, read_study, run, search, space_axes,
+        walk_forward,
     };
     #[pymodule_export]
     use crate::ingest::ingest_files;

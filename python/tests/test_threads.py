@@ -242,6 +242,8 @@ JOBS: dict[str, Callable[[Shared], Any]] = {
     "targets": lambda it: run_of(barrow.backtest(it.plain, type("Targets", (Targets,), {"targets": it.targets}))),
     "weights": lambda it: run_of(barrow.backtest(it.plain, leader, causality_checks=2)),
     "one run": lambda it: run_of(it.run),
+    "one run, imagined": lambda it: [it.run.permutation_test(4), it.run.noise_test(3)],
+    "scripted, imagined": lambda it: barrow.backtest(it.plain, Crossing).permutation_test(2),
     "sweep": lambda it: barrow.sweep(it.packed, "sma-cross", SPACE, workers=2).trials,
     "scripted sweep": lambda it: barrow.sweep(it.packed, Crossing, SPACE, workers=1).trials,
     "search": lambda it: barrow.sweep(it.plain, "sma-cross", SPACE, search="tpe", trials=5, seed=3).trials,

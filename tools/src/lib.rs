@@ -1,8 +1,8 @@
 //! The `barrow` command: ingest, inspect, query, backtest and sweep market-data bundles.
 //!
 //! The binary calls [`run`] and nothing else. What is worth using from Rust without a terminal is
-//! public too: [`ingest`] turns vendor files into a published bundle, and [`report`] renders the
-//! self-contained HTML page of a backtest or a sweep.
+//! public too: [`ingest`] turns vendor files into a published bundle, [`report`] renders the
+//! self-contained HTML page of a backtest or a sweep, and [`market`] makes markets that might have been.
 //!
 //! Stdout carries the answer, stderr the talk; `docs/cli.md` documents both and the JSON of every
 //! command.
@@ -20,7 +20,7 @@ mod invocation;
 mod isolate;
 mod log;
 mod manifest;
-mod market;
+pub mod market;
 mod metrics;
 mod numbers;
 mod opening;

@@ -18,7 +18,7 @@ use crate::scratch;
 
 /// The bars of some assets, as they were.
 #[derive(Debug)]
-pub(crate) struct Market<'l> {
+pub struct Market<'l> {
     lease: &'l Lease,
     assets: Vec<Bars<'l>>,
     /// For each tick of the calendar, which others its moves may change places with.
@@ -37,15 +37,15 @@ struct Bars<'l> {
 
 /// A market that might have been. Its file, in memory where the system has such files, goes with it.
 #[derive(Debug)]
-pub(crate) struct Imagined {
+pub struct Imagined {
     /// Its bars.
-    pub(crate) lease: Lease,
+    pub lease: Lease,
     file: NamedTempFile,
 }
 
 impl Imagined {
     /// Where other processes find the bars.
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.file.path()
     }
 }
@@ -56,11 +56,7 @@ impl<'l> Market<'l> {
     ///
     /// # Errors
     /// When the bars cannot be read, or a price is not above zero.
-    pub(crate) fn read(
-        lease: &'l Lease,
-        scope: &Scope,
-        apart: Option<i64>,
-    ) -> anyhow::Result<Market<'l>> {
+    pub fn read(lease: &'l Lease, scope: &Scope, apart: Option<i64>) -> anyhow::Result<Market<'l>> {
         let calendar = lease.timestamps()?;
         let is_within = |time: i64| {
             scope.from.is_none_or(|from| time >= from) && scope.to.is_none_or(|to| time <= to)
@@ -82,7 +78,7 @@ impl<'l> Market<'l> {
     }
 
     /// The share of the period's ticks whose moves can change places.
-    pub(crate) fn free(&self) -> f64 {
+    pub fn free(&self) -> f64 {
         let within = self.kinds.iter().flatten().count();
         let free = self.reordering(0, 0).free();
         crate::numbers::float_len(free) / crate::numbers::float_len(within.max(1))
@@ -92,7 +88,7 @@ impl<'l> Market<'l> {
     ///
     /// # Errors
     /// When there is no room for it.
-    pub(crate) fn permuted(&self, seed: u64, draw: u64) -> anyhow::Result<Imagined> {
+    pub fn permuted(&self, seed: u64, draw: u64) -> anyhow::Result<Imagined> {
         let order = self.reordering(seed, draw);
         self.imagined(|bars| Ok(order.apply(&bars.prices, &bars.ticks)?))
     }
@@ -102,7 +98,7 @@ impl<'l> Market<'l> {
     ///
     /// # Errors
     /// As [`Market::permuted`].
-    pub(crate) fn noisy(&self, sigma: f64, seed: u64, draw: u64) -> anyhow::Result<Imagined> {
+    pub fn noisy(&self, sigma: f64, seed: u64, draw: u64) -> anyhow::Result<Imagined> {
         let noise = Ohlc::noise(self.kinds.len(), seed, draw);
         self.imagined(|bars| {
             let own: Vec<f64> = bars.ticks.iter().map(|tick| noise[*tick]).collect();

@@ -22,6 +22,16 @@ impl Performance {
     pub(crate) fn new(performance: barrow_engine::Performance, lease: &Lease) -> Self {
         Self { performance, lease: lease.clone() }
     }
+
+    /// Returns what the engine says of the run.
+    pub(crate) fn result(&self) -> &barrow_engine::Performance {
+        &self.performance
+    }
+
+    /// Returns the bars that it ran over.
+    pub(crate) fn lease(&self) -> &Lease {
+        &self.lease
+    }
 }
 
 #[pymethods]
