@@ -54,6 +54,7 @@ mod scale;
 mod sequence;
 mod space;
 mod space_toml;
+mod text;
 mod tpe;
 mod warp;
 

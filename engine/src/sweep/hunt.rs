@@ -16,6 +16,7 @@ use crate::portal::Portal;
 use crate::search::history::Spent;
 use crate::search::{Ask, Goals, Limit, Next, Outcome, SearchPlan, Space};
 use crate::study::{Identity, Study};
+use crate::time::{TimeStyle, Timestamp};
 
 /// How a search is run.
 ///
@@ -130,13 +131,18 @@ impl Hunt<'_> {
     fn identity(&self, portal: &Portal<'_>, strategy: &str, space: &Space, part: Part) -> Identity {
         let scope = &self.backtest.scope;
         let lines = |items: Vec<String>| items.join("\n");
+        let time = |end: Option<i64>| {
+            let text = |ns| Timestamp::new(ns, TimeStyle::Session).to_string();
+            end.map_or_else(|| "all".to_owned(), text)
+        };
         let facts = [
             ("strategy", strategy.to_owned()),
             ("bundle version", portal.version().to_string()),
-            ("space", format!("{:?} {:?}", space.axes(), space.constraints())),
+            ("space", lines(space.axes().iter().map(ToString::to_string).collect())),
+            ("constraints", lines(space.constraints().iter().map(ToString::to_string).collect())),
             ("objectives", lines(self.objectives.iter().map(ToString::to_string).collect())),
             ("limits", lines(self.limits.iter().map(ToString::to_string).collect())),
-            ("search", format!("{:?}", self.plan.method)),
+            ("search", self.plan.method.written()),
             ("search seed", self.plan.seed.to_string()),
             ("round", self.round_len().to_string()),
             ("part of the period", part.name().to_owned()),
@@ -144,8 +150,8 @@ impl Hunt<'_> {
             ("commission", self.backtest.commission.to_string()),
             ("slippage", self.backtest.slippage.to_string()),
             ("seed", self.backtest.seed.to_string()),
-            ("from", format!("{:?}", scope.from)),
-            ("to", format!("{:?}", scope.to)),
+            ("from", time(scope.from)),
+            ("to", time(scope.to)),
             ("assets", scope.assets.as_ref().map_or("all".to_owned(), |a| lines(a.clone()))),
             ("library version", crate::LIBRARY_VERSION.to_owned()),
         ];

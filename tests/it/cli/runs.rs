@@ -58,6 +58,18 @@ fn sweeping() {
 }
 
 #[test]
+fn searching_in_parts() {
+    let place = Place::new();
+    let halving = |trials: &str| {
+        let search = ["--search", "halving:min=1/2,eta=2", "--trials", trials, "-j", "1"];
+        place.transcript(&[SWEEP.as_slice(), &search, &["--study", "parts"]].concat())
+    };
+    snapshot("sweep-in-parts-none-whole", halving("2"));
+    snapshot("study-show", place.transcript(&["study", "show", "parts"]));
+    snapshot("sweep-in-parts", halving("3"));
+}
+
+#[test]
 fn trials_go_to_files() {
     let place = Place::new();
     for name in ["trials.csv", "trials.json", "trials.parquet"] {

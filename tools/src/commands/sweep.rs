@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use barrow_engine::{
-    Backtest, Metric, Objective, Params, Space, Sweep, SweepReport, Workers, strategies,
+    Backtest, Metric, Objective, Params, Partial, Space, Sweep, SweepReport, Workers, strategies,
 };
 use barrow_store::{Lease, SeriesCache};
 use indicatif::ProgressBar;
@@ -17,9 +17,11 @@ use crate::hint::Complaint;
 use crate::interrupt::{self, Interrupted};
 use crate::invocation::Invocation;
 use crate::metrics::{name, text, text_of};
-use crate::numbers::{count, count_len, counted_len, fixed, float, float_len, rate, seconds};
+use crate::numbers::{
+    count, count_len, counted_len, fixed, float, float_len, percent, rate, seconds,
+};
 use crate::output::{TrialFormat, write_text, write_trials};
-use crate::printer::Tone;
+use crate::printer::{Printer, Tone};
 use crate::report::{Report, Rerun};
 use crate::status::ExitStatus;
 use crate::table::{Align, Sheet};
@@ -245,29 +247,19 @@ pub(crate) fn print_summary(
     indent: &str,
 ) -> anyhow::Result<()> {
     let printer = invocation.printer;
-    let trials = float_len(report.trials.len());
-    let skipped = match report.skipped {
-        0 => String::new(),
-        skipped => format!(", {} points skipped", count(skipped)),
-    };
-    writeln!(
-        out,
-        "{indent}{} {} in {} on {}: {}, {}{skipped}",
-        printer.out(&report.strategy, Tone::Strong),
-        counted_len(report.trials.len(), "trial"),
-        seconds(report.elapsed_seconds),
-        counted_len(report.workers, "worker"),
-        rate(trials, report.elapsed_seconds, "trials"),
-        rate(trials * float(report.asset_bars), report.elapsed_seconds, "bars"),
-    )?;
-    writeln!(
-        out,
-        "{indent}bundle {} version {}, {} to {}\n",
-        report.bundle,
-        report.version.short(),
-        barrow_engine::Timestamp::new(report.start, report.time_style),
-        barrow_engine::Timestamp::new(report.end, report.time_style),
-    )?;
+    print_heading(out, printer, report, indent)?;
+    let partial = partial(report);
+    if report.trials.is_empty() && !partial.is_empty() {
+        let most = partial.iter().map(|it| it.budget).fold(0.0, f64::max);
+        writeln!(
+            out,
+            "{indent}no trial was run in full, the longest over {} of it: what is best is not known yet; \
+             more `--trials` or `--cost` end some, or a larger smallest part, as `--search {}:min=1/9`",
+            percent(most),
+            report.search.as_ref().map_or("bohb", |search| search.method.as_str()),
+        )?;
+        return Ok(());
+    }
     let objective = report.objective.metric;
     let others: Vec<Metric> = COLUMNS.into_iter().filter(|metric| *metric != objective).collect();
     let mut heads = vec![("#", Align::Right)];
@@ -293,6 +285,49 @@ pub(crate) fn print_summary(
         sheet.row(cells);
     }
     sheet.print(out, printer, indent)?;
+    Ok(())
+}
+
+/// Trials that were not run in full.
+fn partial(report: &SweepReport) -> &[Partial] {
+    report.search.as_ref().map_or(&[], |search| &search.partial)
+}
+
+/// Says what was run, how fast, and over what.
+fn print_heading(
+    out: &mut impl Write,
+    printer: Printer,
+    report: &SweepReport,
+    indent: &str,
+) -> anyhow::Result<()> {
+    let partial = partial(report);
+    let trials = counted_len(report.trials.len() + partial.len(), "trial");
+    let whole = match (partial, report.trials.len()) {
+        ([], _) => String::new(),
+        (_, whole) => format!(" ({})", counted_len(whole, "whole run")),
+    };
+    let runs = float_len(report.trials.len()) + partial.iter().map(|it| it.budget).sum::<f64>();
+    let skipped = match report.skipped {
+        0 => String::new(),
+        skipped => format!(", {} points skipped", count(skipped)),
+    };
+    writeln!(
+        out,
+        "{indent}{} {trials}{whole} in {} on {}: {}, {}{skipped}",
+        printer.out(&report.strategy, Tone::Strong),
+        seconds(report.elapsed_seconds),
+        counted_len(report.workers, "worker"),
+        rate(float_len(report.trials.len() + partial.len()), report.elapsed_seconds, "trials"),
+        rate(runs * float(report.asset_bars), report.elapsed_seconds, "bars"),
+    )?;
+    writeln!(
+        out,
+        "{indent}bundle {} version {}, {} to {}\n",
+        report.bundle,
+        report.version.short(),
+        barrow_engine::Timestamp::new(report.start, report.time_style),
+        barrow_engine::Timestamp::new(report.end, report.time_style),
+    )?;
     Ok(())
 }
 
