@@ -66,7 +66,7 @@ fn searching_in_parts() {
     };
     snapshot("sweep-in-parts-none-whole", halving("2"));
     snapshot("study-show", place.transcript(&["study", "show", "parts"]));
-    snapshot("sweep-in-parts", halving("3"));
+    snapshot("sweep-in-parts", halving("8"));
 }
 
 #[test]

@@ -18,7 +18,7 @@ use crate::interrupt::{self, Interrupted};
 use crate::invocation::Invocation;
 use crate::metrics::{name, text, text_of};
 use crate::numbers::{
-    count, count_len, counted_len, fixed, float, float_len, percent, rate, seconds,
+    count, count_len, counted, counted_len, fixed, float, float_len, percent, rate, seconds,
 };
 use crate::output::{TrialFormat, write_text, write_trials};
 use crate::printer::{Printer, Tone};
@@ -253,8 +253,8 @@ pub(crate) fn print_summary(
         let most = partial.iter().map(|it| it.budget).fold(0.0, f64::max);
         writeln!(
             out,
-            "{indent}no trial was run in full, the longest over {} of it: what is best is not known yet; \
-             more `--trials` or `--cost` end some, or a larger smallest part, as `--search {}:min=1/9`",
+            "{indent}no trial ran in full, the longest over {} of the run, so none is the best yet\n{indent}more \
+             `--trials` or `--cost` runs some in full, as does a larger smallest part: `--search {}:min=1/9`",
             percent(most),
             report.search.as_ref().map_or("bohb", |search| search.method.as_str()),
         )?;
@@ -309,7 +309,7 @@ fn print_heading(
     let runs = float_len(report.trials.len()) + partial.iter().map(|it| it.budget).sum::<f64>();
     let skipped = match report.skipped {
         0 => String::new(),
-        skipped => format!(", {} points skipped", count(skipped)),
+        skipped => format!(", {} skipped", counted(skipped, "point")),
     };
     writeln!(
         out,
