@@ -43,11 +43,14 @@ pub struct Hunt<'a> {
 
 impl Hunt<'_> {
     /// Returns how many trials are asked for at a time: many where points do not depend on outcomes,
-    /// few where each round makes the next one better.
+    /// few where each round makes the next one better, fewest where every single run does.
     pub fn round_len(&self) -> usize {
-        let adapts =
-            !matches!(self.plan.method.name(), "grid" | "random" | "sobol" | "halton" | "lhs");
-        self.round.unwrap_or(if adapts { 16 } else { 4096 }).max(1)
+        let usual = match self.plan.method.name() {
+            "grid" | "random" | "sobol" | "halton" | "lhs" => 4096,
+            "gp" => 4,
+            _ => 16,
+        };
+        self.round.unwrap_or(usual).max(1)
     }
 
     /// Runs the search. With a study every trial is journaled as it ends and none is run twice.
