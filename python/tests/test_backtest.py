@@ -183,3 +183,21 @@ def test_drawing_needs_matplotlib(bundle: barrow.Bundle, monkeypatch: pytest.Mon
     matplotlib.use("Agg")
     axes: Any = result.plot()
     np.testing.assert_array_equal(axes.lines[0].get_ydata(), result.equity)
+
+
+def test_a_split_that_prices_jump_over_is_warned_of(root: Path, tmp_path: Path) -> None:
+    splits = tmp_path / "splits.csv"
+    splits.write_text("symbol,ex_date,new_shares_per_old\nX,2024-01-03,7\n")
+    rows: dict[str, npt.NDArray[Any]] = {
+        "symbol": np.full(3, "X"),
+        "time": np.array(["2024-01-02", "2024-01-03", "2024-01-04"], dtype="M8[ns]"),
+    }
+    rows |= {name: np.array([700.0, 100.0, 101.0]) for name in ("open", "high", "low", "close", "volume")}
+    barrow.ingest("raw", rows, splits=splits)
+    told = "not adjusted for the split of `X` by 7 on 2024-01-03"
+    with pytest.warns(UserWarning, match=told) as seen:
+        barrow.backtest("raw", "buy-and-hold")
+    assert seen[0].filename == __file__
+    with pytest.warns(UserWarning, match=told):
+        barrow.sweep("raw", "buy-and-hold", {"shares": [1, 2]})
+    barrow.backtest("raw", "buy-and-hold", start="2024-01-04")

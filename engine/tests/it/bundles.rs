@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use barrow_format::{AssetSpec, BundleSpec, BundleWriter, MemorySink, Provenance, Schema, Values};
+use barrow_format::{
+    Adjustment, AssetSpec, BundleSpec, BundleWriter, MemorySink, Provenance, Schema, Values,
+};
 use barrow_store::{BundlePool, Lease};
 use proptest::prelude::*;
 
@@ -83,6 +85,11 @@ impl Market {
 
     /// Writes the bundle and leases it. The file is gone afterwards, the lease stays valid.
     pub(crate) fn lease(&self) -> Lease {
+        self.lease_with(Vec::new())
+    }
+
+    /// As [`Market::lease`], with splits and dividends.
+    pub(crate) fn lease_with(&self, adjustments: Vec<Adjustment>) -> Lease {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let memory = Path::new("/dev/shm");
         let directory = if memory.is_dir() {
@@ -92,11 +99,11 @@ impl Market {
         };
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path = directory.path().join(format!("market-{number}.barrow"));
-        std::fs::write(&path, self.bytes()).unwrap();
+        std::fs::write(&path, self.bytes(adjustments)).unwrap();
         BundlePool::new(1).lease_file(&path).unwrap()
     }
 
-    fn bytes(&self) -> Vec<u8> {
+    fn bytes(&self, adjustments: Vec<Adjustment>) -> Vec<u8> {
         let sink = MemorySink::new();
         let spec = BundleSpec {
             schema: Schema::daily(&[]).unwrap(),
@@ -105,7 +112,7 @@ impl Market {
                 .iter()
                 .map(|asset| AssetSpec::new(&asset.symbol, asset.bars.len() as u64))
                 .collect(),
-            adjustments: Vec::new(),
+            adjustments,
             provenance: Provenance { tool: "engine tests".to_owned(), sources: Vec::new() },
         };
         let writer = BundleWriter::new(spec, &sink).unwrap();

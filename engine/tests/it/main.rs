@@ -26,6 +26,8 @@ mod scope;
 #[cfg(test)]
 mod searches;
 #[cfg(test)]
+mod splits;
+#[cfg(test)]
 mod studies;
 #[cfg(test)]
 mod validation;

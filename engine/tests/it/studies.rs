@@ -171,7 +171,7 @@ fn a_study_of_something_else_is_refused_with_what_differs() {
         Err(Error::OtherStudy { name, found, expected }) => {
             assert_eq!(
                 (name.as_str(), found.as_str(), expected.as_str()),
-                ("search", "Random", "Sobol")
+                ("search", "random", "sobol")
             );
         }
         other => panic!("{other:?}"),

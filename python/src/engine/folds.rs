@@ -36,6 +36,7 @@ impl Searched<'_, '_> {
     pub(crate) fn run<C: Cut + Send>(self, py: Python<'_>, cut: C) -> Result<FoldsReport<C>> {
         let Searched { bundle, strategy, space, settings, plan, crew, show } = self;
         let (lease, maker) = (bundle.lease(), Maker::of(strategy)?);
+        settings.warn_of_splits(py, lease)?;
         let [objective] = plan.objectives[..] else {
             return Err(raised(py, "SettingError", "folds take one objective", &[]).into());
         };

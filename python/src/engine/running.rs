@@ -30,6 +30,7 @@ pub(crate) fn run(
 ) -> Result<Performance> {
     let (maker, params) = (Maker::of(strategy)?, params_of(params)?);
     let lease = bundle.lease();
+    settings.warn_of_splits(py, lease)?;
     let run = || {
         let mut strategy = maker.make(&params, lease)?;
         let portal = Portal::new(lease, cache(), &settings.backtest.scope)?;

@@ -1,7 +1,10 @@
 //! What runs are made with: settings and parameters, as Python gives them.
 
-use barrow_engine::{Backtest, Commission, Params, Scope, Slippage, Value};
-use pyo3::exceptions::PyTypeError;
+use std::ffi::CString;
+
+use barrow_engine::{Backtest, Commission, Params, Scope, Slippage, Value, unadjusted_splits};
+use barrow_store::Lease;
+use pyo3::exceptions::{PyTypeError, PyUserWarning};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
 
@@ -51,6 +54,25 @@ impl Settings {
             *seed,
         );
         Ok((class, arguments.into_pyobject(py)?.into_any()))
+    }
+}
+
+impl Settings {
+    /// Warns of splits that the stored prices are not adjusted for, over which a run goes.
+    pub(crate) fn warn_of_splits(&self, py: Python<'_>, lease: &Lease) -> Result<()> {
+        let splits = unadjusted_splits(lease, &self.backtest.scope)?;
+        let [first, others @ ..] = &splits[..] else { return Ok(()) };
+        let more = match others.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let text = format!(
+            "prices are traded as they are stored, and are not adjusted for the split of {first}{more}: that looks \
+             like a move of the market; ingest adjusted prices, or leave such assets out with `assets=`"
+        );
+        let text = CString::new(text).unwrap_or_default();
+        // Of whoever called the function of the package that calls this.
+        Ok(PyErr::warn(py, &py.get_type::<PyUserWarning>(), &text, 2)?)
     }
 }
 

@@ -43,6 +43,7 @@ pub(crate) fn search(
     crew: Option<&Bound<'_, PyAny>>,
     show: Option<&Bound<'_, PyAny>>,
 ) -> Result<SweepReport> {
+    settings.warn_of_splits(py, bundle.get().lease())?;
     let searched = Searched::of(bundle, Maker::of(strategy)?, space, settings, plan, code);
     let crew = crew.map(|crew| Outside::new(crew, plan.terms)).transpose()?;
     let report = match &crew {

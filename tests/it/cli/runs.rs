@@ -48,6 +48,23 @@ pub(super) const SWEEP: [&str; 8] =
     ["sweep", "small", "--strategy", "sma-cross", "--param", "fast=1..3", "--param", "slow=2..4"];
 
 #[test]
+fn a_split_that_prices_jump_over_is_told() {
+    let place = Place::new();
+    let bars = "symbol,date,open,high,low,close,volume\nX,2024-01-02,700,700,700,700,1\n\
+                X,2024-01-03,100,100,100,100,1\nX,2024-01-04,101,101,101,101,1\n";
+    fs::write(place.path().join("split.csv"), bars).expect("a file");
+    let splits = "symbol,ex_date,new_shares_per_old\nX,2024-01-03,7\n";
+    fs::write(place.path().join("actions.csv"), splits).expect("a file");
+    let made = place.transcript(&["ingest", "raw", "split.csv", "--splits", "actions.csv"]);
+    assert!(made.contains("exit 0"), "{made}");
+    let told = place.transcript(&["backtest", "raw", "-s", "buy-and-hold"]);
+    snapshot("backtest-over-a-split", told);
+    let later =
+        place.transcript(&["backtest", "raw", "-s", "buy-and-hold", "--from", "2024-01-04"]);
+    assert!(later.contains("exit 0") && !later.contains("warning"), "{later}");
+}
+
+#[test]
 fn sweeping() {
     let place = Place::new();
     snapshot("sweep", place.transcript(&[SWEEP.as_slice(), &["-j", "1"]].concat()));

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use barrow_engine::{
     Backtest, Commission, Error, Objective, Params, Performance, Scope, Slippage, strategies,
+    unadjusted_splits,
 };
 use barrow_store::{Lease, SeriesCache};
 
@@ -15,9 +16,9 @@ use super::resampling::ResamplingArgs;
 use crate::instant::When;
 use crate::invocation::Invocation;
 use crate::metrics::{LISTED, name, text_of};
-use crate::numbers::{count, counted_len, duration, fixed, float, rate, shortest};
+use crate::numbers::{count, count_len, counted_len, duration, fixed, float, rate, shortest};
 use crate::output::write_text;
-use crate::printer::Tone;
+use crate::printer::{Printer, Tone};
 use crate::report::Report;
 use crate::status::ExitStatus;
 use crate::table::print_facts;
@@ -100,6 +101,27 @@ impl SettingArgs {
     }
 }
 
+impl SettingArgs {
+    /// Warns of splits that the stored prices are not adjusted for, over which a run goes.
+    ///
+    /// # Errors
+    /// When the bundle lacks an asset, or cannot be read.
+    pub(crate) fn warn_of_splits(&self, lease: &Lease, printer: Printer) -> anyhow::Result<()> {
+        let splits = unadjusted_splits(lease, &self.backtest()?.scope)?;
+        let [first, others @ ..] = &splits[..] else { return Ok(()) };
+        let more = match others.len() {
+            0 => String::new(),
+            more => format!(" and {} more", count_len(more)),
+        };
+        printer.say(format_args!(
+            "warning: prices are traded as they are stored, and are not adjusted for the split of {first}{more}: \
+             that looks like a move of the market; ingest adjusted prices, or leave such assets out with \
+             `--assets`"
+        ));
+        Ok(())
+    }
+}
+
 /// The strategies, their exact rules and parameters, for `--help`.
 pub(crate) fn strategies_help() -> String {
     let mut lines = vec!["Strategies:".to_owned()];
@@ -136,6 +158,7 @@ pub(crate) fn run(args: &BacktestArgs, invocation: &Invocation) -> anyhow::Resul
     let params = Params::parse(args.params.iter().map(String::as_str))?;
     let mut strategy = strategies::build(&args.strategy, &params)?;
     let lease = invocation.lease(&args.bundle)?;
+    args.setting.warn_of_splits(&lease, printer)?;
     let started = Instant::now();
     let performance = backtest.run(&lease, strategy.as_mut(), &SeriesCache::default())?;
     let elapsed = started.elapsed();

@@ -89,6 +89,7 @@ impl FoldArgs {
     ) -> anyhow::Result<ExitStatus> {
         let printer = invocation.printer;
         let lease = invocation.lease(&self.bundle)?;
+        self.setting.warn_of_splits(&lease, printer)?;
         let cache = SeriesCache::default();
         let bar = printer.bar(0, "trials");
         let report = self.found(cut, (&lease, &self.bundle, &cache), invocation, &bar);

@@ -76,6 +76,7 @@ pub(crate) fn run(args: &SweepArgs, invocation: &Invocation) -> anyhow::Result<E
     let printer = invocation.printer;
     let format = args.out.as_deref().map(trial_format).transpose()?;
     let lease = invocation.lease(&args.bundle)?;
+    args.setting.warn_of_splits(&lease, printer)?;
     let cache = SeriesCache::default();
     let objectives = args.objectives.iter().map(|text| text.parse());
     let objectives = objectives.collect::<Result<Vec<Objective>, _>>()?;
