@@ -36,7 +36,7 @@ fn a_table_is_cut_and_says_so() {
     assert!(String::from_utf8_lossy(&said.stderr).contains("the first 100 rows"));
     let all = place.run(&["query", "long", "--limit", "150"]);
     assert_eq!(String::from_utf8_lossy(&all.stdout).lines().count(), 151);
-    assert!(all.stderr.is_empty());
+    assert!(!String::from_utf8_lossy(&all.stderr).contains("the first"));
 }
 
 #[test]
