@@ -283,6 +283,11 @@ impl SweepReport {
         self.best.and_then(|at| self.trials.get(at))
     }
 
+    /// Returns the first objective of the best trial; `None` where it is undefined for all.
+    pub fn best_value(&self) -> Option<f64> {
+        self.best_trial()?.value(self.objective)
+    }
+
     /// Returns the trials from best to worst, undefined ones last, equal ones in the order of the
     /// points.
     pub fn ranking(&self) -> Vec<&Trial> {

@@ -11,9 +11,10 @@ use pyo3::types::PyTuple;
 
 use super::maker::Maker;
 use super::plan::Plan;
+use super::searched::Searched;
 use super::settings::Settings;
 use super::space::Space;
-use super::sweep::{Searched, SweepReport};
+use super::sweep::SweepReport;
 use crate::bundle::Bundle;
 use crate::error::Result;
 
