@@ -139,6 +139,7 @@ impl Summary {
             partial: partial.collect(),
             points: points?,
             rungs: self.rungs,
+            limits: Vec::new(),
             best_violation: self.best_violation,
             notes: self.notes,
         })
@@ -191,7 +192,9 @@ fn joined(searched: &Searched, found: Found) -> Option<barrow_engine::SweepRepor
     let best = found.best.filter(|place| *place < trials.len());
     let (hits, misses, evictions, entries, bytes, budget_bytes) = found.cache;
     let search = match found.search {
-        Some(search) => Some(search.joined()?),
+        Some(search) => {
+            Some(SearchSummary { limits: searched.plan.limits.clone(), ..search.joined()? })
+        }
         None => None,
     };
     let failed = found.failed.into_iter().map(|(index, error)| Failure { index, error });

@@ -261,6 +261,7 @@ pub(crate) fn print_summary(
         )?;
         return Ok(());
     }
+    print_missed_limits(out, report, indent)?;
     let objective = report.objective.metric;
     let others: Vec<Metric> = COLUMNS.into_iter().filter(|metric| *metric != objective).collect();
     let mut heads = vec![("#", Align::Right)];
@@ -269,8 +270,7 @@ pub(crate) fn print_summary(
     heads.extend(others.iter().map(|metric| (name(*metric), Align::Right)));
     heads.push(("final equity", Align::Right));
     let mut sheet = Sheet::new(heads);
-    for (place, trial) in report.ranking().into_iter().take(top).enumerate() {
-        let params = report.params(trial);
+    for (place, (params, trial)) in report.leaders(top).into_iter().enumerate() {
         let mut cells = vec![count_len(place + 1)];
         cells.extend(
             report
@@ -287,6 +287,21 @@ pub(crate) fn print_summary(
     }
     sheet.print(out, printer, indent)?;
     Ok(())
+}
+
+/// Says so when no trial keeps all limits.
+fn print_missed_limits(
+    out: &mut impl Write,
+    report: &SweepReport,
+    indent: &str,
+) -> std::io::Result<()> {
+    let order = report.order();
+    let limits: Vec<String> = order.limits.iter().map(|limit| format!("`{limit}`")).collect();
+    if limits.is_empty() || report.trials.iter().any(|trial| order.violation(trial) == 0.0) {
+        return Ok(());
+    }
+    let limits = limits.join(" and ");
+    writeln!(out, "{indent}no trial keeps {limits}; those that miss by less come first\n")
 }
 
 /// Trials that were not run in full.
