@@ -138,8 +138,8 @@ def sweep(
 class Sweep(Searched):
     """The result of a sweep: every trial with its parameters and figures, the best, and what was skipped or failed.
 
-    It pickles whole where its strategy can be sent, and as its tables alone where not: then :meth:`run`, :meth:`verdict` and
-    :meth:`report`, which run trials again, are for the process that made it. They open the bundle where they are called.
+    It pickles whole where its strategy can be sent, and as its tables alone where not: then :meth:`run`, :meth:`verdict`,
+    :meth:`report` and :meth:`permutation_test`, which run trials again, are for the process that made it. They open the bundle where they are called.
     """
 
     def _here(self) -> Any:
