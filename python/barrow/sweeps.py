@@ -154,7 +154,7 @@ class Sweep(Searched):
         return self.best_value
 
     def __getstate__(self) -> dict[str, Any]:
-        names = ("facts", "names", "ids", "params", "metrics", "failed", "partial", "best", "front")
+        names = ("facts", "names", "ids", "params", "metrics", "failed", "partial", "best", "front", "leaders", "violations")
         return {**{name: self._get(name) for name in names}, "again": self._packed()}
 
     def _packed(self) -> Optional[bytes]:
@@ -209,12 +209,10 @@ class Sweep(Searched):
         return None if place is None else float(self.trials[self.metric][place])
 
     def ranking(self, count: int = 10) -> Columns:
-        """The best trials by the first objective, undefined ones last, equal ones in the order of asking."""
-        values = self.trials[self.metric]
-        smaller = str(self.facts["objective"]).startswith("min:") or self.metric in _SMALLER
-        smaller &= not str(self.facts["objective"]).startswith("max:")
-        order = np.argsort(values if smaller else -values, kind="stable")
-        return self.trials.take(order[:count])
+        """The best trials: those that miss the limits by less first, then by the first objective, undefined ones last, equal
+        ones in the order of asking. A point that a search came back to stands there once.
+        """
+        return self.trials.take(np.array(self._get("leaders")[:count], dtype=np.int64))
 
     @property
     def front(self) -> Columns:
@@ -260,10 +258,12 @@ class Sweep(Searched):
         write_page(path, self._here().page(top, permutations))
 
     def plot(self, ax: Any = None) -> Any:
-        """Draws the objective of every trial, and the best so far, with Matplotlib; returns the axes."""
+        """Draws the objective of every trial, and the best so far that keeps the limits, with Matplotlib; returns the axes."""
         axes = axes_of(ax)
-        values, smaller = self.trials[self.metric], self.metric in _SMALLER
-        best = np.fmin.accumulate(values) if smaller else np.fmax.accumulate(values)
+        values, objective = self.trials[self.metric], str(self.facts["objective"])
+        kept = np.where(self._get("violations") == 0.0, values, np.nan)
+        smaller = objective.startswith("min:") or (self.metric in _SMALLER and not objective.startswith("max:"))
+        best = np.fmin.accumulate(kept) if smaller else np.fmax.accumulate(kept)
         axes.plot(values, ".", alpha=0.5)
         axes.step(np.arange(len(values)), best, where="post")
         axes.set_xlabel("trial")

@@ -278,6 +278,20 @@ def test_limits_come_before_the_objective(bundle: barrow.Bundle) -> None:
     kept = sweep.trials["fills"] <= 20
     assert kept.any() and not kept.all()
     assert sweep.best_value == sweep.trials["sharpe"][kept].max()
+    for held in (sweep, pickle.loads(pickle.dumps(sweep))):
+        ranking = held.ranking(len(sweep))
+        assert len(ranking["id"]) == len(sweep) and ranking["sharpe"][0] == sweep.best_value
+        assert (ranking["fills"][: kept.sum()] <= 20).all() and (ranking["fills"][kept.sum() :] > 20).all()
+    axes = sweep.plot()
+    assert np.nanmax(axes.lines[1].get_ydata()) == sweep.best_value
+
+
+def test_a_point_that_a_search_comes_back_to_is_ranked_once(bundle: barrow.Bundle) -> None:
+    sweep = barrow.sweep(bundle, "sma-cross", {"fast": "2..3", "slow": "7..8"}, search="random", trials=30)
+    ranking = sweep.ranking()
+    points = list(zip(ranking["fast"], ranking["slow"]))
+    assert len(sweep) == 30 and len(points) == len(set(points)) == 4
+    assert list(ranking["sharpe"]) == sorted(ranking["sharpe"], reverse=True)
 
 
 def test_progress_is_shown(bundle: barrow.Bundle, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,7 @@
 //! [`Plan`]: how a space is searched.
 
 use barrow_engine::search::{Limit, Method};
-use barrow_engine::{Error, Objective, Terms, Trial};
+use barrow_engine::{Error, Objective, Terms};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
@@ -43,12 +43,6 @@ impl Plan {
         let plain =
             self.limits.is_empty() && self.terms.time_max.is_none() && self.objectives.len() == 1;
         self.method == Method::Grid && open && plain
-    }
-
-    /// Returns by how much a trial misses the limits together.
-    pub(crate) fn violation(&self, trial: &Trial) -> f64 {
-        let missed = |limit: &Limit| limit.violation_of(&trial.metrics, trial.final_equity);
-        self.limits.iter().map(missed).sum()
     }
 }
 

@@ -146,6 +146,22 @@ impl SweepReport {
         self.report.best
     }
 
+    /// Places of the trials from the best on, each point once.
+    #[getter]
+    fn leaders(&self) -> Vec<usize> {
+        let trials = &self.report.trials;
+        let place = |trial: &Trial| trials.binary_search_by_key(&trial.index, |it| it.index).ok();
+        let leaders = self.report.leaders(trials.len()).into_iter();
+        leaders.filter_map(|(_, trial)| place(trial)).collect()
+    }
+
+    /// By how much every trial that ended misses the limits.
+    #[getter]
+    fn violations<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        let order = self.report.order();
+        frozen(py, self.report.trials.iter().map(|trial| order.violation(trial)).collect())
+    }
+
     /// Places of the trials that no other is better than in every objective, ascending.
     #[getter]
     fn front(&self) -> Result<Vec<usize>> {
@@ -157,7 +173,7 @@ impl SweepReport {
                 .iter()
                 .map(|one| trial.value(*one).unwrap_or(f64::NAN))
                 .collect(),
-            violation: plan.violation(trial),
+            violation: self.report.order().violation(trial),
         };
         let ask = |id: u64| Ask {
             id,
