@@ -88,7 +88,7 @@ class Searched(Held):
 
         Markets are run one after the other, each with as many threads or processes as the result itself was found with (``workers``);
         on this machine, also where that was a cluster. A market takes as much memory as the bars of the run do, three times while it is
-        drawn, and that takes 0.15 us a bar; then as long as finding the result took, where indicators are exact a few times that:
+        drawn, which takes 0.15 us a bar of the processors' time; then as long as finding the result took, where indicators are exact a few times that:
         its prices have more digits than those of a market.
 
         :param draws: How many markets, at least one.

@@ -2,10 +2,11 @@
 //! or with noise on their returns.
 
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
-use barrow_engine::Scope;
 use barrow_engine::validation::{Ohlc, Reordered, Reordering};
+use barrow_engine::{Scope, Workers};
 use barrow_format::{
     Asset, AssetSpec, BundleSpec, BundleWriter, Column, LogicalType, MemorySink, PhysicalType,
     Provenance, Schema, Values,
@@ -13,6 +14,7 @@ use barrow_format::{
 use barrow_store::{BundlePool, Lease};
 use tempfile::NamedTempFile;
 
+use crate::draws::Draws;
 use crate::hint::Complaint;
 use crate::scratch;
 
@@ -120,7 +122,7 @@ impl<'l> Market<'l> {
     /// Writes a bundle whose bars are those that `change` makes of the market's, and leases it.
     fn imagined(
         &self,
-        change: impl Fn(&Bars<'l>) -> anyhow::Result<Reordered>,
+        change: impl Fn(&Bars<'l>) -> anyhow::Result<Reordered> + Sync,
     ) -> anyhow::Result<Imagined> {
         let spec = |bars: &Bars<'_>| AssetSpec::new(self.lease.symbol(bars.asset), bars.rows());
         let sink = MemorySink::new();
@@ -131,7 +133,9 @@ impl<'l> Market<'l> {
             provenance: Provenance { tool: "imagined".to_owned(), sources: Vec::new() },
         };
         let writer = BundleWriter::new(spec, &sink)?;
-        for (place, bars) in self.assets.iter().enumerate() {
+        let put = |place: u64| {
+            let place = usize::try_from(place)?;
+            let bars = &self.assets[place];
             // A single bar has no move.
             let changed = if bars.times.len() < 2 { bars.unchanged() } else { change(bars)? };
             writer.put(place, 0, Values::I64(bars.times))?;
@@ -139,7 +143,11 @@ impl<'l> Market<'l> {
                 let values = self.values(bars, &changed, column)?;
                 writer.put(place, at, Values::F64(&values))?;
             }
-        }
+            anyhow::Ok(())
+        };
+        let (count, at_once) = (self.assets.len() as u64, Workers::available());
+        let cancel = AtomicBool::new(false);
+        Draws { count, at_once, cancel: &cancel, progress: &|_| {} }.each(&put)?;
         writer.finish()?;
         let said = || format!("cannot write a market to `{}`", scratch::folder().display());
         let file = scratch::file(&sink.into_bytes()).with_context(said)?;
