@@ -137,6 +137,10 @@ def main() -> None:
             row(f"100 points of sma-cross over S, {workers} worker(s)", sampled(grid, 40)[""], "6 ms")
         pool = {"": lambda: barrow.sweep(bundle, Told, GRID, workers=2, progress=False)}
         row("100 points of a class over S, 2 processes", sampled(pool, 10)[""])
+        for name, strategy in {"100 points of sma-cross": "sma-cross", "the same of a class": Told}.items():
+            found = barrow.sweep(bundle, strategy, GRID, workers=2, progress=False)
+            test = {"": lambda: found.permutation_test(10, progress=False)}  # noqa: B023
+            row(f"{name} over 10 permuted markets", sampled(test, 10)[""])
         if wanted.ray:
             on_ray(bundle)
 

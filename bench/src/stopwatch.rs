@@ -1,12 +1,27 @@
 //! Timing: samples, medians, and intervals that assume no distribution.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Seconds in which `work` ran, and what it returned.
 pub fn seconds<T>(work: impl FnOnce() -> T) -> (f64, T) {
     let started = Instant::now();
     let value = work();
     (started.elapsed().as_secs_f64(), value)
+}
+
+/// Seconds in which `work` ran, seconds that all processors together worked for this process meanwhile, and what it returned.
+pub fn seconds_and_work<T>(work: impl FnOnce() -> T) -> ([f64; 2], T) {
+    let before = worked();
+    let (seconds, value) = seconds(work);
+    ([seconds, worked() - before], value)
+}
+
+/// Seconds that all processors together have worked for this process.
+fn worked() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    let whole = u64::try_from(time.tv_sec).unwrap_or(0);
+    let rest = u64::try_from(time.tv_nsec).unwrap_or(0);
+    (Duration::from_secs(whole) + Duration::from_nanos(rest)).as_secs_f64()
 }
 
 /// Calls `work` once to warm up, then `runs` times, and returns the seconds of each.

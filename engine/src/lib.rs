@@ -107,8 +107,9 @@ pub use strategy::{Driver, Strategy};
 pub use stream::Stream;
 pub use study::{Identity, Study};
 pub use sweep::{
-    CacheUse, Crew, Crews, Ended, Factory, Failure, Hunt, Part, Partial, Progress, SearchSummary,
-    Sweep, SweepReport, Terms, ThreadCrews, Threads, Trial, Verdict,
+    CacheUse, Crew, Crews, Ended, Factory, Failure, Hunt, Part, Partial, Progress, Ranking,
+    SearchSummary, Sweep, SweepReport, Terms, ThreadCrews, Threads, Trial, Verdict,
+    at_different_points,
 };
 pub use time::{TimeStyle, Timestamp};
 pub use workers::Workers;

@@ -147,7 +147,7 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         let records = self.records::<AssetRecord>(SectionKind::Assets)?;
         let place = ordinal as usize;
         self.touch(self.bytes_of(SectionKind::Assets, place..place.saturating_add(1)))?;
-        records.get(ordinal as usize).ok_or(Error::NoAsset { ordinal, assets: self.assets })
+        records.get(ordinal as usize).ok_or_else(|| Error::NoAsset { ordinal, assets: self.assets })
     }
 
     /// A number by which handles of this bundle are known.

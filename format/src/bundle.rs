@@ -170,9 +170,13 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     /// [`Error::NoColumn`] or [`Error::ForeignAsset`].
     pub fn series_stats(&self, index: usize, asset: Asset) -> Result<Stats, Error> {
         self.check_owned(asset)?;
-        let record = self.series_record(index, asset.ordinal())?;
+        Ok(self.stats_of(index, asset, self.series_record(index, asset.ordinal())?))
+    }
+
+    /// Returns the statistics in the record of a series.
+    pub(crate) fn stats_of(&self, index: usize, asset: Asset, record: &SeriesRecord) -> Stats {
         let stored = (record.min, record.max, record.null_count);
-        Ok(Stats::from_stored(self.physical(index), asset.rows() as u64, stored))
+        Stats::from_stored(self.physical(index), asset.rows() as u64, stored)
     }
 
     /// Returns the SHA-256 of a series' little-endian bytes, as it was stored.
@@ -278,7 +282,7 @@ impl<B: AsRef<[u8]>> Bundle<B> {
 
     pub(crate) fn column_record(&self, index: usize) -> Result<&ColumnRecord, Error> {
         let columns = self.columns.len();
-        self.columns.get(index).ok_or(Error::NoColumn { index, columns })
+        self.columns.get(index).ok_or_else(|| Error::NoColumn { index, columns })
     }
 
     pub(crate) fn series_record(&self, index: usize, ordinal: u32) -> Result<&SeriesRecord, Error> {
@@ -287,7 +291,7 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         let place = index * self.assets as usize + ordinal as usize;
         self.touch(self.bytes_of(SectionKind::Series, place..place + 1))?;
         let record = records.get(place).filter(|_| ordinal < self.assets);
-        record.ok_or(Error::NoAsset { ordinal, assets: self.assets })
+        record.ok_or_else(|| Error::NoAsset { ordinal, assets: self.assets })
     }
 
     /// Returns `rows` values of a raw column from row `start` on.
@@ -318,7 +322,7 @@ impl<B: AsRef<[u8]>> Bundle<B> {
         let first = record.offset + start as u64 * width;
         let bytes = self.range(first..first + rows as u64 * width);
         let aligned = bytes.and_then(|bytes| Values::from_bytes(physical, bytes));
-        aligned.ok_or(Error::Alignment { kind: SectionKind::Data })
+        aligned.ok_or_else(|| Error::Alignment { kind: SectionKind::Data })
     }
 
     #[cold]

@@ -115,7 +115,7 @@ const INITIAL: Midstate = [
 #[derive(Debug, Clone)]
 pub(crate) struct SeriesHasher {
     state: Midstate,
-    /// The bytes behind the last whole block, in front.
+    /// The bytes behind the last whole block, in front; the others are zero.
     pending: [u8; 64],
     len_bytes: u64,
 }
@@ -128,9 +128,7 @@ impl SeriesHasher {
     /// Takes a hash up again: `state` is that after the last whole block of `len_bytes` bytes, `tail` are the bytes
     /// behind that block.
     pub(crate) fn resume(state: Midstate, len_bytes: u64, tail: &[u8]) -> Self {
-        let mut pending = [0; 64];
-        pending.iter_mut().zip(tail).for_each(|(pending, byte)| *pending = *byte);
-        Self { state, pending, len_bytes }
+        Self { state, pending: in_front(tail), len_bytes }
     }
 
     /// Returns how many bytes are pending.
@@ -143,18 +141,19 @@ impl SeriesHasher {
         self.len_bytes += bytes.len() as u64;
         if pending > 0 {
             let free = self.pending.get_mut(pending..).unwrap_or_default();
-            let take = bytes.len().min(free.len());
-            let (head, rest) = bytes.split_at(take);
-            free.iter_mut().zip(head).for_each(|(free, byte)| *free = *byte);
+            let (head, rest) = bytes.split_at(bytes.len().min(free.len()));
+            if let Some(free) = free.get_mut(..head.len()) {
+                free.copy_from_slice(head);
+            }
             bytes = rest;
-            if pending + take < 64 {
+            if pending + head.len() < 64 {
                 return;
             }
             compress256(&mut self.state, &[self.pending]);
         }
         let (blocks, rest) = bytes.as_chunks::<64>();
         compress256(&mut self.state, blocks);
-        self.pending.iter_mut().zip(rest).for_each(|(pending, byte)| *pending = *byte);
+        self.pending = in_front(rest);
     }
 
     /// Returns the state after the last whole block, and the digest of everything.
@@ -163,8 +162,8 @@ impl SeriesHasher {
         let midstate = self.state;
         let pending = self.pending_len();
         let mut last = self.pending;
-        for (place, byte) in last.iter_mut().enumerate().skip(pending) {
-            *byte = if place == pending { 0x80 } else { 0 };
+        if let Some(end) = last.get_mut(pending) {
+            *end = 0x80;
         }
         // The length takes eight bytes at the end of a block.
         if pending >= 56 {
@@ -181,6 +180,15 @@ impl SeriesHasher {
         }
         (midstate, Digest(digest))
     }
+}
+
+/// Returns a block that begins with some bytes, fewer than it has, and is zero behind them.
+fn in_front(bytes: &[u8]) -> [u8; 64] {
+    let mut block = [0; 64];
+    if let Some(front) = block.get_mut(..bytes.len()) {
+        front.copy_from_slice(bytes);
+    }
+    block
 }
 
 #[cfg(test)]

@@ -21,6 +21,16 @@ pub struct SeriesSummary {
 }
 
 impl SeriesSummary {
+    /// That of no values.
+    const EMPTY: Self = Self {
+        digest: Digest::from_bytes([0; 32]),
+        midstate: [0; 8],
+        stats: Stats::EMPTY,
+        zones: Vec::new(),
+        span: None,
+        blocks: Vec::new(),
+    };
+
     /// Returns the SHA-256 of the values' little-endian bytes, oldest first.
     pub fn digest(&self) -> Digest {
         self.digest
@@ -36,6 +46,74 @@ impl SeriesSummary {
     pub fn with_span(self, span: Option<(i64, i64)>) -> Self {
         Self { span, ..self }
     }
+
+    /// Sets first and last timestamp, as [`SeriesSummary::with_span`] does.
+    pub fn set_span(&mut self, span: Option<(i64, i64)>) {
+        self.span = span;
+    }
+
+    /// Returns how many values at the end of a raw series of `rows` values lie behind the last whole block of its hash.
+    pub const fn tail_rows(physical: PhysicalType, rows: u64) -> u64 {
+        // Widths divide the 64 bytes of a block.
+        rows % (64 / physical.width() as u64)
+    }
+
+    /// Makes this summary of a raw series of `rows` values of a type that of the series with more values behind them, all that
+    /// will come. `tail` is the little-endian bytes of its last [`tail_rows`](SeriesSummary::tail_rows) values: the only ones
+    /// that are read again.
+    ///
+    /// # Errors
+    ///
+    /// What midstate and tail hash to, where that is not the digest of the summary: one of the three is damaged. The summary
+    /// is as it was.
+    pub fn extend(
+        &mut self,
+        (physical, rows): (PhysicalType, u64),
+        tail: &[u8],
+        values: Values<'_>,
+    ) -> Result<(), Digest> {
+        let mut hasher = SeriesHasher::resume(self.midstate, rows * physical.width() as u64, tail);
+        let (_, found) = hasher.clone().finish();
+        if found != self.digest {
+            return Err(found);
+        }
+        let zoned = rows + values.len() as u64 > ZONE_ROWS;
+        if zoned && rows > 0 && self.zones.is_empty() {
+            // A series that is not longer than a zone has no zones: its own statistics say the same.
+            self.zones.push(self.stats);
+        }
+        each_zone(rows, values, |row, piece| {
+            hasher.update(piece.as_bytes());
+            self.measure(row, piece, zoned);
+        });
+        (self.midstate, self.digest) = hasher.finish();
+        Ok(())
+    }
+
+    /// Counts values that begin at a row and lie in one zone.
+    fn measure(&mut self, row: u64, piece: Values<'_>, zoned: bool) {
+        let stats = Stats::of(piece);
+        self.stats = self.stats.merge(stats);
+        match self.zones.last_mut() {
+            _ if !zoned => {}
+            Some(zone) if !row.is_multiple_of(ZONE_ROWS) => *zone = zone.merge(stats),
+            _ => self.zones.push(stats),
+        }
+    }
+}
+
+/// Cuts values that begin at a row into pieces that lie in one zone each.
+fn each_zone(mut row: u64, values: Values<'_>, mut take: impl FnMut(u64, Values<'_>)) {
+    let mut start = 0;
+    while start < values.len() {
+        let left_in_zone = ZONE_ROWS - row % ZONE_ROWS;
+        let left = values.len() - start;
+        let len = usize::try_from(left_in_zone).map_or(left, |zone| zone.min(left));
+        if let Some(piece) = values.slice(start..start + len) {
+            take(row, piece);
+        }
+        (start, row) = (start + len, row + len as u64);
+    }
 }
 
 /// Hashes and measures a series, zone by zone, so that the values are still in the cache for the second
@@ -44,18 +122,18 @@ impl SeriesSummary {
 /// # Examples
 ///
 /// ```
-/// use barrow_format::{Digest, PhysicalType, SeriesMeter, Values};
+/// use barrow_format::{Digest, PhysicalType, SeriesMeter, SeriesSummary, Values};
 ///
 /// let mut whole = SeriesMeter::new(3);
 /// whole.push(Values::F64(&[1.0, 2.0, 3.0]));
 /// let mut early = SeriesMeter::new(2);
 /// early.push(Values::F64(&[1.0, 2.0]));
 /// // Sixteen bytes are no whole block of the hash, so both values are in the tail.
-/// assert_eq!(SeriesMeter::tail_rows(PhysicalType::F64, 2), 2);
+/// assert_eq!(SeriesSummary::tail_rows(PhysicalType::F64, 2), 2);
 /// let tail = Values::F64(&[1.0, 2.0]).as_bytes();
-/// let mut later = SeriesMeter::resume(&early.finish(), (PhysicalType::F64, 2), tail, 3)?;
-/// later.push(Values::F64(&[3.0]));
-/// assert_eq!(later.finish(), whole.finish());
+/// let mut summary = early.finish();
+/// summary.extend((PhysicalType::F64, 2), tail, Values::F64(&[3.0]))?;
+/// assert_eq!(summary, whole.finish());
 /// # Ok::<(), Digest>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -63,12 +141,10 @@ pub struct SeriesMeter {
     pub(crate) planned: u64,
     pub(crate) given: u64,
     hasher: SeriesHasher,
-    stats: Stats,
-    zones: Vec<Stats>,
-    zone: Stats,
     /// Whether there are zones: in long series, and in compressed ones of any length.
     zoned: bool,
-    pub(crate) span: Option<(i64, i64)>,
+    /// Of what was given, without digest and midstate.
+    pub(crate) summary: SeriesSummary,
 }
 
 impl SeriesMeter {
@@ -79,94 +155,25 @@ impl SeriesMeter {
 
     /// Begins a series that will be stored in some encoding.
     pub(crate) fn encoded(planned: u64, encoding: Encoding) -> Self {
-        Self {
-            planned,
-            given: 0,
-            hasher: SeriesHasher::new(),
-            stats: Stats::EMPTY,
-            zones: Vec::new(),
-            zone: Stats::EMPTY,
-            zoned: planned > ZONE_ROWS || encoding == Encoding::Blocks,
-            span: None,
-        }
-    }
-
-    /// Takes a series of `rows` values of a type up again, which will have `planned` of them. `tail` is the little-endian
-    /// bytes of its last [`tail_rows`](SeriesMeter::tail_rows) values: the only ones that are read again.
-    ///
-    /// # Errors
-    ///
-    /// What midstate and tail hash to, where that is not the digest of the summary: one of the three is damaged.
-    pub fn resume(
-        summary: &SeriesSummary,
-        (physical, rows): (PhysicalType, u64),
-        tail: &[u8],
-        planned: u64,
-    ) -> Result<Self, Digest> {
-        let len_bytes = rows * physical.width() as u64;
-        let hasher = SeriesHasher::resume(summary.midstate, len_bytes, tail);
-        let (_, found) = hasher.clone().finish();
-        if found != summary.digest {
-            return Err(found);
-        }
-        let (mut zones, mut zone) = (Vec::new(), Stats::EMPTY);
-        if planned > ZONE_ROWS && rows > 0 {
-            // A series that is not longer than a zone has no zones: its own statistics say the same.
-            zones.clone_from(&summary.zones);
-            if zones.is_empty() {
-                zones.push(summary.stats);
-            }
-            if !rows.is_multiple_of(ZONE_ROWS) {
-                zone = zones.pop().unwrap_or(Stats::EMPTY);
-            }
-        }
-        let (stats, span) = (summary.stats, summary.span);
-        let zoned = planned > ZONE_ROWS;
-        Ok(Self { planned, given: rows, hasher, stats, zones, zone, zoned, span })
-    }
-
-    /// Returns how many values at the end of a series of `rows` values lie behind the last whole block of its hash.
-    pub const fn tail_rows(physical: PhysicalType, rows: u64) -> u64 {
-        // Widths divide the 64 bytes of a block.
-        rows % (64 / physical.width() as u64)
+        let zoned = planned > ZONE_ROWS || encoding == Encoding::Blocks;
+        let (hasher, summary) = (SeriesHasher::new(), SeriesSummary::EMPTY);
+        Self { planned, given: 0, hasher, zoned, summary }
     }
 
     /// Takes the next values.
     pub fn push(&mut self, values: Values<'_>) {
-        let mut start = 0;
-        while start < values.len() {
-            let left_in_zone = ZONE_ROWS - self.given % ZONE_ROWS;
-            let left = values.len() - start;
-            let take = usize::try_from(left_in_zone).map_or(left, |zone| zone.min(left));
-            if let Some(piece) = values.slice(start..start + take) {
-                self.measure(piece);
-            }
-            start += take;
-        }
-    }
-
-    /// Takes values that lie in one zone.
-    fn measure(&mut self, piece: Values<'_>) {
-        self.hasher.update(piece.as_bytes());
-        let stats = Stats::of(piece);
-        self.stats = self.stats.merge(stats);
-        self.given += piece.len() as u64;
-        if self.zoned {
-            self.zone = self.zone.merge(stats);
-            if self.given.is_multiple_of(ZONE_ROWS) {
-                self.zones.push(std::mem::replace(&mut self.zone, Stats::EMPTY));
-            }
-        }
+        let Self { hasher, zoned, summary, .. } = self;
+        each_zone(self.given, values, |row, piece| {
+            hasher.update(piece.as_bytes());
+            summary.measure(row, piece, *zoned);
+        });
+        self.given += values.len() as u64;
     }
 
     /// Ends the series.
-    pub fn finish(mut self) -> SeriesSummary {
-        if self.zoned && !self.given.is_multiple_of(ZONE_ROWS) {
-            self.zones.push(self.zone);
-        }
+    pub fn finish(self) -> SeriesSummary {
         let (midstate, digest) = self.hasher.finish();
-        let (stats, zones, span) = (self.stats, self.zones, self.span);
-        SeriesSummary { digest, midstate, stats, zones, span, blocks: Vec::new() }
+        SeriesSummary { digest, midstate, ..self.summary }
     }
 }
 
@@ -200,11 +207,9 @@ mod tests {
             let whole = whole.finish();
             let (mut at, mut summary) = (0, SeriesMeter::new(0).finish());
             for len in lens {
-                let tail = usize::try_from(SeriesMeter::tail_rows(PhysicalType::F32, at as u64)).unwrap();
-                let end = at + len;
-                let mut meter = SeriesMeter::resume(&summary, (PhysicalType::F32, at as u64), Values::F32(&values[at - tail..at]).as_bytes(), end as u64).unwrap();
-                meter.push(Values::F32(&values[at..end]));
-                summary = meter.finish();
+                let tail = usize::try_from(SeriesSummary::tail_rows(PhysicalType::F32, at as u64)).unwrap();
+                let (end, tail) = (at + len, Values::F32(&values[at - tail..at]));
+                summary.extend((PhysicalType::F32, at as u64), tail.as_bytes(), Values::F32(&values[at..end])).unwrap();
                 at = end;
             }
             prop_assert_eq!(summary, whole);

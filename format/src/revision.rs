@@ -9,7 +9,7 @@ use crate::{
     frozen::PARTS_MAX,
     placement::{Placement, write},
     record::{PartRecord, SegmentRecord},
-    sealing::{Sealing, alone},
+    sealing::{Crew, Sealing, alone},
     segment::{layout_fault, part_fault},
     summed::Summed,
     tables::Tables,
@@ -32,7 +32,7 @@ pub struct RevisionSpec {
 ///
 /// The caller gives the rows that lie in the file and the summaries of all series, most of which are taken over from the
 /// version before ([`Bundle::series_summary`](crate::Bundle::series_summary)) or continued
-/// ([`SeriesMeter::resume`](crate::SeriesMeter::resume)); rows that lie in other parts are not read. That summaries belong
+/// ([`SeriesSummary::extend`]); rows that lie in other parts are not read. That summaries belong
 /// to the rows is the caller's duty: verification over all parts notices when they do not. The bytes that result depend
 /// on what is given alone.
 #[derive(Debug)]
@@ -112,26 +112,42 @@ impl<'s, S: Sink> RevisionWriter<'s, S> {
     /// [`Error::RecordCount`] when there are more or fewer series, [`Error::LocalRows`] when rows were not written;
     /// [`Error::Write`], [`Error::SectionTooLong`].
     pub fn finish(self, series: &[Vec<SeriesSummary>], calendar: &[i64]) -> Result<Written, Error> {
-        self.finish_by(series, calendar, alone)
+        self.seal(&[series], calendar, &alone)
     }
 
     /// Finishes as [`RevisionWriter::finish`] does, with the help of a crew; see
-    /// [`BundleWriter::finish_by`](crate::BundleWriter::finish_by).
+    /// [`BundleWriter::finish_by`](crate::BundleWriter::finish_by). The series may have been summarised by stretches of
+    /// assets: `stretches` are the assets one behind the other, and of each, for each column, the summaries of its assets.
     ///
     /// # Errors
     ///
     /// As [`RevisionWriter::finish`].
     pub fn finish_by(
         self,
-        series: &[Vec<SeriesSummary>],
+        stretches: &[Vec<Vec<SeriesSummary>>],
         calendar: &[i64],
         crew: impl Fn(usize, &(dyn Fn(usize) + Sync)),
     ) -> Result<Written, Error> {
+        let stretches: Vec<_> = stretches.iter().map(Vec::as_slice).collect();
+        self.seal(&stretches, calendar, &crew)
+    }
+
+    fn seal(
+        self,
+        stretches: &[&[Vec<SeriesSummary>]],
+        calendar: &[i64],
+        crew: &Crew<'_>,
+    ) -> Result<Written, Error> {
         let spec = &self.spec.bundle;
         let (assets, columns) = (spec.assets.len(), spec.schema.columns().len());
-        if series.len() != columns || series.iter().any(|column| column.len() != assets) {
+        let held = |stretch: &[Vec<SeriesSummary>]| stretch.first().map_or(0, Vec::len);
+        let even = |stretch: &&[Vec<SeriesSummary>]| {
+            stretch.len() == columns && stretch.iter().all(|column| column.len() == held(stretch))
+        };
+        let total: usize = stretches.iter().copied().map(held).sum();
+        if total != assets || !stretches.iter().all(even) {
             let expected = (assets * columns) as u64;
-            let found = series.iter().map(|column| column.len() as u64).sum();
+            let found = stretches.iter().copied().flatten().map(|column| column.len() as u64).sum();
             return Err(Error::RecordCount { kind: SectionKind::Series, expected, found });
         }
         for (column, written) in self.written.iter().enumerate() {
@@ -140,14 +156,15 @@ impl<'s, S: Sink> RevisionWriter<'s, S> {
                 return Err(self.wrong_rows(column, found));
             }
         }
-        let series = series.iter().map(Vec::as_slice).collect();
+        let series = stretches.iter();
+        let series = series.map(|stretch| stretch.iter().map(Vec::as_slice).collect()).collect();
         let tables = Tables { spec, placement: &self.placement, series };
         let encodings = vec![Encoding::Segments; columns];
-        let encoded = tables.encode(&encodings, calendar, &crew)?;
+        let encoded = tables.encode(&encodings, calendar, crew)?;
         let mut sealing = Sealing::of(&encoded, calendar, self.placement.data_end)?;
         sealing.place(SectionKind::Parts, self.spec.parts.as_bytes())?;
         sealing.place(SectionKind::Segments, self.spec.segments.as_bytes())?;
-        sealing.seal(&tables, &self.sink, &crew)
+        sealing.seal(&tables, &self.sink, crew)
     }
 
     fn wrong_rows(&self, column: usize, found: u64) -> Error {

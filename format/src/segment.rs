@@ -121,8 +121,9 @@ impl<B: AsRef<[u8]>> Bundle<B> {
     ///
     /// [`Error::NoColumn`], [`Error::ForeignAsset`] or [`Error::Record`].
     pub fn series_summary(&self, index: usize, asset: Asset) -> Result<SeriesSummary, Error> {
-        let stats = self.series_stats(index, asset)?;
+        self.check_owned(asset)?;
         let record = self.series_record(index, asset.ordinal())?;
+        let stats = self.stats_of(index, asset, record);
         let long = asset.rows() as u64 > ZONE_ROWS;
         let zones: Vec<Stats> = if long {
             self.series_zones(index, asset)?.map(|(_, stats)| stats).collect()

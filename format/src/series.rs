@@ -85,7 +85,7 @@ impl<'w, 's, S: Sink> SeriesWriter<'w, 's, S> {
 
     fn check_times(&mut self, times: &[i64]) -> Result<(), Error> {
         let (Some(&first), Some(&last)) = (times.first(), times.last()) else { return Ok(()) };
-        let found = match self.meter.span {
+        let found = match self.meter.summary.span {
             Some((_, before)) if before >= first => Some((0, before, first)),
             _ => disorder(times),
         };
@@ -93,7 +93,8 @@ impl<'w, 's, S: Sink> SeriesWriter<'w, 's, S> {
             let symbol = self.writer.symbol(self.asset);
             return Err(Error::TimeOrder { symbol, row: self.meter.given + row, before, time });
         }
-        self.meter.span = Some((self.meter.span.map_or(first, |(first, _)| first), last));
+        self.meter.summary.span =
+            Some((self.meter.summary.span.map_or(first, |(first, _)| first), last));
         Ok(())
     }
 

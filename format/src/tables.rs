@@ -21,9 +21,12 @@ use crate::{
 pub(crate) struct Tables<'a> {
     pub(crate) spec: &'a BundleSpec,
     pub(crate) placement: &'a Placement,
-    /// Of each column, the series of all assets.
-    pub(crate) series: Vec<&'a [SeriesSummary]>,
+    /// Stretches of assets, one behind the other; of each, by column, the series of its assets.
+    pub(crate) series: Vec<Stretch<'a>>,
 }
+
+/// The series of some assets that stand one behind the other, by column.
+pub(crate) type Stretch<'a> = Vec<&'a [SeriesSummary]>;
 
 /// The bytes of the tables.
 #[derive(Debug)]
@@ -41,15 +44,23 @@ pub(crate) struct EncodedTables {
 }
 
 impl Tables<'_> {
-    fn of_column(&self, column: usize) -> &[SeriesSummary] {
-        self.series.get(column).copied().unwrap_or_default()
+    /// Returns the series of all assets of a column.
+    fn of_column(&self, column: usize) -> impl Iterator<Item = &SeriesSummary> {
+        self.series.iter().filter_map(move |stretch| stretch.get(column)).copied().flatten()
+    }
+
+    /// Returns, for each asset, its series.
+    fn of_assets(&self) -> impl Iterator<Item = impl Iterator<Item = &SeriesSummary>> {
+        self.series.iter().flat_map(|stretch| {
+            let assets = stretch.first().map_or(0, |times| times.len());
+            (0..assets).map(move |place| stretch.iter().filter_map(move |it| it.get(place)))
+        })
     }
 
     pub(crate) fn version(&self, calendar: &[i64]) -> Version {
         let spec = self.spec;
         let mut version = VersionBuilder::new(&spec.schema.to_bytes(), spec.assets.len() as u64);
-        for (place, asset) in spec.assets.iter().enumerate() {
-            let series = self.series.iter().filter_map(|column| column.get(place));
+        for (asset, series) in spec.assets.iter().zip(self.of_assets()) {
             version.asset(&asset.symbol, asset.rows, series.map(|summary| summary.digest));
         }
         let adjustments = spec.adjustments.iter().filter_map(|adjustment| {
@@ -107,14 +118,15 @@ impl Tables<'_> {
         let symbols: Vec<_> = self.spec.assets.iter().map(|asset| place(&asset.symbol)).collect();
         let metadata: Vec<_> =
             self.spec.assets.iter().map(|asset| place(&asset.metadata)).collect();
-        let place_of = |time| calendar.partition_point(|&other| other < time) as u64;
-        let times = self.of_column(0).iter().map(|summary| summary.span);
+        let mut first_places = Places::of(calendar);
+        let mut last_places = Places::of(calendar);
+        let times = self.of_column(0).map(|summary| summary.span);
         let assets = self.spec.assets.iter().zip(&self.placement.row_starts).zip(times);
         let records = (0u32..).zip(assets.zip(symbols.into_iter().zip(metadata))).map(
             |(ordinal, (((asset, &row_start), span), (symbol, metadata)))| {
                 let (first_time, last_time) = span.unwrap_or((0, 0));
-                let calendar_start = span.map_or(0, |(first, _)| place_of(first));
-                let calendar_end = span.map_or(0, |(_, last)| place_of(last) + 1);
+                let calendar_start = span.map_or(0, |(first, _)| first_places.place(first));
+                let calendar_end = span.map_or(0, |(_, last)| last_places.place(last) + 1);
                 let gap_free = calendar_end - calendar_start == asset.rows;
                 let mut record = AssetRecord {
                     symbol_at: symbol.0,
@@ -144,16 +156,16 @@ impl Tables<'_> {
         encodings: &[Encoding],
         crew: &Crew<'_>,
     ) -> (Vec<ColumnRecord>, Vec<u8>, Vec<ZoneRecord>) {
-        let made: Vec<OnceLock<_>> = self.series.iter().map(|_| OnceLock::new()).collect();
+        let made: Vec<OnceLock<_>> = encodings.iter().map(|_| OnceLock::new()).collect();
         // Each column writes its records where they belong: together they are most of a file that has few rows.
         let len_bytes = self.spec.assets.len() * size_of::<SeriesRecord>();
-        let mut series = vec![0; len_bytes * self.series.len()];
+        let mut series = vec![0; len_bytes * made.len()];
         let places: Vec<Mutex<&mut [u8]>> =
             series.chunks_mut(len_bytes.max(1)).map(Mutex::new).collect();
         let mut zone_start = 0;
-        let zone_starts: Vec<u64> = (self.series.iter())
+        let zone_starts: Vec<u64> = (0..made.len())
             .map(|column| {
-                let zones: usize = column.iter().map(|summary| summary.zones.len()).sum();
+                let zones: usize = self.of_column(column).map(|summary| summary.zones.len()).sum();
                 zone_start += zones as u64;
                 zone_start - zones as u64
             })
@@ -194,7 +206,7 @@ impl Tables<'_> {
         let mut zones = Vec::new();
         let mut block_start = offset;
         let mut stats = Stats::EMPTY;
-        for (summary, asset) in self.of_column(index).iter().zip(&self.spec.assets) {
+        for (summary, asset) in self.of_column(index).zip(&self.spec.assets) {
             let (min, max, null_count) = summary.stats.to_stored();
             let first = zones.len();
             let zone_start = zone_start + first as u64;
@@ -227,6 +239,29 @@ impl Tables<'_> {
             zone_start,
         };
         (record, zones)
+    }
+}
+
+/// Finds timestamps in a calendar. Many assets begin and end with the same ones: what was found last is known.
+struct Places<'c> {
+    calendar: &'c [i64],
+    last: Option<(i64, u64)>,
+}
+
+impl<'c> Places<'c> {
+    fn of(calendar: &'c [i64]) -> Self {
+        Self { calendar, last: None }
+    }
+
+    fn place(&mut self, time: i64) -> u64 {
+        match self.last {
+            Some((last, place)) if last == time => place,
+            _ => {
+                let place = self.calendar.partition_point(|&other| other < time) as u64;
+                self.last = Some((time, place));
+                place
+            }
+        }
     }
 }
 

@@ -146,7 +146,8 @@ impl<'s, S: Sink> BundleWriter<'s, S> {
         // Without assets there is nothing of a column.
         let mut by_column = series.chunks(assets.max(1));
         let by_column = encodings.iter().map(|_| by_column.next().unwrap_or_default());
-        let tables = Tables { spec: &spec, placement: &placement, series: by_column.collect() };
+        let series = vec![by_column.collect()];
+        let tables = Tables { spec: &spec, placement: &placement, series };
         let encoded = tables.encode(&encodings, &calendar, &crew)?;
         let sealing = Sealing::of(&encoded, &calendar, placement.data_end)?;
         sealing.seal(&tables, &sink, &crew)

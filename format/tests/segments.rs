@@ -54,25 +54,37 @@ fn in_one_go(model: &Model) -> (Opened, Written) {
 
 /// The summary of a series, continued from that of the base.
 fn summary(base: &Opened, symbol: &str, column: usize, values: Values<'_>) -> SeriesSummary {
-    let (planned, physical) = (values.len() as u64, values.physical());
-    let known = base.asset(symbol).unwrap();
-    let mut meter = match known {
-        None => SeriesMeter::new(planned),
+    let mut summary = match base.asset(symbol).unwrap() {
+        None => {
+            let mut meter = SeriesMeter::new(values.len() as u64);
+            meter.push(values);
+            meter.finish()
+        }
         Some(asset) => {
-            let before = base.series_summary(column, asset).unwrap();
-            let rows = asset.rows();
-            let tail = SeriesMeter::tail_rows(physical, rows as u64);
+            let mut summary = base.series_summary(column, asset).unwrap();
+            let (physical, rows) = (values.physical(), asset.rows());
+            let tail = SeriesSummary::tail_rows(physical, rows as u64);
             let tail = values.slice(rows - usize::try_from(tail).unwrap()..rows).unwrap();
-            SeriesMeter::resume(&before, (physical, rows as u64), tail.as_bytes(), planned).unwrap()
+            let new = values.slice(rows..values.len()).unwrap();
+            summary.extend((physical, rows as u64), tail.as_bytes(), new).unwrap();
+            summary
         }
     };
-    meter.push(values.slice(known.map_or(0, Asset::rows)..values.len()).unwrap());
     let times = values.as_i64().unwrap_or_default();
-    meter.finish().with_span(times.first().copied().zip(times.last().copied()))
+    summary.set_span(times.first().copied().zip(times.last().copied()));
+    summary
 }
 
 /// Writes a segmented file over `base`, of which `model` is a continuation: later bars and more assets.
 fn continued(base: &Opened, model: &Model) -> (Vec<u8>, Written) {
+    laid_out(base, model, |writer, series, calendar| writer.finish(&series, calendar)).unwrap()
+}
+
+/// Ends the writing of a file whose rows are written, given the summaries of its series and its calendar.
+type Ending =
+    fn(RevisionWriter<'_, MemorySink>, Vec<Vec<SeriesSummary>>, &[i64]) -> Result<Written, Error>;
+
+fn laid_out(base: &Opened, model: &Model, end: Ending) -> Result<(Vec<u8>, Written), Error> {
     let (mut segments, mut local) = (Vec::new(), 0);
     for (ordinal, (symbol, bars)) in (0u32..).zip(model) {
         let known = base.asset(symbol).unwrap();
@@ -107,8 +119,8 @@ fn continued(base: &Opened, model: &Model) -> (Vec<u8>, Written) {
     }
     calendar.sort_unstable();
     calendar.dedup();
-    let written = writer.finish(&[times, closes], &calendar).unwrap();
-    (sink.into_bytes(), written)
+    let written = end(writer, vec![times, closes], &calendar)?;
+    Ok((sink.into_bytes(), written))
 }
 
 /// Hands on a series of a segmented file: its own rows, and those of the base.
@@ -222,6 +234,37 @@ fn what_cannot_be_laid_out_is_refused() {
     assert_eq!(try_it(part(), &[(0, 1, 0, 5), (1, 0, 0, 2)]), bad(0), "too many rows");
     assert_eq!(try_it(part(), &[(0, 1, 0, 4), (1, 0, 0, 1)]), bad(2), "too few rows");
     assert_eq!(try_it(part(), &[(0, 1, 0, 4), (1, 0, 0, 2), (2, 1, 0, 1)]), bad(2), "no asset");
+}
+
+#[test]
+fn series_summarised_by_stretches_of_assets_make_the_same_file() {
+    fn crew(count: usize, work: &(dyn Fn(usize) + Sync)) {
+        (0..count).rev().for_each(work);
+    }
+    let (base, model) = example();
+    let by_stretches = laid_out(&base, &model, |writer, series, calendar| {
+        let asset =
+            |place: usize| series.iter().map(|column| vec![column[place].clone()]).collect();
+        let stretches: Vec<Vec<Vec<SeriesSummary>>> = (0..series[0].len()).map(asset).collect();
+        writer.finish_by(&stretches, calendar, crew)
+    });
+    assert_eq!(by_stretches.unwrap(), continued(&base, &model));
+
+    let uneven = laid_out(&base, &model, |writer, mut series, calendar| {
+        let (mut first, mut second) = (vec![], vec![]);
+        for (column, at) in series.iter_mut().zip([1, 2]) {
+            second.push(column.split_off(at));
+            first.push(std::mem::take(column));
+        }
+        writer.finish_by(&[first, second], calendar, crew)
+    });
+    assert!(matches!(uneven, Err(Error::RecordCount { kind: SectionKind::Series, .. })));
+    let short = laid_out(&base, &model, |writer, mut series, calendar| {
+        series[1].pop();
+        writer.finish(&series, calendar)
+    });
+    let found = 2 * model.len() as u64 - 1;
+    assert!(matches!(short, Err(Error::RecordCount { found: it, .. }) if it == found));
 }
 
 proptest! {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import tempfile
@@ -56,10 +55,9 @@ def ingest(
     `barrow.errors.LockedError` when another writer is at work. Nothing is published then.
     """
     told = dict(options)
-    bar = stages(progress)
 
     def run(sources: list[Any]) -> IngestSummary:
-        with bar or contextlib.nullcontext():
+        with stages(progress) as bar:
             return _summary(_barrow.ingest_files(name, sources, root, told, bar))
 
     if isinstance(source, (str, os.PathLike)):

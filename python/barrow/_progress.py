@@ -6,6 +6,7 @@ import html
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Optional, Union
 
 __all__ = ["Show", "shown", "stages"]
@@ -20,22 +21,22 @@ _QUIET_SECONDS = 0.5
 _PAUSE_SECONDS = 0.1
 
 
-def shown(progress: Union[bool, Show, None], objective: str) -> Optional[Bar]:
+def shown(progress: Union[bool, Show, None], objective: str, unit: str = "trial") -> AbstractContextManager[Optional[Bar]]:
     """What shows the progress of a sweep: nothing for ``False``, and for ``None`` where nobody would see it."""
-    return _bar_of(progress, lambda: _Trials(objective))
+    return _bar_of(progress, lambda: _Trials(objective, unit))
 
 
-def stages(progress: Union[bool, ShowStage, None]) -> Optional[Bar]:
+def stages(progress: Union[bool, ShowStage, None]) -> AbstractContextManager[Optional[Bar]]:
     """What shows the progress of an ingestion, likewise."""
     return _bar_of(progress, _Stages)
 
 
-def _bar_of(progress: Any, drawn: Callable[[], Callable[..., None]]) -> Optional[Bar]:
+def _bar_of(progress: Any, drawn: Callable[[], Callable[..., None]]) -> AbstractContextManager[Optional[Bar]]:
     if callable(progress):
         return Bar(progress, None)
     if progress is None:
         progress = _in_notebook() or sys.stderr.isatty()
-    return Bar(None, drawn()) if progress else None
+    return Bar(None, drawn()) if progress else nullcontext()
 
 
 def _in_notebook() -> bool:
@@ -81,16 +82,16 @@ class Bar:
 
 
 class _Trials:
-    """Draws trials."""
+    """Draws trials, or markets that they are run over."""
 
-    def __init__(self, objective: str) -> None:
-        self._objective = objective
+    def __init__(self, objective: str, unit: str) -> None:
+        self._objective, self._unit = objective, unit
         self._line: Any = None
         self._began = time.monotonic()
 
     def __call__(self, done: int, total: int, best: Optional[float]) -> None:
         if self._line is None:
-            self._line = _line("trial", None, self._began)
+            self._line = _line(self._unit, None, self._began)
         words = "" if best is None else f"best {self._objective} {best:.4g}"
         _draw(self._line, done, total, words)
 

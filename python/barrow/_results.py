@@ -5,15 +5,15 @@ from __future__ import annotations
 import html
 import os
 from collections.abc import Iterable
-from typing import Any, ClassVar, Optional
+from typing import Any, Optional
 
 import numpy as np
 import numpy.typing as npt
 
 from barrow.columns import Columns
-from barrow.errors import MissingPackageError
+from barrow.errors import MissingPackageError, SettingError
 
-__all__ = ["Curve", "Folded", "Held", "axes_of", "defined", "summary", "write_page"]
+__all__ = ["Curve", "Held", "Timed", "axes_of", "defined", "markets", "summary", "write_page"]
 
 
 class Held:
@@ -48,40 +48,6 @@ class Timed(Held):
         return times
 
 
-class Folded(Timed):
-    """A result of folds: a page and a row a fold. It pickles whole."""
-
-    #: What the extension says of it.
-    _names: ClassVar[tuple[str, ...]]
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**{name: self._get(name) for name in self._names}, "page": self._page()}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self._native, self._cache = None, state
-
-    def _page(self) -> str:
-        return str(self._cache["page"] if self._native is None else self._native.page())
-
-    def report(self, path: str | os.PathLike[str]) -> None:
-        """Writes a self-contained HTML page: the one that the command writes with ``--report``."""
-        write_page(path, self._page())
-
-    @property
-    def table(self) -> Columns:
-        """A row a fold."""
-        raise NotImplementedError
-
-    def _head(self) -> str:
-        raise NotImplementedError
-
-    def __repr__(self) -> str:
-        return f"{self._head()}\n{self.table!r}"
-
-    def _repr_html_(self) -> str:
-        return summary(self._head(), self.table)
-
-
 class Curve(Timed):
     """A result with an equity curve."""
 
@@ -95,6 +61,13 @@ class Curve(Timed):
         """Equity at the close of each bar, quote currency: shape ``[bars]``."""
         equity: npt.NDArray[np.float64] = self._get("equity")
         return equity
+
+
+def markets(count: int) -> int:
+    """How many markets a test is to draw."""
+    if count < 1:
+        raise SettingError(f"a test needs at least one market, found {count}")
+    return count
 
 
 def defined(values: Iterable[Optional[float]]) -> npt.NDArray[np.float64]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import pickle
 import sys
-from typing import Any
+from typing import Any, Optional
 
 from barrow.errors import MissingPackageError, SettingError
 
-__all__ = ["dumps", "preparation", "prepare"]
+__all__ = ["dumps", "packed", "preparation", "prepare", "unpacked"]
 
 _is_preparing = False
 
@@ -37,6 +37,21 @@ def dumps(thing: Any, cloudpickle: Any = None) -> bytes:
     if b"__main__" in data and not _has_main_file():
         raise MissingPackageError.of("cloudpickle", "sending a strategy of an interactive session to other processes")
     return data
+
+
+def packed(thing: Any) -> Optional[bytes]:
+    """Pickles a thing; ``None`` where no other process could read it."""
+    try:
+        return dumps(thing)
+    except (MissingPackageError, pickle.PicklingError, TypeError):
+        return None
+
+
+def unpacked(data: Optional[bytes], what: str) -> Any:
+    """Reads what :func:`packed` wrote."""
+    if data is None:
+        raise SettingError(f"the strategy of this {what} could not be sent: define it in a module, or `pip install cloudpickle`")
+    return pickle.loads(data)
 
 
 def preparation() -> bytes:

@@ -46,7 +46,7 @@ def trainable(
         raise MissingPackageError.of("ray[tune]", "a trainable") from error
     source = opened(bundle)
     settings = _barrow.Settings(cash, commission, slippage, start, end, assets, seed)
-    maker = maker_of(strategy, source, assets, end)
+    maker = maker_of(strategy, source, settings)
     order = dumps(Order(source, maker, settings, seed, None, part), ray.cloudpickle)
     place = place_of(source)
     metric = objective.split(":")[-1]

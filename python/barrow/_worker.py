@@ -102,6 +102,8 @@ def main() -> None:
             elif kind == "order":
                 bench = Bench(rest[0], 1)
                 write(to, ("ready", os.getpid()))
+            elif kind == "rest":
+                bench = None
             elif bench is not None:
                 asks, stretches = rest
                 for ask in asks:

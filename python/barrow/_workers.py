@@ -23,7 +23,7 @@ from barrow._barrow import failed_end
 from barrow._shipping import dumps, preparation
 from barrow.errors import BacktestError
 
-__all__ = ["Crew", "close"]
+__all__ = ["Crew", "close", "rest"]
 
 _BATCH_SECONDS = 0.1
 _GRACE_SECONDS = 1.0
@@ -74,6 +74,11 @@ class _Worker:
         if self.order != order:
             self.order, self.is_ready, self.batch = order, False, 1
             self.send(("order", order))
+
+    def rest(self) -> None:
+        """Tells the process to forget it."""
+        self.order = None
+        self.send(("rest",))
 
     def kill(self) -> str:
         """Ends the process and says how it ended."""
@@ -129,6 +134,15 @@ def close() -> None:
     pool = _pools.get(os.getpid())
     if pool is not None:
         pool.close()
+
+
+def rest() -> None:
+    """Lets the workers forget what they ran last; they stay."""
+    pool = _pools.get(os.getpid())
+    if pool is not None:
+        with pool.lock:
+            for worker in pool.workers:
+                worker.rest()
 
 
 class Crew:

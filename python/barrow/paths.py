@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Optional, Union
 
@@ -10,13 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from barrow import _barrow
-from barrow._barrow import Bundle, Settings
-from barrow._progress import Show, shown
-from barrow._results import Folded, axes_of, defined
+from barrow._barrow import Bundle, Plan, Settings
+from barrow._folds import Folded
+from barrow._progress import Show
+from barrow._results import axes_of, defined
+from barrow._search import Search
 from barrow.columns import Columns
-from barrow.running import maker_of, opened
 from barrow.strategy import Strategy
-from barrow.sweeps import crew_of, plan_of, space_of
+from barrow.sweeps import space_of
 
 __all__ = ["CrossValidation", "cross_validate"]
 
@@ -72,17 +72,12 @@ def cross_validate(
     Raises ``barrow.errors.StatisticError`` where the bars cannot be cut this way, ``barrow.errors.BacktestError`` where no trial
     of a split has the objective.
     """
-    bundle = opened(bundle)
-    settings = Settings(cash, commission, slippage, start, end, assets, seed)
-    maker = maker_of(strategy, bundle, assets, end, whole_shares)
-    terms = (time_limit, part)
-    plan = plan_of(search, [objective], seed, trials, cost, round, limits, workers, terms)
     points = space_of(space, constraints, params)
-    crew = crew_of(crew, bundle, maker, settings, seed, workers, isolate, terms)
+    settings = Settings(cash, commission, slippage, start, end, assets, seed)
+    plan = Plan(search, [objective], seed, trials, cost, round, limits, workers, time_limit, part)
+    searched = Search.of(bundle, strategy, points, settings, plan, whole_shares)
     cut = (groups, test_groups, holding, purge, embargo)
-    bar = shown(progress, objective)
-    with bar or contextlib.nullcontext():
-        return CrossValidation(_barrow.cross_validate(bundle, maker, points, settings, plan, cut, crew=crew, show=bar))
+    return CrossValidation.found(_barrow.cross_validate, searched, cut, crew, isolate, progress)
 
 
 class CrossValidation(Folded):
@@ -91,6 +86,7 @@ class CrossValidation(Folded):
     ``facts`` tell how the choices hold: ``efficiency``, ``profitable``, ``drift``.
     """
 
+    _what = "cross-validation"
     _names = ("facts", "times", "equity", "groups", "splits", "paths", "sharpe")
 
     @property

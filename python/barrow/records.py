@@ -196,7 +196,7 @@ class IngestSummary(NamedTuple):
 
 
 class PermutationTest(NamedTuple):
-    """A run beside the same run over markets that have the same moves in another order."""
+    """A run, a sweep or folds beside the same over markets that have the same moves in another order."""
 
     objective: str
     """The metric that is compared, with its direction where that is not its usual one."""

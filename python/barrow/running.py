@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import html
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +13,7 @@ import numpy.typing as npt
 from barrow import _barrow
 from barrow._barrow import Bundle, Settings
 from barrow._progress import Show, shown
-from barrow._results import Curve, axes_of, write_page
+from barrow._results import Curve, axes_of, markets, write_page
 from barrow.errors import SettingError
 from barrow.records import NoiseTest, PermutationTest
 from barrow.weighing import Weighing
@@ -67,7 +66,7 @@ def backtest(
     """
     bundle = opened(bundle)
     settings = Settings(cash, commission, slippage, start, end, assets, seed)
-    maker = maker_of(strategy, bundle, assets, end, whole_shares, causality_checks)
+    maker = maker_of(strategy, bundle, settings, whole_shares, causality_checks)
     given = {**(params or {}), **more}
     return Performance(_barrow.run(bundle, maker, given, settings), (bundle, maker, given, settings))
 
@@ -80,8 +79,7 @@ def opened(bundle: Bundle | str) -> Bundle:
 def maker_of(
     strategy: Any,
     bundle: Bundle,
-    assets: Optional[Sequence[str]],
-    end: Any,
+    settings: Settings,
     whole_shares: bool = True,
     causality_checks: int = 0,
 ) -> Maker:
@@ -95,7 +93,7 @@ def maker_of(
             raise SettingError(f"`{strategy.__name__}` is no `barrow.Strategy`")
         return strategy
     if callable(strategy):
-        return Weighing(strategy, bundle, assets, end, whole_shares, causality_checks)
+        return Weighing(strategy, bundle, settings.assets, settings.end, whole_shares, causality_checks)
     kind = type(strategy).__name__
     raise SettingError(f"a strategy is a name, a `barrow.Strategy` or a function, found `{kind}`")
 
@@ -233,8 +231,7 @@ class Performance(Curve):
         Raises ``barrow.errors.StatisticError`` where the run does not have the objective, or a price is not above zero.
         """
         draw = self._draws(draws, objective, seed, workers)
-        bar = shown(progress, objective)
-        with bar or contextlib.nullcontext():
+        with shown(progress, objective, "market") as bar:
             return _barrow.imagine(*self._subject(), draw, show=bar)
 
     def noise_test(
@@ -258,15 +255,12 @@ class Performance(Curve):
         The other arguments, what it takes and what it raises are those of :meth:`permutation_test`.
         """
         draw = self._draws(draws, objective, seed, workers)
-        bar = shown(progress, objective)
-        with bar or contextlib.nullcontext():
+        with shown(progress, objective, "market") as bar:
             return _barrow.imagine(*self._subject(), draw, share=share, show=bar)
 
     def _draws(self, count: int, objective: str, seed: Optional[int], workers: int) -> dict[str, Any]:
-        if count < 1:
-            raise SettingError(f"a test needs at least one market, found {count}")
         seed = self.facts["seed"] if seed is None else seed
-        return {"count": count, "objective": objective, "seed": seed, "workers": workers}
+        return {"count": markets(count), "objective": objective, "seed": seed, "workers": workers}
 
     def _subject(self) -> tuple[Any, Maker, Any, dict[str, Any], Settings]:
         _, maker, params, settings = self._again
@@ -275,9 +269,12 @@ class Performance(Curve):
     def _named(self, places: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
         return np.array(self.symbols, dtype=np.str_)[places]
 
-    def report(self, path: str | os.PathLike[str]) -> None:
-        """Writes a self-contained HTML page: the one that ``barrow backtest --report`` writes."""
-        write_page(path, self._here().page())
+    def report(self, path: str | os.PathLike[str], *, permutations: Optional[PermutationTest] = None) -> None:
+        """Writes a self-contained HTML page: the one that ``barrow backtest --report`` writes.
+
+        :param permutations: What :meth:`permutation_test` said, for a section of the page.
+        """
+        write_page(path, self._here().page(permutations))
 
     def plot(self, ax: Any = None) -> Any:
         """Draws equity over time with Matplotlib, and returns the axes."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import pickle
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Optional, Union, cast
 
@@ -15,12 +13,14 @@ from barrow import _barrow
 from barrow._barrow import Bundle, Plan, Settings
 from barrow._code import digest
 from barrow._progress import Show, shown
-from barrow._results import Held, axes_of, summary, write_page
-from barrow._shipping import dumps
-from barrow.errors import MissingPackageError, SettingError
-from barrow.running import Maker, Performance, maker_of, opened
-from barrow.strategy import Strategy
+from barrow._results import axes_of, summary, write_page
+from barrow._search import Search, Searched
+from barrow._shipping import packed, unpacked
 from barrow.columns import Columns
+from barrow.errors import SettingError
+from barrow.records import PermutationTest
+from barrow.running import Performance
+from barrow.strategy import Strategy
 
 __all__ = ["Space", "Sweep", "read_study", "sweep"]
 
@@ -123,89 +123,35 @@ def sweep(
 
     The other settings are those of :func:`barrow.backtest`.
     """
-    bundle = opened(bundle)
-    settings = Settings(cash, commission, slippage, start, end, assets, seed)
-    maker = maker_of(strategy, bundle, assets, end, whole_shares)
     objectives = [objective] if isinstance(objective, str) else list(objective)
-    terms = (time_limit, part)
-    plan = plan_of(search, objectives, seed, trials, cost, round, limits, workers, terms)
     points = space_of(space, constraints, params)
-    crew = crew_of(crew, bundle, maker, settings, seed, workers, isolate, terms)
-    bar = shown(progress, objectives[0])
+    settings = Settings(cash, commission, slippage, start, end, assets, seed)
+    plan = Plan(search, objectives, seed, trials, cost, round, limits, workers, time_limit, part)
+    searched = Search.of(bundle, strategy, points, settings, plan, whole_shares)
+    crew = searched.crew(crew, isolate)
     path = None if study is None else os.fspath(study)
     code = None if study is None or isinstance(strategy, str) else digest(strategy)
-    with bar or contextlib.nullcontext():
-        return Sweep(_barrow.search(bundle, maker, points, settings, plan, study=path, code=code, crew=crew, show=bar))
+    with shown(progress, objectives[0]) as bar:
+        return Sweep(_barrow.search(*searched, study=path, code=code, crew=crew, show=bar))
 
 
-def plan_of(
-    search: str,
-    objectives: list[str],
-    seed: int,
-    trials: Optional[int],
-    cost: Optional[float],
-    round: Optional[int],
-    limits: Sequence[str],
-    workers: int,
-    terms: tuple[Optional[float], str],
-) -> Plan:
-    """How a space is searched; ``terms`` are a trial's most seconds, and what a budget below 1 runs on."""
-    return Plan(
-        search,
-        objectives,
-        seed=seed,
-        trials=trials,
-        cost=cost,
-        round=round,
-        limits=list(limits),
-        workers=workers,
-        time_limit=terms[0],
-        part=terms[1],
-    )
-
-
-def crew_of(
-    crew: Any,
-    bundle: Bundle,
-    maker: Maker,
-    settings: Settings,
-    seed: int,
-    workers: int,
-    isolate: bool,
-    terms: tuple[Optional[float], str],
-) -> Any:
-    """Who runs the trials: ``None`` for threads of this process."""
-    hands = workers or _cores()
-    if crew is None and not isolate and (isinstance(maker, str) or hands == 1):
-        return None
-    from barrow import _workers
-    from barrow._worker import Order
-
-    order = Order(bundle, maker, settings, seed, *terms)
-    return _workers.Crew(order, hands) if crew is None else crew.begin(order)
-
-
-def _cores() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:
-        return os.cpu_count() or 1
-
-
-class Sweep(Held):
+class Sweep(Searched):
     """The result of a sweep: every trial with its parameters and figures, the best, and what was skipped or failed.
 
-    It pickles whole where its strategy can be sent, and as its tables alone where not: then :meth:`run`, :meth:`verdict` and
-    :meth:`report`, which run trials again, are for the process that made it. They open the bundle where they are called.
+    It pickles whole where its strategy can be sent, and as its tables alone where not: then :meth:`run`, :meth:`verdict`,
+    :meth:`report` and :meth:`permutation_test`, which run trials again, are for the process that made it. They open the bundle where they are called.
     """
 
     def _here(self) -> Any:
         if self._native is None:
-            packed = self._cache["again"]
-            if packed is None:
-                raise SettingError("the strategy of this sweep could not be sent: define it in a module, or `pip install cloudpickle`")
-            self._native = pickle.loads(packed)
+            self._native = unpacked(self._cache["again"], "sweep")
         return self._native
+
+    def _again(self) -> tuple[Search, Any]:
+        return Search(*self._here().searched), None
+
+    def _reached(self) -> Optional[float]:
+        return self.best_value
 
     def __getstate__(self) -> dict[str, Any]:
         names = ("facts", "names", "ids", "params", "metrics", "failed", "partial", "best", "front")
@@ -215,10 +161,7 @@ class Sweep(Held):
         """All of it; ``None`` where no other process can read the strategy."""
         if self._native is None:
             return cast("Optional[bytes]", self._cache["again"])
-        try:
-            return dumps(self._native)
-        except (MissingPackageError, pickle.PicklingError, TypeError):
-            return None
+        return packed(self._native)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._native, self._cache = None, state
@@ -306,9 +249,15 @@ class Sweep(Held):
         """Whether the best trial is more than luck: statistics over up to 200 trials, which are run again."""
         return dict(self._here().verdict())
 
-    def report(self, path: str | os.PathLike[str], top: int = 20) -> None:
-        """Writes a self-contained HTML page: the one that ``barrow sweep --report`` writes."""
-        write_page(path, self._here().page(top))
+    def report(
+        self, path: str | os.PathLike[str], top: int = 20, *, permutations: Optional[PermutationTest] = None
+    ) -> None:
+        """Writes a self-contained HTML page: the one that ``barrow sweep --report`` writes.
+
+        :param top: Trials in its table.
+        :param permutations: What :meth:`permutation_test` said, for a section of the page.
+        """
+        write_page(path, self._here().page(top, permutations))
 
     def plot(self, ax: Any = None) -> Any:
         """Draws the objective of every trial, and the best so far, with Matplotlib; returns the axes."""

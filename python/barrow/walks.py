@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Optional, Union
 
 import numpy as np
 
 from barrow import _barrow
-from barrow._barrow import Bundle, Settings
-from barrow._progress import Show, shown
-from barrow._results import Curve, Folded, axes_of, defined
-from barrow.running import maker_of, opened
+from barrow._barrow import Bundle, Plan, Settings
+from barrow._folds import Folded
+from barrow._progress import Show
+from barrow._results import Curve, axes_of, defined
+from barrow._search import Search
 from barrow.strategy import Strategy
-from barrow.sweeps import crew_of, plan_of, space_of
+from barrow.sweeps import space_of
 from barrow.columns import Columns
 
 __all__ = ["WalkForward", "cut_of", "walk_forward"]
@@ -86,17 +86,12 @@ def walk_forward(
 
     The other arguments are those of :func:`barrow.sweep`.
     """
-    bundle = opened(bundle)
-    settings = Settings(cash, commission, slippage, start, end, assets, seed)
-    maker = maker_of(strategy, bundle, assets, end, whole_shares)
-    terms = (time_limit, part)
-    plan = plan_of(search, [objective], seed, trials, cost, round, limits, workers, terms)
     points = space_of(space, constraints, params)
-    crew = crew_of(crew, bundle, maker, settings, seed, workers, isolate, terms)
+    settings = Settings(cash, commission, slippage, start, end, assets, seed)
+    plan = Plan(search, [objective], seed, trials, cost, round, limits, workers, time_limit, part)
+    searched = Search.of(bundle, strategy, points, settings, plan, whole_shares)
     cut = cut_of(train, test, validate, step, embargo, purge, anchored, partial_last)
-    bar = shown(progress, objective)
-    with bar or contextlib.nullcontext():
-        return WalkForward(_barrow.walk_forward(bundle, maker, points, settings, plan, cut, crew=crew, show=bar))
+    return WalkForward.found(_barrow.walk_forward, searched, cut, crew, isolate, progress)
 
 
 class WalkForward(Folded, Curve):
@@ -106,6 +101,7 @@ class WalkForward(Folded, Curve):
     of their ``metrics`` those that need single fills are ``None``.
     """
 
+    _what = "walk-forward"
     _names = ("facts", "times", "equity", "metrics", "folds")
 
     @property

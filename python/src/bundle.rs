@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use arrow_array::ArrayRef;
-use barrow_store::{Asset, Lease, Origin, Values};
+use barrow_store::{Asset, Lease, Origin, SeriesCache, Values};
+use barrow_tools::market::Imagined;
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -16,7 +17,7 @@ use crate::asset;
 use crate::bars::Bars;
 use crate::column::Column;
 use crate::columns::Columns;
-use crate::engine::instants;
+use crate::engine::{cache, instants};
 use crate::error::{Failure, Result, unknown_column};
 use crate::opening::{Place, paging_names};
 use crate::when::{span, when};
@@ -37,6 +38,15 @@ pub(crate) struct Bundle {
     sessions: PyOnceLock<Option<Py<PyAny>>>,
     /// The symbol of every bar, likewise.
     pub(crate) symbol_keys: OnceLock<ArrayRef>,
+    /// Of a market that might have been.
+    own: Option<Own>,
+}
+
+/// What a bundle for a moment has to itself, so that nothing of it stays behind.
+struct Own {
+    cache: SeriesCache,
+    #[expect(dead_code, reason = "where this process drew it, the file goes with it")]
+    imagined: Option<Imagined>,
 }
 
 impl Bundle {
@@ -44,7 +54,25 @@ impl Bundle {
         let reached = Columns::of(&lease);
         let (symbols, sessions, symbol_keys) =
             (PyOnceLock::new(), PyOnceLock::new(), OnceLock::new());
-        Self { lease, reached, place, symbols, sessions, symbol_keys }
+        Self { lease, reached, place, symbols, sessions, symbol_keys, own: None }
+    }
+
+    /// Takes a market that might have been. A pickle of it is for processes of this machine, while it lives.
+    pub(crate) fn imagined(imagined: Imagined) -> Self {
+        let (lease, path) = (imagined.lease.clone(), imagined.path().to_owned());
+        Self::for_a_moment(lease, &path, Some(imagined))
+    }
+
+    /// The same, where another process drew it.
+    pub(crate) fn for_a_moment(lease: Lease, path: &Path, imagined: Option<Imagined>) -> Self {
+        let name = path.to_string_lossy().into_owned();
+        let own = Some(Own { cache: SeriesCache::default(), imagined });
+        Self { own, ..Self::new(lease, Place { name, root: None, is_file: true }) }
+    }
+
+    /// Returns the derived series of its bars: those of the process, or its own where it is for a moment.
+    pub(crate) fn cache(&self) -> &SeriesCache {
+        self.own.as_ref().map_or_else(|| cache(), |own| &own.cache)
     }
 
     pub(crate) fn lease(&self) -> &Lease {
@@ -335,8 +363,13 @@ impl Bundle {
 
     /// Pickles what names the version, not its bytes: reading the pickle opens it from that process's pool.
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
-        let reopen = py.import("barrow._barrow")?.getattr("reopen")?;
+        let module = py.import("barrow._barrow")?;
         let (place, options) = (&self.place, self.lease.options());
+        if self.own.is_some() {
+            let again = module.getattr("reopen_imagined")?;
+            return Ok((again, (&place.name,).into_pyobject(py)?.into_any()));
+        }
+        let reopen = module.getattr("reopen")?;
         let root = place.root.as_ref().map(|root| root.to_string_lossy());
         let arguments = (
             &place.name,

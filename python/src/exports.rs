@@ -7,7 +7,7 @@ use pyo3::types::PyCapsule;
 use crate::bars::Bars;
 use crate::bundle::Bundle;
 use crate::error::Result;
-use crate::symbols::{Symbols, dictionary_of_symbols, runs_of_symbols, with_symbols};
+use crate::symbols::{Symbols, dictionary_of_symbols, with_symbols};
 use crate::table::{Table, frame};
 
 impl Bundle {
@@ -23,7 +23,7 @@ impl Bundle {
         let bars = py.detach(|| lease.record_batch_of(&places))?;
         let symbols = match symbols {
             Symbols::None => return Ok(Table::of_batch(bars)),
-            Symbols::Runs => runs_of_symbols(lease)?,
+            Symbols::Runs => lease.symbol_runs()?,
             Symbols::Dictionary => {
                 if self.symbol_keys.get().is_none() {
                     let made = py.detach(|| dictionary_of_symbols(lease))?;

@@ -50,13 +50,13 @@ mod _barrow {
     use crate::engine::{
         Context, CrossValidationReport, Memory, Performance, Plan, Series, Settings, Setup, Signal,
         Space, SweepReport, TrialRunner, WalkForwardReport, Weights, ask_of, cross_validate,
-        failed_end, figures_of, found_sweep, imagine, read_study, run, search, space_axes,
-        walk_forward,
+        failed_end, figures_of, found_sweep, imagine, permuted, read_study, run, search,
+        space_axes, walk_forward,
     };
     #[pymodule_export]
     use crate::ingest::ingest_files;
     #[pymodule_export]
-    use crate::opening::{default_root, open, reopen};
+    use crate::opening::{default_root, open, reopen, reopen_imagined};
     #[pymodule_export]
     use crate::pool::{clear_pool, pool_capacity, pool_stats, set_pool_capacity};
     #[pymodule_export]

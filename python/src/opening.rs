@@ -107,6 +107,14 @@ pub(crate) fn reopen(
     open_at(py, Place { name, root, is_file }, Some(version), options)
 }
 
+/// Opens a market that another process of this machine has drawn, for as long as that process keeps it.
+#[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "an argument that is extracted is owned")]
+pub(crate) fn reopen_imagined(py: Python<'_>, path: PathBuf) -> Result<Bundle> {
+    let lease = py.detach(|| BundlePool::new(1).lease_file(&path))?;
+    Ok(Bundle::for_a_moment(lease, &path, None))
+}
+
 /// Opens a bundle at a version, the newest where there is none, with the interpreter's lock let go.
 pub(crate) fn open_at(
     py: Python<'_>,

@@ -1,7 +1,8 @@
-"""Promise: a run is compared with the same run over markets that might have been, whoever wrote its strategy.
+"""Promise: a run, a sweep and folds are compared with the same over markets that might have been, whoever wrote the strategy.
 
-Method: a strategy that notes what it is shown tells what the markets are: their moves are compared with the true ones; the values
-with those of the built-in strategy of the same rule, with the command's, and p-values with a count by hand.
+Method: a strategy that notes what it is shown tells what the markets are: their moves are compared with the true ones, and what a
+sweep or folds come to with the same over bundles that are ingested of what was shown; the values with those of the built-in strategy
+of the same rule, with the command's, and p-values with a count by hand.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import json
 import os
 import pickle
 import subprocess
+import sys
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Union
 
 import numpy as np
 import pytest
@@ -21,6 +23,29 @@ from barrow._barrow import Context
 from scripted import Crossing, leader
 
 SETTINGS: dict[str, Any] = {"commission": "bps:3", "seed": 4}
+SPACE = {"fast": "2..4", "slow": [6, 8]}
+Found = Union[barrow.Sweep, barrow.WalkForward, barrow.CrossValidation]
+
+
+def found_by(how: str, bundle: Any, strategy: Any, space: Any = SPACE, **more: Any) -> Found:
+    """A result of each kind; ``how`` is the command's name."""
+    run = {**SETTINGS, **more}
+    if how == "sweep":
+        return barrow.sweep(bundle, strategy, space, **run)
+    if how == "walk-forward":
+        return barrow.walk_forward(bundle, strategy, space, train=25, test=10, **run)
+    return barrow.cross_validate(bundle, strategy, space, groups=4, **run)
+
+
+def reached(found: Found) -> Any:
+    """Its objective."""
+    return found.best_value if isinstance(found, barrow.Sweep) else found.out_of_sample
+
+
+def left() -> list[str]:
+    """Markets that nobody removed."""
+    folder = Path("/dev/shm")
+    return [path.name for path in folder.iterdir() if path.name.startswith("barrow-moment-")] if folder.is_dir() else []
 
 
 class Watching(barrow.Strategy):
@@ -125,6 +150,167 @@ def test_a_function_sees_the_panels_of_each_market(bundle: barrow.Bundle) -> Non
     assert len(np.unique(leading.permutation_test(4).values)) == 4
 
 
+HOWS = ["sweep", "walk-forward", "cross-validate"]
+
+
+@pytest.mark.parametrize("how", HOWS)
+@pytest.mark.parametrize("more", [{}, {"search": "bohb:min=1/3", "trials": 15, "start": "2020-01-08"}])
+def test_a_search_is_run_again_over_each_market(bundle: barrow.Bundle, how: str, more: dict[str, Any]) -> None:
+    seen: list[barrow.Panels] = []
+
+    def crossing(panels: barrow.Panels, fast: int, slow: int) -> Any:
+        if not any(panels is other for other in seen):
+            seen.append(panels)
+        return leader(panels, fast + slow)
+
+    found = found_by(how, bundle, crossing, workers=1, **more)
+    test = found.permutation_test(4, seed=9)
+    assert test.real == reached(found) and test.objective == "sharpe"
+    assert len(seen) == 5
+    columns = ("open", "high", "low", "close", "volume")
+    for number, panels in enumerate(seen):
+        present = [~np.isnan(panels["close"][:, place]) for place in range(len(panels.symbols))]
+        bars = {
+            symbol: {"time": panels.times[rows], **{name: panels[name][rows, place] for name in columns}}
+            for (place, symbol), rows in zip(enumerate(panels.symbols), present)
+        }
+        barrow.ingest(f"drawn-{number}", bars)
+    drawn = [reached(found_by(how, f"drawn-{number}", crossing, workers=1, **more)) for number in range(5)]
+    assert drawn[0] == found_by(how, bundle, crossing, workers=1, **more).permutation_test(1).real
+    np.testing.assert_array_equal(test.values, drawn[1:])
+    assert len(set(drawn)) == 5
+    assert test.p_value == (1 + np.sum(test.values >= test.real)) / 5
+
+
+@pytest.mark.parametrize("how", HOWS)
+def test_it_is_the_same_whoever_runs_the_trials(bundle: barrow.Bundle, how: str) -> None:
+    before = left()
+    told: list[tuple[int, int, Any]] = []
+    found = found_by(how, bundle, "sma-cross", workers=1)
+    test = found.permutation_test(12, progress=lambda *at: told.append(at))
+    assert told[-1] == (12, 12, None)
+    others = [found_by(how, bundle, "sma-cross", workers=2)]
+    others += [found_by(how, bundle, Crossing, workers=workers) for workers in (1, 2)]
+    others += [pickle.loads(pickle.dumps(other)) for other in others]
+    others[-1].permutation_test(1)
+    kept = barrow.pool.stats.open
+    for other in others:
+        again = other.permutation_test(12)
+        np.testing.assert_array_equal(again.values, test.values)
+        assert again._replace(values=test.values) == test
+    weights = [found_by(how, bundle, leader, {"lookback": [3, 5]}, workers=workers) for workers in (1, 2)]
+    one, two = (other.permutation_test(5).values for other in weights)
+    np.testing.assert_array_equal(one, two)
+    assert (left(), barrow.pool.stats.open) == (before, kept), "no market stays"
+
+
+class Knowing(barrow.Strategy):
+    """Trades at bars of the true market alone."""
+
+    name = "Knowing"
+    size = 1
+    closes: ClassVar[frozenset[float]] = frozenset()
+
+    def on_bar(self, ctx: Context) -> None:
+        # All markets have the first bar.
+        if ctx.elapsed > 0 and ctx.price("AAA") in self.closes:
+            ctx.order_target("AAA", self.size * (ctx.elapsed % 2))
+
+
+@pytest.mark.parametrize("how", HOWS)
+def test_a_market_without_the_objective_is_not_as_good(
+    bundle: barrow.Bundle, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Knowing, "closes", frozenset(bundle["AAA"].close.tolist()))
+    test = found_by(how, bundle, Knowing, {"size": [1, 2]}, workers=1, assets=["AAA"]).permutation_test(3)
+    assert np.isnan(test.values).all() and not np.isnan(test.real)
+    assert test.p_value == 1 / 4
+
+
+def test_a_page_has_what_was_found(bundle: barrow.Bundle, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    run = barrow.backtest(bundle, "sma-cross", fast=3, slow=8, **SETTINGS)
+    run.report(page, permutations=run.permutation_test(4))
+    pages = [page.read_text()]
+    for how in HOWS:
+        found = found_by(how, bundle, "sma-cross")
+        test = found.permutation_test(4)
+        found.report(page)
+        assert "Would chance do as well?" not in page.read_text()
+        found.report(page, permutations=test)
+        pages.append(page.read_text())
+        again: Found = pickle.loads(pickle.dumps(found))
+        if how == "sweep":
+            again.report(page, permutations=test)
+            assert page.read_text() == pages[-1]
+            continue
+        with pytest.raises(barrow.errors.SettingError, match=f"a {how.replace('validate', 'validation')} that was pickled"):
+            again.report(page, permutations=test)
+    for text in pages:
+        assert "Would chance do as well?" in text and "p-value" in text
+
+
+INTERRUPTED = """
+import os, signal, sys, threading, barrow
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+class Slow(barrow.Strategy):
+    size = 1
+
+    def on_bar(self, ctx):
+        ctx.order("AAA", self.size if ctx.elapsed == 0 else 0)
+
+if __name__ == "__main__":
+    strategy = Slow if sys.argv[1] == "Slow" else sys.argv[1]
+    space = {"size": "1..4"} if strategy is Slow else {"fast": "2..4", "slow": "6..9"}
+    found = barrow.walk_forward("market", strategy, space, train=25, test=10, workers=int(sys.argv[2]))
+
+    begun = []
+
+    def show(done, total, best):
+        if done >= 5 and not begun:
+            begun.append(threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGINT)))
+            begun[0].start()
+
+    try:
+        found.permutation_test(1_000_000_000, progress=show)
+    except KeyboardInterrupt:
+        sys.exit(7)
+"""
+
+
+@pytest.mark.parametrize("strategy, workers", [("sma-cross", 2), ("Slow", 1), ("Slow", 2)])
+def test_an_interrupt_ends_it(bundle: barrow.Bundle, root: Path, tmp_path: Path, strategy: str, workers: int) -> None:
+    before = left()
+    (tmp_path / "program.py").write_text(INTERRUPTED)
+    command = [sys.executable, "program.py", strategy, str(workers)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    ended = subprocess.run(command, timeout=60, check=False, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert ended.returncode == 7, ended.stderr
+    assert left() == before
+
+
+def test_what_cannot_be_found_again_says_so(bundle: barrow.Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    for how in HOWS:
+        with pytest.raises(barrow.errors.SettingError, match="at least one market, found 0"):
+            found_by(how, bundle, "sma-cross").permutation_test(0)
+    idle = barrow.sweep(bundle, barrow_idle, workers=1)
+    with pytest.raises(barrow.errors.StatisticError, match="the sweep has no `sharpe` to compare with"):
+        idle.permutation_test()
+    monkeypatch.setitem(sys.modules, "cloudpickle", None)
+
+    class Mine(Crossing):
+        pass
+
+    for how in HOWS:
+        found = found_by(how, bundle, Mine, workers=1)
+        assert found.permutation_test(2).values.shape == (2,)
+        again: Found = pickle.loads(pickle.dumps(found))
+        what = how.replace("validate", "validation")
+        with pytest.raises(barrow.errors.SettingError, match=f"the strategy of this {what} could not be sent"):
+            again.permutation_test(2)
+
+
 def test_what_cannot_be_tested_says_so(bundle: barrow.Bundle, root: Path, rows: dict[str, Any]) -> None:
     run = barrow.backtest(bundle, "sma-cross", fast=3, slow=8)
     with pytest.raises(barrow.errors.SettingError, match="at least one market"):
@@ -174,3 +360,20 @@ def test_it_is_that_of_the_command(bundle: barrow.Bundle, root: Path) -> None:
         noise, expected = run.noise_test(20), said["resampled"]["noise"]
         assert noise.values.tolist() == expected["values"]
         assert (noise.median, noise.low, noise.same_sign) == tuple(expected[name] for name in ("median", "low", "same_sign"))
+
+
+@pytest.mark.skipif("BARROW_COMMAND" not in os.environ, reason="`BARROW_COMMAND` does not name the command")
+@pytest.mark.parametrize("how", HOWS)
+@pytest.mark.parametrize("search", [{}, {"search": "tpe", "trials": 8}])
+def test_a_search_s_is_that_of_the_command(bundle: barrow.Bundle, root: Path, how: str, search: dict[str, Any]) -> None:
+    cut = {"sweep": [], "walk-forward": ["--train=25", "--test=10"], "cross-validate": ["--groups=4"]}[how]
+    flags = ["-p", "fast=2..4", "-p", "slow=6,8", "--commission=bps:3", "--seed=4", "--permutations=15", "--from=2020-01-08", *cut]
+    flags += [f"--{name}={value}" for name, value in search.items()]
+    command = [os.environ["BARROW_COMMAND"], "--root", str(root), how, "market", "-s", "sma-cross", *flags, "--json"]
+    expected = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)["permutations"]
+    for strategy in ("sma-cross", Crossing):
+        test = found_by(how, bundle, strategy, start="2020-01-08", **search).permutation_test(15)
+        assert test.values.tolist() == expected["values"]
+        assert (test.objective, test.real, test.p_value, test.free) == tuple(
+            expected[name] for name in ("objective", "real", "p_value", "free")
+        )

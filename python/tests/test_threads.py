@@ -244,6 +244,7 @@ JOBS: dict[str, Callable[[Shared], Any]] = {
     "one run": lambda it: run_of(it.run),
     "one run, imagined": lambda it: [it.run.permutation_test(4), it.run.noise_test(3)],
     "scripted, imagined": lambda it: barrow.backtest(it.plain, Crossing).permutation_test(2),
+    "sweep, imagined": lambda it: it.swept.permutation_test(3),
     "sweep": lambda it: barrow.sweep(it.packed, "sma-cross", SPACE, workers=2).trials,
     "scripted sweep": lambda it: barrow.sweep(it.packed, Crossing, SPACE, workers=1).trials,
     "search": lambda it: barrow.sweep(it.plain, "sma-cross", SPACE, search="tpe", trials=5, seed=3).trials,

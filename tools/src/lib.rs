@@ -2,7 +2,8 @@
 //!
 //! The binary calls [`run`] and nothing else. What is worth using from Rust without a terminal is
 //! public too: [`ingest`] turns vendor files into a published bundle, [`report`] renders the
-//! self-contained HTML page of a backtest or a sweep, and [`market`] makes markets that might have been.
+//! self-contained HTML page of a backtest or a sweep, [`market`] makes markets that might have been, and
+//! [`permutation`] compares a result with the same over them.
 //!
 //! Stdout carries the answer, stderr the talk; `docs/cli.md` documents both and the JSON of every
 //! command.
@@ -12,6 +13,7 @@
 mod age;
 mod cli;
 mod commands;
+pub mod draws;
 mod hint;
 pub mod ingest;
 mod instant;
@@ -25,6 +27,7 @@ mod metrics;
 mod numbers;
 mod opening;
 mod output;
+pub mod permutation;
 mod printer;
 pub mod report;
 mod scratch;

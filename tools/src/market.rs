@@ -16,6 +16,9 @@ use tempfile::NamedTempFile;
 use crate::hint::Complaint;
 use crate::scratch;
 
+/// Why a market could not be read or made: what kept it is in its chain, as an error of the store.
+pub type Error = anyhow::Error;
+
 /// The bars of some assets, as they were.
 #[derive(Debug)]
 pub struct Market<'l> {

@@ -11,6 +11,13 @@ pub trait Cut: Clone + Sync {
     /// # Errors
     /// [`Error::Statistic`] when it cannot be cut this way.
     fn splits(&self, times: &[i64]) -> Result<Vec<Split>, Error>;
+
+    /// Returns the time from which on bars are judged, where those before it are fitted on alone: a permuted market keeps the
+    /// moves of both apart. `None` where bars of all of the clock are judged.
+    ///
+    /// # Errors
+    /// As [`Cut::splits`].
+    fn judged_from(&self, times: &[i64]) -> Result<Option<i64>, Error>;
 }
 
 impl Cut for Windows {
@@ -26,6 +33,10 @@ impl Cut for Windows {
         });
         Ok(split.collect())
     }
+
+    fn judged_from(&self, times: &[i64]) -> Result<Option<i64>, Error> {
+        Ok(self.folds(times)?.first().map(|fold| times[fold.test.start]))
+    }
 }
 
 impl Cut for Purged {
@@ -35,5 +46,9 @@ impl Cut for Purged {
         let (name, what) = ("purged cross-validation", "bars to fit on that purging leaves");
         needs(holds, name, what, "none")?;
         Ok(splits)
+    }
+
+    fn judged_from(&self, _: &[i64]) -> Result<Option<i64>, Error> {
+        Ok(None)
     }
 }

@@ -23,7 +23,9 @@ use crate::objective::Objective;
 use crate::params::Params;
 use crate::portal::Portal;
 use crate::search::{Limit, SearchPlan, Space};
-use crate::sweep::{Crews, Factory, Hunt, Piece, Progress, Terms, ThreadCrews, Trial, evaluate};
+use crate::sweep::{
+    Crews, Factory, Hunt, Piece, Progress, Ranking, Terms, ThreadCrews, Trial, evaluate,
+};
 use crate::validation::{Purged, Split, Windows, spearman};
 use crate::workers::Workers;
 
@@ -210,19 +212,9 @@ impl<C: Cut> Folds<'_, C> {
 
     /// The place of the best trial: limits first, then the objective, of equal ones the first.
     fn choose(&self, trials: &[Option<Trial>]) -> Option<usize> {
-        let (mut best, mut best_value, mut least) = (None, None, f64::INFINITY);
-        for (at, trial) in trials.iter().enumerate() {
-            let Some(trial) = trial else { continue };
-            let missed = |limit: &Limit| limit.violation_of(&trial.metrics, trial.final_equity);
-            let violation: f64 = self.limits.iter().map(missed).sum();
-            let value = trial.value(self.objective);
-            let better = violation < least
-                || (violation == least && self.objective.better(value, best_value));
-            if value.is_some() && better {
-                (best, best_value, least) = (Some(at), value, violation);
-            }
-        }
-        best
+        let ranking = Ranking { objective: self.objective, limits: &self.limits };
+        let ran = trials.iter().enumerate();
+        ranking.best(ran.filter_map(|(at, trial)| Some((at, trial.as_ref()?))))
     }
 
     fn rank_correlation(&self, a: &[Option<Trial>], b: &[Option<Trial>]) -> Option<f64> {

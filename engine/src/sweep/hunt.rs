@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::crew::{Crew, Ended};
-use super::report::{Failure, Partial, SearchSummary, SweepReport, Trial};
+use super::ranking::Ranking;
+use super::report::{Failure, Partial, SearchSummary, SweepReport};
 use super::terms::Part;
 use super::{Factory, Progress};
 use crate::Error;
@@ -116,6 +117,7 @@ impl Hunt<'_> {
         let mut report =
             SweepReport::of_hunt(self.backtest, self.objectives[0], portal, space, &first);
         report.search = Some(SearchSummary {
+            limits: self.limits.clone(),
             method: self.plan.method.to_string(),
             seed: self.plan.seed,
             asked: asks.len() as u64,
@@ -260,8 +262,8 @@ impl Hunt<'_> {
         let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
         for (_, end) in ended {
             if let Ended::Done(trial) = end {
-                let value = trial.value(self.objectives[0]);
-                if self.violation(trial) == 0.0 && self.objectives[0].better(value, tally.best) {
+                let (value, ranking) = (trial.value(self.objectives[0]), self.ranking());
+                if ranking.violation(trial) == 0.0 && ranking.objective.better(value, tally.best) {
                     tally.best = value;
                 }
             }
@@ -272,9 +274,8 @@ impl Hunt<'_> {
         progress(Progress { done: tally.done, total, best: tally.best, folds: (0, 1) });
     }
 
-    fn violation(&self, trial: &Trial) -> f64 {
-        let missed = |limit: &Limit| limit.violation_of(&trial.metrics, trial.final_equity);
-        self.limits.iter().map(missed).fold(0.0, |sum, violation| sum + violation)
+    fn ranking(&self) -> Ranking<'_> {
+        Ranking { objective: self.objectives[0], limits: &self.limits }
     }
 
     /// What the search is told.
@@ -283,14 +284,13 @@ impl Hunt<'_> {
         let value = |objective: &Objective| trial.value(*objective).unwrap_or(f64::NAN);
         Outcome::Done {
             values: self.objectives.iter().map(value).collect(),
-            violation: self.violation(trial),
+            violation: self.ranking().violation(trial),
         }
     }
 
     /// Puts every trial where the report has it, and finds the best of the whole runs.
     fn sort_out(&self, report: &mut SweepReport, asks: Vec<Ask>, ends: Vec<Ended>) {
         let objective = self.objectives[0];
-        let (mut best, mut best_violation) = (None, f64::INFINITY);
         let mut summary = report.search.take().unwrap_or_default();
         for (ask, end) in asks.into_iter().zip(ends) {
             match end {
@@ -302,16 +302,7 @@ impl Hunt<'_> {
                     resumes: ask.resumes,
                     value: trial.value(objective),
                 }),
-                Ended::Done(trial) => {
-                    let (value, violation) = (trial.value(objective), self.violation(&trial));
-                    let better = violation < best_violation
-                        || (violation == best_violation && objective.better(value, best));
-                    if better && value.is_some() {
-                        (best, best_violation) = (value, violation);
-                        report.best = Some(report.trials.len());
-                    }
-                    report.trials.push(trial);
-                }
+                Ended::Done(trial) => report.trials.push(trial),
                 Ended::Failed(error) => report.failed.push(Failure { index: ask.id, error }),
                 Ended::Skipped => {
                     report.skipped += 1;
@@ -321,7 +312,9 @@ impl Hunt<'_> {
             summary.points.push((ask.id, ask.params));
             summary.rungs.push((ask.bracket, ask.rung, ask.resumes));
         }
-        summary.best_violation = Some(best_violation).filter(|violation| violation.is_finite());
+        report.best = self.ranking().best(report.trials.iter().enumerate());
+        let violation = report.best_trial().map(|best| self.ranking().violation(best));
+        summary.best_violation = violation.filter(|violation| violation.is_finite());
         report.search = Some(summary);
     }
 }

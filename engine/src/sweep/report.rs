@@ -5,7 +5,7 @@ use barrow_store::CacheStats;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-use super::{End, Space, Sweep};
+use super::{End, Ranking, Space, Sweep, at_different_points};
 use crate::Error;
 use crate::backtest::{Backtest, Outcome};
 use crate::costs::{Commission, Slippage};
@@ -14,6 +14,7 @@ use crate::objective::Objective;
 use crate::params::Params;
 use crate::performance::LIBRARY_VERSION;
 use crate::portal::Portal;
+use crate::search::Limit;
 use crate::strategy::Strategy;
 use crate::time::{TimeStyle, Timestamp};
 
@@ -91,6 +92,8 @@ pub struct SearchSummary {
     pub points: Vec<(u64, Params)>,
     /// Bracket, rung and continued trial of each of `points`.
     pub rungs: Vec<(u32, u32, Option<u64>)>,
+    /// What results must keep.
+    pub limits: Vec<Limit>,
     /// By how much the best trial misses the limits together; `None` without one.
     pub best_violation: Option<f64>,
     /// What the search noticed.
@@ -283,16 +286,30 @@ impl SweepReport {
         self.best.and_then(|at| self.trials.get(at))
     }
 
+    /// Returns the first objective of the best trial; `None` where it is undefined for all.
+    pub fn best_value(&self) -> Option<f64> {
+        self.best_trial()?.value(self.objective)
+    }
+
+    /// Returns what puts one trial before another.
+    pub fn order(&self) -> Ranking<'_> {
+        let limits = self.search.as_ref().map_or(&[][..], |search| &search.limits);
+        Ranking { objective: self.objective, limits }
+    }
+
     /// Returns the trials from best to worst, undefined ones last, equal ones in the order of the
     /// points.
     pub fn ranking(&self) -> Vec<&Trial> {
         let mut ranked: Vec<&Trial> = self.trials.iter().collect();
-        let objective = self.objective;
-        ranked.sort_by(|a, b| {
-            let (a, b) = (a.value(objective), b.value(objective));
-            objective.better(b, a).cmp(&objective.better(a, b))
-        });
+        let order = self.order();
+        ranked.sort_by(|a, b| order.compare(a, b));
         ranked
+    }
+
+    /// Returns the best trials at different points, at most `count`, from the best on.
+    pub fn leaders(&self, count: usize) -> Vec<(Params, &Trial)> {
+        let ranked = self.ranking().into_iter().map(|trial| (self.params(trial), trial));
+        at_different_points(ranked, count)
     }
 }
 
@@ -338,11 +355,13 @@ struct SearchView<'a>(&'a SearchSummary);
 
 impl Serialize for SearchView<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_struct("Search", 7)?;
+        let mut object = serializer.serialize_struct("Search", 8)?;
         object.serialize_field("method", &self.0.method)?;
         object.serialize_field("seed", &self.0.seed)?;
         object.serialize_field("asked", &self.0.asked)?;
         object.serialize_field("resumed", &self.0.resumed)?;
+        let limits: Vec<String> = self.0.limits.iter().map(ToString::to_string).collect();
+        object.serialize_field("limits", &limits)?;
         object.serialize_field("best_violation", &self.0.best_violation)?;
         object.serialize_field("partial", &self.0.partial)?;
         object.serialize_field("notes", &self.0.notes)?;

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use super::arrays::{frozen_matrix, instants};
+use super::draws::test_of;
 use super::folds::{Searched, facts_dict, fold_dict, period};
 use super::performance::metrics_dict;
 use super::plan::Plan;
@@ -16,7 +17,12 @@ use crate::bundle::Bundle;
 use crate::error::Result;
 
 /// Groups, test groups, and the bars of holding, purge and embargo, as Python gives them.
-type Cut = (usize, usize, usize, usize, usize);
+pub(crate) type Cut = (usize, usize, usize, usize, usize);
+
+/// Reads how the bars are cut.
+pub(crate) fn purged((groups, test_groups, holding, purge, embargo): Cut) -> Purged {
+    Purged { groups, test_groups, holding, purge, embargo }
+}
 
 /// Runs a cross-validation. See `barrow.cross_validate`.
 #[pyfunction]
@@ -33,10 +39,8 @@ pub(crate) fn cross_validate(
     crew: Option<&Bound<'_, PyAny>>,
     show: Option<&Bound<'_, PyAny>>,
 ) -> Result<CrossValidationReport> {
-    let (groups, test_groups, holding, purge, embargo) = cut;
-    let cut = Purged { groups, test_groups, holding, purge, embargo };
     let searched = Searched { bundle, strategy, space, settings, plan, crew, show };
-    Ok(CrossValidationReport { report: searched.run(py, cut)? })
+    Ok(CrossValidationReport { report: searched.run(py, purged(cut))?? })
 }
 
 /// What a cross-validation returns.
@@ -116,8 +120,17 @@ impl CrossValidationReport {
         Ok(Some(dict))
     }
 
-    /// The page that `barrow cross-validate --report` writes.
-    fn page(&self, py: Python<'_>) -> String {
-        py.detach(|| Report::of_cross_validation(&self.report).render())
+    /// The median of the objective over the paths.
+    #[getter]
+    fn out_of_sample(&self) -> Option<f64> {
+        self.report.out_of_sample()
+    }
+
+    /// The page that `barrow cross-validate --report` writes, with what permuted markets say where they were asked.
+    #[pyo3(signature = (permutations=None))]
+    fn page(&self, py: Python<'_>, permutations: Option<&Bound<'_, PyAny>>) -> Result<String> {
+        let test = permutations.map(test_of).transpose()?;
+        let page = || Report::of_cross_validation(&self.report).with_permutations(test.as_ref());
+        Ok(py.detach(|| page().render()))
     }
 }

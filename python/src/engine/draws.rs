@@ -1,32 +1,32 @@
-//! [`imagine`]: a run again over markets that might have been.
+//! [`imagine`] and [`permuted`]: a run, a search or folds again over markets that might have been.
 
-use std::error::Error as StdError;
-use std::ops::Deref;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use barrow_engine::validation::{NoiseSpread, permutation_p_value};
-use barrow_engine::{
-    Backtest, Direction, Error, Objective, Params, Performance as Run, Progress, Workers,
-};
+use barrow_engine::validation::NoiseSpread;
+use barrow_engine::{Backtest, Error, Objective, Params, Performance as Run, Progress, Workers};
 use barrow_store::{Lease, SeriesCache};
-use barrow_tools::market::{Imagined, Market};
+use barrow_tools::draws::Draws;
+use barrow_tools::market::{self, Imagined, Market};
+use barrow_tools::permutation::{Permutation, PermutationTest};
+use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use super::again::{Again, Cut};
 use super::arrays::figures;
 use super::maker::Maker;
 use super::performance::Performance;
+use super::plan::Plan;
 use super::settings::{Settings, params_of};
-use super::watch::{Watch, watched};
+use super::space::Space;
+use super::watch::watched;
 use crate::bundle::Bundle;
 use crate::error::{Failure, Result, raised, whole_text};
-use crate::opening::Place;
 use crate::records::Record;
 
 /// How markets are drawn, as Python gives it.
 #[derive(FromPyObject)]
-pub(crate) struct Draws {
+pub(crate) struct Asked {
     #[pyo3(item)]
     count: u64,
     #[pyo3(item)]
@@ -62,7 +62,7 @@ pub(crate) fn imagine<'py>(
     over: Option<Py<PyAny>>,
     params: &Bound<'py, PyDict>,
     settings: &Settings,
-    draws: Draws,
+    draws: Asked,
     share: Option<f64>,
     show: Option<&Bound<'py, PyAny>>,
 ) -> Result<Bound<'py, PyAny>> {
@@ -73,128 +73,157 @@ pub(crate) fn imagine<'py>(
     let (maker, params) = (Maker::of(strategy)?, params_of(params)?);
     let (objective, backtest) = (draws.objective.parse()?, &settings.backtest);
     let subject = Subject { lease: run.lease(), maker, over, params, backtest, objective };
-    let real = subject.real(py, run.result())?;
-    let drawn = watched(py, show, |watch| {
-        let market = subject.market()?;
-        let draw = |draw| match share {
-            None => market.permuted(draws.seed, draw),
-            Some(share) => market.noisy(share, draws.seed, draw),
-        };
-        let values = subject.each(&draws, watch, &|number| draw(number).map_err(Refusal::of))?;
-        Ok::<_, Refusal>((values, market.free()))
-    })?;
-    let (values, free) = drawn.map_err(|refusal| refusal.raised(py))?;
-    let record = match share {
-        None => {
-            let p_value = subject.p_value(real, &values);
-            Record::new(py, "PermutationTest")?.with("p_value", p_value)?.with("free", free)?
-        }
-        Some(share) => {
-            let defined: Vec<f64> = values.iter().flatten().copied().collect();
-            let NoiseSpread { median, low, same_sign } = NoiseSpread::of(real, &defined)?;
-            Record::new(py, "NoiseTest")?
-                .with("share", share)?
-                .with("median", median)?
-                .with("low", low)?
-                .with("same_sign", same_sign)?
-        }
+    let real = compared(py, "run", objective, subject.value(run.result()))?;
+    let Some(share) = share else {
+        let test = subject.drawn(py, &draws, show, &|all| {
+            let Subject { lease, backtest, objective, .. } = subject;
+            let (scope, seed) = (&backtest.scope, draws.seed);
+            Permutation { lease, scope, apart: None, objective, real, seed }
+                .test(all, &|imagined| subject.run(imagined))
+        })?;
+        return test_record(py, test);
     };
-    let record = record
-        .with("objective", subject.objective.to_string())?
+    let values = subject.drawn(py, &draws, show, &|all| {
+        let market = Market::read(subject.lease, &backtest.scope, None)?;
+        all.each(&|draw| subject.run(market.noisy(share, draws.seed, draw)?))
+    })?;
+    let defined: Vec<f64> = values.iter().flatten().copied().collect();
+    let NoiseSpread { median, low, same_sign } = NoiseSpread::of(real, &defined)?;
+    let record = Record::new(py, "NoiseTest")?
+        .with("objective", objective.to_string())?
         .with("real", real)?
-        .with("values", figures(py, values.into_iter())?)?;
+        .with("share", share)?
+        .with("values", figures(py, values.into_iter())?)?
+        .with("median", median)?
+        .with("low", low)?
+        .with("same_sign", same_sign)?;
     Ok(record.made()?)
 }
 
-impl<'a> Subject<'a> {
+/// Compares the objective of a search, or with a cut that of folds out of sample, with what the same comes to over markets whose
+/// moves are in another order, one after the other. `over` makes the strategy of a market's bundle, and the crew or `None`.
+/// Returns a record, `PermutationTest`.
+#[pyfunction]
+#[pyo3(signature = (bundle, _strategy, space, settings, plan, cut, real, count, seed, over, *, show=None))]
+#[expect(clippy::too_many_arguments, reason = "they are those of a search and of draws")]
+#[expect(clippy::needless_pass_by_value, reason = "an argument that is extracted is owned")]
+pub(crate) fn permuted<'py>(
+    py: Python<'py>,
+    bundle: &Bundle,
+    _strategy: &Bound<'py, PyAny>,
+    space: Bound<'py, Space>,
+    settings: &Settings,
+    plan: &Plan,
+    cut: Option<Cut>,
+    real: Option<f64>,
+    count: u64,
+    seed: u64,
+    over: Py<PyAny>,
+    show: Option<Py<PyAny>>,
+) -> Result<Bound<'py, PyAny>> {
+    let Some(objective) = plan.objectives.first().copied() else {
+        return Err(Error::NoObjective.into());
+    };
+    let what = if cut.is_some() { "result" } else { "sweep" };
+    let real = compared(py, what, objective, real)?;
+    let (lease, scope) = (bundle.lease(), &settings.backtest.scope);
+    let again = Again { space: space.unbind(), settings, plan, cut: cut.as_ref() };
+    let (cancel, done) = (AtomicBool::new(false), AtomicU64::new(0));
+    let draws = Draws { count, at_once: 1, cancel: &cancel, progress: &|_| {} };
+    let one = |py: Python<'_>, imagined: Imagined| {
+        let value = again.value(py, imagined, over.bind(py))?;
+        let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+        // On the thread that Ctrl-C comes to, so that it is not lost where it comes while this is shown.
+        if let Some(show) = &show {
+            show.call1(py, (done, count, None::<f64>))?;
+        }
+        Ok::<_, Failure>(value)
+    };
+    let test = py.detach(|| {
+        let apart = again.apart(lease, bundle.cache())?;
+        Permutation { lease, scope, apart, objective, real, seed }
+            .test(&draws, &|imagined| Ok(Python::attach(|py| one(py, imagined))?))
+    });
+    test_record(py, test.map_err(|refusal: Refusal| refusal.raised(py))?)
+}
+
+/// The objective over the true market.
+fn compared(py: Python<'_>, what: &str, objective: Objective, real: Option<f64>) -> Result<f64> {
+    real.ok_or_else(|| {
+        let text = format!("the {what} has no `{}` to compare with", objective.metric.name());
+        raised(py, "StatisticError", &text, &[]).into()
+    })
+}
+
+/// Makes a record of a test.
+fn test_record(py: Python<'_>, test: PermutationTest) -> Result<Bound<'_, PyAny>> {
+    let record = Record::new(py, "PermutationTest")?
+        .with("objective", test.objective.to_string())?
+        .with("real", test.real)?
+        .with("values", figures(py, test.values.into_iter())?)?
+        .with("p_value", test.p_value)?
+        .with("free", test.free)?;
+    Ok(record.made()?)
+}
+
+/// Reads a record of a test.
+pub(crate) fn test_of(record: &Bound<'_, PyAny>) -> Result<PermutationTest> {
+    let objective: Objective = record.getattr("objective")?.extract::<String>()?.parse()?;
+    let values: PyReadonlyArray1<'_, f64> = record.getattr("values")?.extract()?;
+    let values = values.as_array().iter().map(|v| Some(*v).filter(|v| !v.is_nan())).collect();
+    let (real, free) = (record.getattr("real")?.extract()?, record.getattr("free")?.extract()?);
+    Ok(PermutationTest::of(objective, real, values, free))
+}
+
+impl Subject<'_> {
     fn value(&self, run: &Run) -> Option<f64> {
         self.objective.metric.of(&run.metrics, run.final_equity)
     }
 
-    /// The objective over the true market.
-    fn real(&self, py: Python<'_>, run: &Run) -> Result<f64> {
-        self.value(run).ok_or_else(|| {
-            let text = format!("the run has no `{}` to compare with", self.objective.metric.name());
-            raised(py, "StatisticError", &text, &[]).into()
-        })
-    }
-
-    /// The chance of a value as good as the true one; one that is undefined is not as good.
-    fn p_value(&self, real: f64, values: &[Option<f64>]) -> f64 {
-        let sign = if self.objective.direction == Direction::Max { 1.0 } else { -1.0 };
-        let oriented = values.iter().map(|value| value.map_or(f64::NEG_INFINITY, |v| v * sign));
-        permutation_p_value(real * sign, &oriented.collect::<Vec<_>>())
-    }
-
-    fn market(&self) -> std::result::Result<Market<'a>, Refusal> {
-        Market::read(self.lease, &self.backtest.scope, None).map_err(Refusal::of)
-    }
-
-    /// Runs over each market that `draw` makes of the numbers below the count: the objective, in the order of the numbers.
-    fn each(
+    /// Draws on a thread of its own, shows progress and looks for signals meanwhile.
+    fn drawn<T: Send>(
         &self,
-        draws: &Draws,
-        watch: &Watch,
-        draw: &(dyn Fn(u64) -> std::result::Result<Imagined, Refusal> + Sync),
-    ) -> std::result::Result<Vec<Option<f64>>, Refusal> {
-        let (next, total, ended) = (AtomicU64::new(0), draws.count, Mutex::new(Vec::new()));
-        let ended_now = || ended.lock().unwrap_or_else(PoisonError::into_inner);
-        let work = || {
-            while !watch.cancel.load(Ordering::Relaxed) {
-                let number = next.fetch_add(1, Ordering::Relaxed);
-                if number >= total {
-                    break;
-                }
-                let outcome = draw(number).and_then(|imagined| self.run(&imagined));
-                if outcome.is_err() {
-                    next.store(total, Ordering::Relaxed);
-                }
-                let mut ended = ended_now();
-                ended.push((number, outcome));
-                let done = u64::try_from(ended.len()).unwrap_or(total);
-                watch.show(Progress { done, total, best: None, folds: (0, 1) });
-            }
-        };
+        py: Python<'_>,
+        asked: &Asked,
+        show: Option<&Bound<'_, PyAny>>,
+        draw: &(dyn Fn(&Draws<'_>) -> std::result::Result<T, Refusal> + Sync),
+    ) -> Result<T> {
         // Strategies of Python are run one at a time, as in sweeps: they may share what they like.
-        let hands = match (self.maker.is_scripted(), draws.workers) {
+        let at_once = match (self.maker.is_scripted(), asked.workers) {
             (true, _) => 1,
             (false, 0) => Workers::available(),
             (false, workers) => workers,
         };
-        std::thread::scope(|scope| {
-            for _ in 1..hands {
-                scope.spawn(work);
-            }
-            work();
-        });
-        let mut outcomes = std::mem::take(&mut *ended_now());
-        outcomes.sort_by_key(|(number, _)| *number);
-        outcomes.into_iter().map(|(_, outcome)| outcome).collect()
+        let (count, total) = (asked.count, asked.count);
+        let drawn = watched(py, show, |watch| {
+            let progress = |done| watch.show(Progress { done, total, best: None, folds: (0, 1) });
+            draw(&Draws { count, at_once, cancel: &watch.cancel, progress: &progress })
+        })?;
+        drawn.map_err(|refusal| refusal.raised(py))
     }
 
-    fn run(&self, imagined: &Imagined) -> std::result::Result<Option<f64>, Refusal> {
-        let lease = &imagined.lease;
-        let run = |maker: &Maker| -> std::result::Result<_, Error> {
+    fn run(&self, imagined: Imagined) -> std::result::Result<Option<f64>, Refusal> {
+        let run = |maker: &Maker, lease: &Lease| -> std::result::Result<_, Error> {
             let mut strategy = maker.make(&self.params, lease)?;
             let run = self.backtest.run(lease, strategy.as_mut(), &SeriesCache::default());
             Ok(self.value(&run?))
         };
         if !self.maker.is_scripted() {
-            return Ok(run(&self.maker)?);
+            return Ok(run(&self.maker, &imagined.lease)?);
         }
         // Attached once, not at every bar.
         let run = |py: Python<'_>| {
-            let Some(over) = &self.over else { return Ok(run(&self.maker)?) };
-            let name = imagined.path().to_string_lossy().into_owned();
-            let bundle = Bundle::new(lease.clone(), Place { name, root: None, is_file: true });
-            Ok(run(&Maker::of(&over.bind(py).call1((bundle,))?)?)?)
+            let Some(over) = &self.over else { return Ok(run(&self.maker, &imagined.lease)?) };
+            let lease = imagined.lease.clone();
+            let maker = over.bind(py).call1((Bundle::imagined(imagined),))?;
+            Ok(run(&Maker::of(&maker)?, &lease)?)
         };
         Python::attach(run).map_err(Refusal::Failure)
     }
 }
 
 /// Why a market could not be drawn or run over.
-enum Refusal {
+pub(crate) enum Refusal {
     Failure(Failure),
     /// In words.
     Market(String),
@@ -206,14 +235,22 @@ impl From<Error> for Refusal {
     }
 }
 
-impl Refusal {
-    fn of(error: impl Deref<Target = dyn StdError + Send + Sync>) -> Self {
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+impl From<market::Error> for Refusal {
+    fn from(error: market::Error) -> Self {
         match error.downcast_ref::<barrow_store::Error>() {
             Some(error) => Self::Failure(Failure::Store(error.clone())),
             None => Self::Market(whole_text(&*error)),
         }
     }
+}
 
+impl Refusal {
     fn raised(self, py: Python<'_>) -> Failure {
         match self {
             Self::Failure(failure) => failure,

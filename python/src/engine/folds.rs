@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use barrow_engine::search::{Goals, SearchPlan};
-use barrow_engine::{Cut, FoldReport, Folds, FoldsReport, Params, Timestamp, Trial, Workers};
+use barrow_engine::{
+    Cut, Error, FoldReport, Folds, FoldsReport, Params, Timestamp, Trial, Workers,
+};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -11,7 +13,6 @@ use super::crew::Outside;
 use super::maker::Maker;
 use super::performance::metrics_dict;
 use super::plan::Plan;
-use super::running::cache;
 use super::settings::{Settings, params_dict};
 use super::space::Space;
 use super::watch::{tell, watched};
@@ -32,10 +33,14 @@ pub(crate) struct Searched<'a, 'py> {
 }
 
 impl Searched<'_, '_> {
-    /// Runs the folds of a cut.
-    pub(crate) fn run<C: Cut + Send>(self, py: Python<'_>, cut: C) -> Result<FoldsReport<C>> {
+    /// Runs the folds of a cut; an error of the engine is told apart from one of Python.
+    pub(crate) fn run<C: Cut + Send>(
+        self,
+        py: Python<'_>,
+        cut: C,
+    ) -> Result<std::result::Result<FoldsReport<C>, Error>> {
         let Searched { bundle, strategy, space, settings, plan, crew, show } = self;
-        let (lease, maker) = (bundle.lease(), Maker::of(strategy)?);
+        let (lease, cache, maker) = (bundle.lease(), bundle.cache(), Maker::of(strategy)?);
         settings.warn_of_splits(py, lease)?;
         let [objective] = plan.objectives[..] else {
             return Err(raised(py, "SettingError", "folds take one objective", &[]).into());
@@ -62,18 +67,18 @@ impl Searched<'_, '_> {
                 let progress = |progress| watch.show(progress);
                 let cancel = Some(&watch.cancel);
                 let folds = Folds { progress: Some(&progress), cancel, ..folds };
-                folds.run(lease, &factory, &space, cache(), &workers)
+                folds.run(lease, &factory, &space, cache, &workers)
             })?;
-            return Ok(report?);
+            return Ok(report);
         };
         let crew = Outside::new(crew, plan.terms)?;
         let show = show.map(|show| show.clone().unbind());
         let progress = |progress| tell(show.as_ref(), progress);
         let run = || {
             let folds = Folds { progress: Some(&progress), ..folds };
-            folds.run_with(lease, &factory, &space, cache(), &crew)
+            folds.run_with(lease, &factory, &space, cache, &crew)
         };
-        Ok(py.detach(run)?)
+        Ok(py.detach(run))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Backtests, sweeps, walk-forward, cross-validation and statistics.
 
+mod again;
 mod arrays;
 mod axes;
 mod context;
@@ -15,6 +16,7 @@ mod plan;
 mod runner;
 mod running;
 mod scripted;
+mod searched;
 mod sent;
 mod settings;
 mod setup;
@@ -32,12 +34,12 @@ pub(crate) use axes::space_axes;
 pub(crate) use context::Context;
 pub(crate) use crew::{ask_of, failed_end, figures_of};
 pub(crate) use cross::{CrossValidationReport, cross_validate};
-pub(crate) use draws::imagine;
+pub(crate) use draws::{imagine, permuted};
 pub(crate) use memory::Memory;
 pub(crate) use performance::Performance;
 pub(crate) use plan::Plan;
 pub(crate) use runner::TrialRunner;
-pub(crate) use running::run;
+pub(crate) use running::{cache, run};
 pub(crate) use sent::found_sweep;
 pub(crate) use settings::Settings;
 pub(crate) use setup::{Series, Setup, Signal};

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use super::arrays::{figures, frozen, instants};
+use super::draws::test_of;
 use super::settings::params_dict;
 use crate::error::Result;
 
@@ -151,9 +152,14 @@ impl Performance {
         Ok(PyTuple::new(py, columns)?)
     }
 
-    /// The page that `barrow backtest --report` writes.
-    fn page(&self, py: Python<'_>) -> Result<String> {
-        py.detach(|| Ok(Report::of_run(&self.performance, &self.lease)?.render()))
+    /// The page that `barrow backtest --report` writes, with what permuted markets say where they were asked.
+    #[pyo3(signature = (permutations=None))]
+    fn page(&self, py: Python<'_>, permutations: Option<&Bound<'_, PyAny>>) -> Result<String> {
+        let test = permutations.map(test_of).transpose()?;
+        py.detach(|| {
+            let page = Report::of_run(&self.performance, &self.lease)?;
+            Ok(page.with_permutations(test.as_ref()).render())
+        })
     }
 }
 

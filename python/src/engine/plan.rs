@@ -1,12 +1,11 @@
 //! [`Plan`]: how a space is searched.
 
 use barrow_engine::search::{Limit, Method};
-use barrow_engine::{Objective, Terms, Trial};
+use barrow_engine::{Error, Objective, Terms, Trial};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use super::runner::terms_of;
-use super::sweep::{limits_of, objectives_of};
 use crate::error::{Result, raised};
 
 /// Method, seed, ends, objectives and limits of a search.
@@ -57,7 +56,7 @@ impl Plan {
 impl Plan {
     #[new]
     #[pyo3(signature = (
-        search, objectives, *, seed=0, trials=None, cost=None, round=None, limits=Vec::new(), workers=0, time_limit=None,
+        search, objectives, seed=0, trials=None, cost=None, round=None, limits=Vec::new(), workers=0, time_limit=None,
         part="spread"
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are Python's keyword arguments")]
@@ -92,6 +91,33 @@ impl Plan {
         Ok(Self { method, seed, trials, cost, round, objectives, limits, workers, terms, given })
     }
 
+    #[getter]
+    fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    #[getter]
+    fn workers(&self) -> usize {
+        self.workers
+    }
+
+    /// The first objective, as it was written.
+    #[getter]
+    fn objective(&self) -> &str {
+        // There is one: without any, none is made.
+        self.given.objectives.first().map_or("", String::as_str)
+    }
+
+    #[getter]
+    fn time_limit(&self) -> Option<f64> {
+        self.given.time_limit
+    }
+
+    #[getter]
+    fn part(&self) -> &str {
+        &self.given.part
+    }
+
     /// With which arguments a pickle makes it again.
     fn __getnewargs_ex__<'py>(
         &self,
@@ -109,4 +135,17 @@ impl Plan {
         more.set_item("part", &given.part)?;
         Ok(((&given.search, &given.objectives).into_pyobject(py)?, more))
     }
+}
+
+/// Reads objectives.
+fn objectives_of(texts: &[String]) -> std::result::Result<Vec<Objective>, Error> {
+    if texts.is_empty() {
+        return Err(Error::NoObjective);
+    }
+    texts.iter().map(|text| text.parse()).collect()
+}
+
+/// Reads limits.
+fn limits_of(texts: &[String]) -> std::result::Result<Vec<Limit>, Error> {
+    texts.iter().map(|text| text.parse()).collect()
 }

@@ -8,13 +8,11 @@ use barrow_engine::search::Ask;
 use barrow_engine::{
     Backtest, Crew, Ended, Error, Params, Part, Portal, Scope, Terms, Threads, Workers, wire,
 };
-use barrow_store::Lease;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use super::maker::Maker;
-use super::running::cache;
 use super::settings::Settings;
 use crate::bundle::Bundle;
 use crate::error::Result;
@@ -31,7 +29,7 @@ pub(crate) struct TrialRunner {
 
 /// What a runner is made with.
 struct Orders {
-    lease: Lease,
+    bundle: Py<Bundle>,
     maker: Maker,
     backtest: Backtest,
     /// First and last time of each; none: the whole period.
@@ -48,7 +46,7 @@ impl TrialRunner {
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are those of a worker's order")]
     fn new(
-        bundle: &Bundle,
+        bundle: Py<Bundle>,
         strategy: &Bound<'_, PyAny>,
         settings: &Settings,
         stretches: Vec<(i64, i64)>,
@@ -61,7 +59,7 @@ impl TrialRunner {
         // Python runs one thread at a time.
         let threads = if maker.is_scripted() { 1 } else { threads };
         let orders = Orders {
-            lease: bundle.lease().clone(),
+            bundle,
             maker,
             backtest: settings.backtest.clone(),
             stretches_ns: stretches,
@@ -112,7 +110,8 @@ fn serve(
     asked: &Receiver<Vec<Ask>>,
     answers: &Sender<Answer>,
 ) -> std::result::Result<(), Error> {
-    let Orders { lease, maker, backtest, stretches_ns, terms, workers } = orders;
+    let Orders { bundle, maker, backtest, stretches_ns, terms, workers } = orders;
+    let (lease, cache) = (bundle.get().lease(), bundle.get().cache());
     let mut scopes = vec![backtest.scope.clone()];
     if !stretches_ns.is_empty() {
         let within = |(from, to): &(i64, i64)| Scope {
@@ -122,7 +121,7 @@ fn serve(
         };
         scopes = stretches_ns.iter().map(within).collect();
     }
-    let portals = scopes.iter().map(|scope| Portal::new(lease, cache(), scope));
+    let portals = scopes.iter().map(|scope| Portal::new(lease, cache, scope));
     let portals = portals.collect::<std::result::Result<Vec<_>, _>>()?;
     let factory = |params: &Params| maker.make(params, lease);
     let crew = Threads::over(backtest, &portals, &factory, workers, *terms, None);

@@ -33,7 +33,7 @@ pub(crate) fn run(
     settings.warn_of_splits(py, lease)?;
     let run = || {
         let mut strategy = maker.make(&params, lease)?;
-        let portal = Portal::new(lease, cache(), &settings.backtest.scope)?;
+        let portal = Portal::new(lease, bundle.cache(), &settings.backtest.scope)?;
         settings.backtest.run_on(&portal, strategy.as_mut())
     };
     // A strategy of Python would take the lock at every bar: it keeps it, and lets it go where Python does.

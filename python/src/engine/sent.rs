@@ -11,9 +11,10 @@ use pyo3::types::PyTuple;
 
 use super::maker::Maker;
 use super::plan::Plan;
+use super::searched::Searched;
 use super::settings::Settings;
 use super::space::Space;
-use super::sweep::{Searched, SweepReport};
+use super::sweep::SweepReport;
 use crate::bundle::Bundle;
 use crate::error::Result;
 
@@ -138,6 +139,7 @@ impl Summary {
             partial: partial.collect(),
             points: points?,
             rungs: self.rungs,
+            limits: Vec::new(),
             best_violation: self.best_violation,
             notes: self.notes,
         })
@@ -190,7 +192,9 @@ fn joined(searched: &Searched, found: Found) -> Option<barrow_engine::SweepRepor
     let best = found.best.filter(|place| *place < trials.len());
     let (hits, misses, evictions, entries, bytes, budget_bytes) = found.cache;
     let search = match found.search {
-        Some(search) => Some(search.joined()?),
+        Some(search) => {
+            Some(SearchSummary { limits: searched.plan.limits.clone(), ..search.joined()? })
+        }
         None => None,
     };
     let failed = found.failed.into_iter().map(|(index, error)| Failure { index, error });

@@ -41,6 +41,22 @@ impl Settings {
         Ok(Self { backtest: Backtest { cash, commission, slippage, seed, scope } })
     }
 
+    #[getter]
+    fn seed(&self) -> u64 {
+        self.backtest.seed
+    }
+
+    #[getter]
+    fn assets(&self) -> Option<&[String]> {
+        self.backtest.scope.assets.as_deref()
+    }
+
+    /// The last instant that counts, nanoseconds since 1970.
+    #[getter]
+    fn end(&self) -> Option<i64> {
+        self.backtest.scope.to
+    }
+
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
         let class = py.get_type::<Self>().into_any();
         let Backtest { cash, commission, slippage, seed, scope } = &self.backtest;

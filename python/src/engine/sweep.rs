@@ -1,28 +1,23 @@
 //! Sweeps and searches: [`search`] and its [`SweepReport`].
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use barrow_engine::search::{Ask, Goals, Limit, Origin, Outcome, SearchPlan, pareto_front};
-use barrow_engine::{
-    Backtest, Crew, Crews as _, Error, Hunt, Objective, Params, Portal, Study, Sweep, Threads,
-    Trial, Verdict, Workers,
-};
-use barrow_store::{Journal, Lease};
+use barrow_engine::search::{Ask, Goals, Origin, Outcome, pareto_front};
+use barrow_engine::{Error, Params, Portal, Trial, Verdict};
 use barrow_tools::report::{Report, Rerun};
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
 use super::arrays::frozen;
-use super::crew::Outside;
+use super::draws::test_of;
 use super::maker::Maker;
 use super::performance::{Performance, metric_columns};
 use super::plan::Plan;
-use super::running::cache;
+use super::searched::Searched;
 use super::settings::{Settings, params_dict};
 use super::space::Space;
-use super::watch::{Watch, tell, watched};
+use super::watch::watched;
 use crate::bundle::Bundle;
 use crate::error::Result;
 
@@ -45,135 +40,8 @@ pub(crate) fn search(
 ) -> Result<SweepReport> {
     settings.warn_of_splits(py, bundle.get().lease())?;
     let searched = Searched::of(bundle, Maker::of(strategy)?, space, settings, plan, code);
-    let crew = crew.map(|crew| Outside::new(crew, plan.terms)).transpose()?;
-    let report = match &crew {
-        // Led by Python, on this thread, which sees Ctrl-C by itself.
-        Some(crew) => {
-            let show = show.map(|show| show.clone().unbind());
-            py.detach(|| searched.run_outside(crew, study.as_deref(), show.as_ref()))?
-        }
-        None => watched(py, show, |watch| searched.run(study.as_deref(), watch))??,
-    };
+    let report = searched.found(py, study.as_deref(), crew, show)?;
     Ok(SweepReport { report, searched })
-}
-
-/// All that a search is of.
-#[derive(Debug)]
-pub(crate) struct Searched {
-    pub(crate) bundle: Py<Bundle>,
-    pub(crate) lease: Lease,
-    pub(crate) maker: Arc<Maker>,
-    pub(crate) given_space: Py<Space>,
-    pub(crate) space: Arc<barrow_engine::Space>,
-    pub(crate) backtest: Backtest,
-    pub(crate) plan: Plan,
-    /// What tells a strategy of Python from others of its name.
-    pub(crate) code: Option<String>,
-}
-
-impl Searched {
-    pub(crate) fn of(
-        bundle: &Bound<'_, Bundle>,
-        maker: Maker,
-        space: &Bound<'_, Space>,
-        settings: &Settings,
-        plan: &Plan,
-        code: Option<String>,
-    ) -> Self {
-        Self {
-            bundle: bundle.clone().unbind(),
-            lease: bundle.get().lease().clone(),
-            maker: Arc::new(maker),
-            given_space: space.clone().unbind(),
-            space: Arc::clone(&space.get().space),
-            backtest: settings.backtest.clone(),
-            plan: plan.clone(),
-            code,
-        }
-    }
-
-    fn make(
-        &self,
-        params: &Params,
-    ) -> std::result::Result<Box<dyn barrow_engine::Strategy + Send>, Error> {
-        self.maker.make(params, &self.lease)
-    }
-
-    fn workers(&self) -> std::result::Result<Arc<Workers>, Error> {
-        // Python runs one thread at a time.
-        Workers::shared(if self.maker.is_scripted() { 1 } else { self.plan.workers })
-    }
-
-    fn run(
-        &self,
-        study: Option<&std::path::Path>,
-        watch: &Watch,
-    ) -> std::result::Result<barrow_engine::SweepReport, Error> {
-        let (cancel, workers) = (Some(&watch.cancel), self.workers()?);
-        let factory = |params: &Params| self.make(params);
-        let progress = |progress| watch.show(progress);
-        if self.plan.is_plain_grid() && study.is_none() {
-            let sweep = Sweep {
-                progress: Some(&progress),
-                cancel,
-                ..Sweep::new(self.backtest.clone(), self.plan.objectives[0])
-            };
-            return sweep.run_with(&self.lease, &factory, &self.space, cache(), &workers);
-        }
-        let portal = Portal::new(&self.lease, cache(), &self.backtest.scope)?;
-        let terms = self.plan.terms;
-        let crew = Threads::new(&self.backtest, &portal, &factory, &workers, terms, cancel);
-        let hunt = Hunt { progress: Some(&progress), cancel, ..self.hunt()? };
-        self.hunted(&hunt, &portal, &crew, study)
-    }
-
-    fn run_outside(
-        &self,
-        outside: &Outside,
-        study: Option<&std::path::Path>,
-        show: Option<&Py<PyAny>>,
-    ) -> std::result::Result<barrow_engine::SweepReport, Error> {
-        let portal = Portal::new(&self.lease, cache(), &self.backtest.scope)?;
-        let progress = |progress| tell(show, progress);
-        let hunt = Hunt { progress: Some(&progress), ..self.hunt()? };
-        let crew = outside.over(&self.backtest, std::slice::from_ref(&portal));
-        self.hunted(&hunt, &portal, crew.as_ref(), study)
-    }
-
-    fn hunt(&self) -> std::result::Result<Hunt<'_>, Error> {
-        let directions = self.plan.objectives.iter().map(|objective| objective.direction);
-        let goals = Goals::several(directions.collect())?;
-        let mut plan = SearchPlan::new(self.plan.method.clone(), self.plan.seed, goals);
-        (plan.trials_max, plan.cost_max) = (self.plan.trials, self.plan.cost);
-        Ok(Hunt {
-            backtest: &self.backtest,
-            objectives: self.plan.objectives.clone(),
-            limits: self.plan.limits.clone(),
-            plan,
-            round: self.plan.round,
-            progress: None,
-            cancel: None,
-        })
-    }
-
-    fn hunted(
-        &self,
-        hunt: &Hunt<'_>,
-        portal: &Portal<'_>,
-        crew: &dyn Crew,
-        study: Option<&std::path::Path>,
-    ) -> std::result::Result<barrow_engine::SweepReport, Error> {
-        let open = |path| -> std::result::Result<Study, Error> {
-            let study = Study::open(Journal::open(path)?)?;
-            Ok(match &self.code {
-                Some(code) => study.of("strategy code", code),
-                None => study,
-            })
-        };
-        let mut study = study.map(open).transpose()?;
-        let factory = |params: &Params| self.make(params);
-        hunt.run(portal, &factory, &self.space, crew, study.as_mut())
-    }
 }
 
 /// What a search returns.
@@ -306,6 +174,16 @@ impl SweepReport {
         Ok(front.into_iter().filter_map(|at| usize::try_from(at).ok()).collect())
     }
 
+    /// What was searched, as [`search`] takes it.
+    #[getter]
+    fn searched<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let searched = &self.searched;
+        let (space, settings) =
+            (searched.given_space.clone_ref(py), Settings { backtest: searched.backtest.clone() });
+        let (bundle, strategy) = (searched.bundle.clone_ref(py), searched.maker.given(py)?);
+        (bundle, strategy, space, settings, searched.plan.clone()).into_pyobject(py)
+    }
+
     /// What [`run`](super::run) takes to run a trial again.
     fn again<'py>(&self, py: Python<'py>, place: usize) -> PyResult<Bound<'py, PyTuple>> {
         let searched = &self.searched;
@@ -325,7 +203,7 @@ impl SweepReport {
         let (searched, params) = (&self.searched, self.report.params(trial));
         let run = || {
             let mut strategy = searched.make(&params)?;
-            searched.backtest.run(&searched.lease, strategy.as_mut(), cache())
+            searched.backtest.run(&searched.lease, strategy.as_mut(), searched.cache())
         };
         let performance = if searched.maker.is_scripted() { run() } else { py.detach(run) };
         Ok(Performance::new(performance?, &searched.lease))
@@ -336,27 +214,35 @@ impl SweepReport {
         let searched = &self.searched;
         let verdict = watched(py, None, |_| {
             let workers = searched.workers()?;
-            let portal = Portal::new(&searched.lease, cache(), &searched.backtest.scope)?;
+            let portal = Portal::new(&searched.lease, searched.cache(), &searched.backtest.scope)?;
             let factory = |params: &Params| searched.make(params);
             Verdict::of(&self.report, &searched.backtest, &portal, &factory, &workers)
         })??;
         Ok(verdict_dict(py, &verdict)?)
     }
 
-    /// The page that `barrow sweep --report` writes.
-    fn page(&self, py: Python<'_>, top: usize) -> Result<String> {
+    /// The page that `barrow sweep --report` writes, with what permuted markets say where they were asked.
+    #[pyo3(signature = (top, permutations=None))]
+    fn page(
+        &self,
+        py: Python<'_>,
+        top: usize,
+        permutations: Option<&Bound<'_, PyAny>>,
+    ) -> Result<String> {
         let searched = &self.searched;
+        let test = permutations.map(test_of).transpose()?;
         let page = watched(py, None, |_| {
             let workers = searched.workers()?;
             let factory = |params: &Params| searched.make(params);
             let rerun = Rerun {
                 backtest: &searched.backtest,
                 lease: &searched.lease,
-                cache: cache(),
+                cache: searched.cache(),
                 factory: &factory,
                 workers: &workers,
             };
-            Report::of_sweep_in_full(&self.report, top, &rerun).map(|page| page.render())
+            let page = Report::of_sweep_in_full(&self.report, top, &rerun)?;
+            Ok::<_, Error>(page.with_permutations(test.as_ref()).render())
         })??;
         Ok(page)
     }
@@ -377,17 +263,4 @@ fn verdict_dict<'py>(py: Python<'py>, verdict: &Verdict) -> PyResult<Bound<'py, 
     dict.set_item("reality_check", verdict.reality_check)?;
     dict.set_item("superiority", verdict.superiority)?;
     Ok(dict)
-}
-
-/// Reads objectives.
-pub(crate) fn objectives_of(texts: &[String]) -> std::result::Result<Vec<Objective>, Error> {
-    if texts.is_empty() {
-        return Err(Error::NoObjective);
-    }
-    texts.iter().map(|text| text.parse()).collect()
-}
-
-/// Reads limits.
-pub(crate) fn limits_of(texts: &[String]) -> std::result::Result<Vec<Limit>, Error> {
-    texts.iter().map(|text| text.parse()).collect()
 }

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use super::arrays::{frozen, instants};
+use super::draws::test_of;
 use super::folds::{Searched, facts_dict, fold_dict, period};
 use super::performance::metrics_dict;
 use super::plan::Plan;
@@ -70,7 +71,7 @@ pub(crate) fn walk_forward(
     show: Option<&Bound<'_, PyAny>>,
 ) -> Result<WalkForwardReport> {
     let searched = Searched { bundle, strategy, space, settings, plan, crew, show };
-    Ok(WalkForwardReport { report: searched.run(py, cut.windows()?)? })
+    Ok(WalkForwardReport { report: searched.run(py, cut.windows()?)?? })
 }
 
 /// What a walk-forward returns.
@@ -104,6 +105,12 @@ impl WalkForwardReport {
         metrics_dict(py, &self.report.metrics(), last)
     }
 
+    /// The objective over the tests.
+    #[getter]
+    fn out_of_sample(&self) -> Option<f64> {
+        self.report.out_of_sample()
+    }
+
     /// The folds, oldest first.
     #[getter]
     fn folds<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
@@ -111,9 +118,12 @@ impl WalkForwardReport {
         PyList::new(py, folds.collect::<PyResult<Vec<_>>>()?)
     }
 
-    /// The page that `barrow walk-forward --report` writes.
-    fn page(&self, py: Python<'_>) -> String {
-        py.detach(|| Report::of_walk_forward(&self.report).render())
+    /// The page that `barrow walk-forward --report` writes, with what permuted markets say where they were asked.
+    #[pyo3(signature = (permutations=None))]
+    fn page(&self, py: Python<'_>, permutations: Option<&Bound<'_, PyAny>>) -> Result<String> {
+        let test = permutations.map(test_of).transpose()?;
+        let page = || Report::of_walk_forward(&self.report).with_permutations(test.as_ref());
+        Ok(py.detach(|| page().render()))
     }
 }
 

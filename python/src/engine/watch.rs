@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
 use barrow_engine::Progress;
+use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 
 use crate::interruptible;
@@ -35,8 +36,14 @@ impl Watch {
 /// Hands progress to Python's `show(done, total, best)`, from whichever thread makes it.
 pub(crate) fn tell(show: Option<&Py<PyAny>>, Progress { done, total, best, .. }: Progress) {
     let Some(show) = show else { return };
-    // A bar that cannot be drawn stops no search.
-    Python::attach(|py| drop(show.call1(py, (done, total, best))));
+    Python::attach(|py| match show.call1(py, (done, total, best)) {
+        // Who pressed Ctrl-C while it was drawn means the search, which looks for signals next.
+        Err(error) if error.is_instance_of::<PyKeyboardInterrupt>(py) => {
+            drop(py.import("_thread").and_then(|it| it.call_method0("interrupt_main")));
+        }
+        // A bar that cannot be drawn stops no search.
+        shown => drop(shown),
+    });
 }
 
 /// Runs work on a thread of its own, shows its progress and looks for signals meanwhile. An exception of either cancels the

@@ -7,18 +7,20 @@ use std::collections::BTreeMap;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use arrow_array::types::Int64Type;
+use arrow_array::types::ArrowDictionaryKeyType;
 use arrow_array::{
-    ArrayRef, PrimitiveArray, RecordBatch, RecordBatchOptions, RunArray, StringArray, make_array,
+    ArrayRef, DictionaryArray, PrimitiveArray, RecordBatch, RecordBatchOptions, StringArray,
+    make_array,
 };
-use arrow_buffer::Buffer;
 use arrow_buffer::alloc::Allocation;
+use arrow_buffer::{ArrowNativeType as _, Buffer, ScalarBuffer};
 use arrow_data::ArrayData;
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 use barrow_format::{Asset, Column, LogicalType, PhysicalType, Values};
 
 use crate::cache::decoded::Decoded;
 use crate::error::{Error, Result};
+use crate::reading::arrow_symbols::fill;
 use crate::reading::lease::Lease;
 use crate::reading::snapshot::Snapshot;
 
@@ -128,17 +130,7 @@ impl Lease {
     /// As [`Lease::record_batch`].
     pub fn record_batch_with_symbols(&self) -> Result<RecordBatch> {
         let bars = self.record_batch()?;
-        let (mut ends, mut symbols) = (Vec::new(), Vec::new());
-        for asset in self.assets() {
-            let asset = asset?;
-            if asset.rows() > 0 {
-                ends.push(i64::try_from(asset.row_range().end).unwrap_or(i64::MAX));
-                symbols.push(self.symbol(asset));
-            }
-        }
-        let ends = PrimitiveArray::<Int64Type>::from(ends);
-        let symbols = RunArray::try_new(&ends, &StringArray::from(symbols));
-        let symbols: ArrayRef = Arc::new(symbols.map_err(|error| self.refused(error))?);
+        let symbols = self.symbol_runs()?;
         let mut fields = vec![Field::new("symbol", symbols.data_type().clone(), false)];
         fields.extend(bars.schema().fields().iter().map(|field| field.as_ref().clone()));
         let metadata = self.arrow_metadata().into_iter().collect();
@@ -189,7 +181,7 @@ impl Lease {
         .into()
     }
 
-    fn refused(&self, error: ArrowError) -> Error {
+    pub(super) fn refused(&self, error: ArrowError) -> Error {
         Error::Arrow { bundle: self.name().to_owned(), source: Arc::new(error) }
     }
 }
@@ -237,6 +229,34 @@ fn shared_buffer(bytes: &[u8], held: &[u8], owner: Arc<dyn Allocation>) -> Buffe
     // `&[u8]`: its conversions to a mutable buffer refuse memory with a custom owner.
     unsafe {
         Buffer::from_custom_allocation(start, bytes.len(), owner)
+    }
+}
+
+/// Returns a dictionary in which each value stands as often as is said behind it, one after the other.
+///
+/// # Panics
+///
+/// If there are more values than keys of that type.
+pub(super) fn repeated<K: ArrowDictionaryKeyType>(values: &[(&str, usize)]) -> DictionaryArray<K> {
+    let rows = values.iter().map(|(_, len)| len).sum();
+    let mut keys = vec![K::Native::default(); rows];
+    let (mut rest, mut runs) = (keys.as_mut_slice(), Vec::new());
+    for (place, (_, len)) in values.iter().enumerate() {
+        let (run, after) = rest.split_at_mut(*len);
+        rest = after;
+        runs.push((run, K::Native::from_usize(place).expect("there is a key for each value")));
+    }
+    fill(runs, rows);
+    let keys = PrimitiveArray::new(ScalarBuffer::from(keys), None);
+    let values = Arc::new(StringArray::from_iter_values(values.iter().map(|(value, _)| value)));
+    #[expect(unsafe_code, reason = "Arrow's check of each key takes longer than writing them")]
+    // SAFETY: `try_new` must not return an error, which it does where a key that is not null is below zero or not below the number of
+    // values. No key is null. Each lies in one of `runs`, since there are as many keys as those are long together, so `fill` has
+    // written it: the place of a value in `values`, a number from 0 to below `values.len()`, as `from_usize` returns none but the
+    // same number. The array of values has as many. (Were there a run that `fill` left out, its keys would be 0, the place of a value too,
+    // since there is a run.)
+    unsafe {
+        DictionaryArray::new_unchecked(keys, values)
     }
 }
 

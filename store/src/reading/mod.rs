@@ -1,6 +1,7 @@
 //! Reading: from an opened version to slices.
 
 pub(crate) mod arrow;
+mod arrow_symbols;
 pub(crate) mod bars;
 pub(crate) mod checks;
 pub(crate) mod kept;

@@ -40,7 +40,8 @@ pub(crate) struct Batch {
     pub(crate) rows_changed: u64,
     /// The timestamps of the bars that go, ascending.
     pub(crate) removed: Vec<i64>,
-    /// For each column of the version before, whether its series stays what it is.
+    /// For each column of the version before, whether its series stays what it is; of columns behind the last one here, none
+    /// does.
     pub(crate) same: Vec<bool>,
     /// First and last new timestamp; where bars go, of those that are left.
     pub(crate) span: Option<(i64, i64)>,
@@ -85,7 +86,7 @@ impl Batch {
         let last = batch.pieces.last().and_then(left).and_then(<[i64]>::last);
         batch.span = first.copied().zip(last.copied());
         if !batch.removed.is_empty() {
-            batch.same.fill(false);
+            batch.same.clear();
         }
         Ok(batch)
     }
@@ -111,8 +112,8 @@ pub(crate) struct Weaving<'a> {
     pub(crate) bundle: &'a str,
     pub(crate) symbol: &'a str,
     pub(crate) columns: &'a [Column],
-    /// For each column, whether the batch has it.
-    pub(crate) given: &'a [bool],
+    /// For each column, its values, if the batch has it.
+    pub(crate) given: &'a [Option<Values<'a>>],
     /// The rows of the batch in the buffers.
     pub(crate) rows: Range<usize>,
 }
@@ -130,13 +131,13 @@ impl Weaving<'_> {
             }
             first += known;
         }
-        let mut batch = self.batch(old, fresh);
+        let grows = first < self.rows.end;
+        let mut batch = self.batch(old.is_some() && !grows, fresh);
         let old_rows = old.map_or(0, Asset::rows);
         batch.pieces.extend((old_rows > 0).then_some(Piece::Old(0..old_rows)));
-        if first < self.rows.end {
+        if grows {
             self.check_missing()?;
             batch.pieces.push(Piece::New(first..self.rows.end));
-            batch.same.fill(false);
         }
         batch.rows_added = u64::try_from(self.rows.end - first).unwrap_or(u64::MAX);
         Ok(batch)
@@ -149,7 +150,7 @@ impl Weaving<'_> {
         };
         let mut before = self.gather(asset, 0..asset.rows())?;
         let times = self.times(fresh).to_vec();
-        let mut batch = self.batch(old, fresh);
+        let mut batch = self.batch(true, fresh);
         let mut next = 0;
         for (row, time) in (self.rows.start..).zip(times) {
             let known = before[0].values().as_i64().unwrap_or_default();
@@ -172,7 +173,7 @@ impl Weaving<'_> {
         }
         push_old(&mut batch.pieces, next..asset.rows());
         if batch.rows_added > 0 {
-            batch.same.fill(false);
+            batch.same.clear();
         }
         Ok(batch)
     }
@@ -190,7 +191,7 @@ impl Weaving<'_> {
         let mut changes = false;
         for (index, (fresh, before)) in fresh.iter_mut().zip(before).enumerate() {
             let Some(value) = before.values().slice(place..place + 1) else { continue };
-            if !self.given[index] {
+            if self.given[index].is_none() {
                 fresh.set(row, value);
             } else if !equal(fresh.values(), row, value, 0) {
                 changes = true;
@@ -214,7 +215,7 @@ impl Weaving<'_> {
                 return Err(self.problem(Problem::BarBetween { symbol, time, last }));
             };
             let columns = self.columns.iter().enumerate();
-            for (index, column) in columns.filter(|(index, _)| self.given[*index]) {
+            for (index, column) in columns.filter(|(index, _)| self.given[*index].is_some()) {
                 if !equal(fresh[index].values(), row, before[index].values(), place) {
                     let (symbol, column) = (self.symbol.to_owned(), column.name.clone());
                     let time = Instant(*time);
@@ -245,7 +246,7 @@ impl Weaving<'_> {
     fn check_missing(&self) -> Result<()> {
         let columns = self.columns.iter().zip(self.given);
         let mut lacking =
-            columns.filter(|(column, given)| !**given && !column.physical.has_missing());
+            columns.filter(|(column, given)| given.is_none() && !column.physical.has_missing());
         match lacking.next() {
             None => Ok(()),
             Some((column, _)) => {
@@ -255,9 +256,10 @@ impl Weaving<'_> {
         }
     }
 
-    fn batch(&self, old: Option<Asset>, fresh: &[ValuesBuf]) -> Batch {
+    /// Returns a batch of nothing yet; `stays` tells whether there are series that may stay what they are.
+    fn batch(&self, stays: bool, fresh: &[ValuesBuf]) -> Batch {
         let times = self.times(fresh);
-        let columns = old.map_or(0, |_| self.files.head.schema().columns().len());
+        let columns = if stays { self.files.head.schema().columns().len() } else { 0 };
         let span = times.first().copied().zip(times.last().copied());
         Batch { span, ..Batch::unchanged(columns) }
     }

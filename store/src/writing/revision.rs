@@ -278,13 +278,12 @@ impl Revision {
                 None => buffer.extend_missing(given.rows),
             }
         }
-        let has: Vec<bool> = given.columns.iter().map(Option::is_some).collect();
         let weaving = Weaving {
             files: self.base.files(),
             bundle: self.staging.name(),
             symbol: bars.symbol,
             columns: &self.columns,
-            given: &has,
+            given: &given.columns,
             rows,
         };
         let old = self.base.head.asset(bars.symbol).map_err(Error::corrupt(&self.base.path));

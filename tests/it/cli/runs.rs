@@ -75,6 +75,28 @@ fn sweeping() {
 }
 
 #[test]
+fn limits_come_first_and_points_stand_once() {
+    let place = Place::new();
+    let most = |limit: &'static str| [SWEEP.as_slice(), &["--limit", limit, "-j", "1"]].concat();
+    for (name, limit) in [("kept", "max_drawdown<=0.002"), ("missed", "max_drawdown<=-1")] {
+        snapshot(&format!("sweep-limit-{name}"), place.transcript(&most(limit)));
+        let told = place.json(&most(limit));
+        assert_eq!(told["search"]["limits"][0], limit);
+        let best = told["best"]["params"].clone();
+        let study = ["--study", "limited"];
+        assert!(place.run(&[most(limit).as_slice(), &study].concat()).status.success());
+        let leaders = place.json(&["study", "best", "limited"]);
+        assert_eq!(leaders[0]["params"], best, "the table, the study and JSON agree");
+        fs::remove_file(place.path().join("limited")).expect("a study");
+    }
+    // Sixty draws of nine points, of which six are in order.
+    let drawn = ["--search", "random", "--trials", "60"];
+    let told = place.transcript(&[SWEEP.as_slice(), &drawn, &["--top", "50"]].concat());
+    let rows = told.lines().filter(|line| line.trim_start().starts_with(char::is_numeric));
+    assert!(told.contains("42 trials") && rows.count() == 6, "{told}");
+}
+
+#[test]
 fn searching_in_parts() {
     let place = Place::new();
     let halving = |trials: &str| {

@@ -5,12 +5,11 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use barrow_engine::{
-    Backtest, Commission, Error, Objective, Params, Performance, Scope, Slippage, strategies,
-    unadjusted_splits,
+    Backtest, Commission, Error, Objective, Params, Performance, Scope, Slippage, Workers,
+    strategies, unadjusted_splits,
 };
 use barrow_store::{Lease, SeriesCache};
 
-use super::draws;
 use super::permutations::{PermutationArgs, Subject, Tested};
 use super::resampling::ResamplingArgs;
 use crate::instant::When;
@@ -171,7 +170,7 @@ pub(crate) fn run(args: &BacktestArgs, invocation: &Invocation) -> anyhow::Resul
         Ok(value(&backtest.run(lease, strategy.as_mut(), cache)?))
     };
     let over = |lease: &Lease, _: &str, cache: &SeriesCache| again(lease, cache);
-    let test = args.permutations.test(&subject, invocation, draws::processors(), &over)?;
+    let test = args.permutations.test(&subject, invocation, Workers::available(), &over)?;
     let what = (&args.setting, objective);
     let drawn = args.resampling.draw((&performance, &lease), what, invocation, &again)?;
     if let Some(path) = &args.report {

@@ -64,10 +64,6 @@ pub(crate) fn run(args: &CrossValidateArgs, invocation: &Invocation) -> anyhow::
 impl Shown for Purged {
     const FOLD: &'static str = "split";
 
-    fn apart(&self, _: &[i64]) -> anyhow::Result<Option<usize>> {
-        Ok(None)
-    }
-
     fn page(report: &CrossValidationReport) -> Report {
         Report::of_cross_validation(report)
     }

@@ -6,21 +6,22 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use barrow_engine::{
-    Cut, Error, FoldReport, Folds, FoldsReport, Objective, Params, Portal, Timestamp, Trial,
-    Workers, strategies,
+    Cut, FoldReport, Folds, FoldsReport, Objective, Params, Portal, Timestamp, Trial, Workers,
+    strategies,
 };
 use barrow_store::{Lease, SeriesCache};
 use indicatif::ProgressBar;
 use serde_json::{Map, Value, json};
 
 use super::backtest::SettingArgs;
-use super::permutations::{PermutationArgs, PermutationTest, Subject, Tested};
+use super::permutations::{PermutationArgs, Subject, Tested};
 use super::search::{Ground, SearchArgs, moving};
 use crate::interrupt::{self, Interrupted};
 use crate::invocation::Invocation;
 use crate::metrics::text;
 use crate::numbers::{count, counted_len, fixed, seconds};
 use crate::output::write_text;
+use crate::permutation::{PermutationTest, without_choice};
 use crate::printer::{Printer, Tone};
 use crate::report::Report;
 use crate::status::ExitStatus;
@@ -52,13 +53,6 @@ pub(crate) struct FoldArgs {
 pub(crate) trait Shown: Cut {
     /// What one of them is called.
     const FOLD: &'static str;
-
-    /// The tick from which the moves of permuted markets change places by themselves: where testing begins, if
-    /// nothing is tested before.
-    ///
-    /// # Errors
-    /// When the clock cannot be cut this way.
-    fn apart(&self, times: &[i64]) -> anyhow::Result<Option<usize>>;
 
     /// The page.
     fn page(report: &FoldsReport<Self>) -> Report;
@@ -171,7 +165,7 @@ impl FoldArgs {
         let subject = Subject {
             lease,
             setting: &self.setting,
-            apart: cut.apart(portal.times())?.map(|tick| portal.times()[tick]),
+            apart: cut.judged_from(portal.times())?,
             objective: report.objective,
             real: report.out_of_sample().filter(|_| whole),
         };
@@ -179,17 +173,9 @@ impl FoldArgs {
             let bar = ProgressBar::hidden();
             match self.found(cut, (lease, path, cache), invocation, &bar) {
                 Ok(report) => Ok(report.out_of_sample()),
-                Err(error) => without_choice(error),
+                Err(error) => Ok(without_choice(error.downcast()?)?),
             }
         })
-    }
-}
-
-/// A market in which no trial has the objective has none to compare.
-fn without_choice(error: anyhow::Error) -> anyhow::Result<Option<f64>> {
-    match error.downcast_ref::<Error>() {
-        Some(Error::NoChoice { .. }) => Ok(None),
-        _ => Err(error),
     }
 }
 

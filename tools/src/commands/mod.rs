@@ -9,7 +9,6 @@ pub(crate) mod completions;
 pub(crate) mod cross_validate;
 pub(crate) mod demo;
 pub(crate) mod diff;
-pub(crate) mod draws;
 pub(crate) mod export;
 pub(crate) mod fetch;
 pub(crate) mod folds;

@@ -3,18 +3,19 @@
 
 use std::io::Write;
 
-use barrow_engine::validation::{permutation_p_value, quantile};
-use barrow_engine::{Direction, Objective};
+use barrow_engine::Objective;
 use barrow_store::{Lease, SeriesCache};
+use indicatif::ProgressBar;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::backtest::SettingArgs;
-use super::draws;
+use crate::draws::Draws;
+use crate::interrupt::{self, Interrupted};
 use crate::invocation::Invocation;
-use crate::market::Market;
 use crate::metrics::{name, text};
-use crate::numbers::{counted, fixed, percent};
+use crate::numbers::{count, counted, fixed, percent};
+use crate::permutation::{Permutation, PermutationTest};
 use crate::printer::Printer;
 use crate::table::print_facts;
 
@@ -25,22 +26,6 @@ pub(crate) struct PermutationArgs {
     /// chance does as well (Masters 2018)
     #[arg(long, value_name = "N", default_value_t = 0)]
     permutations: u64,
-}
-
-/// What was found over permuted markets, beside the true one.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct PermutationTest {
-    /// What was looked at, with its direction.
-    #[serde(serialize_with = "as_text")]
-    pub(crate) objective: Objective,
-    /// Its value over the true market.
-    pub(crate) real: f64,
-    /// Its value over each permuted market; `None` where it is undefined, which counts as not as good.
-    pub(crate) values: Vec<Option<f64>>,
-    /// The chance of a value as good as the true one if moves have no pattern in time: `(1 + as good) / (1 + N)`.
-    pub(crate) p_value: f64,
-    /// The share of the period's ticks whose moves can change places.
-    pub(crate) free: f64,
 }
 
 /// A result, and what was found over permuted markets.
@@ -83,45 +68,47 @@ impl PermutationArgs {
         again: &Again<'_>,
     ) -> anyhow::Result<Option<PermutationTest>> {
         let Some(real) = subject.real.filter(|_| self.permutations > 0) else { return Ok(None) };
-        let scope = subject.setting.backtest()?.scope;
-        let market = Market::read(subject.lease, &scope, subject.apart)?;
+        let permutation = Permutation {
+            lease: subject.lease,
+            scope: &subject.setting.backtest()?.scope,
+            apart: subject.apart,
+            objective: subject.objective,
+            real,
+            seed: subject.setting.seed,
+        };
         let bar = invocation.printer.bar(self.permutations, "permuted markets");
-        let values = draws::each(self.permutations, at_once, &bar, &|draw| {
-            let imagined = market.permuted(subject.setting.seed, draw)?;
-            let path = imagined.path().to_string_lossy().into_owned();
-            again(&imagined.lease, &path, &SeriesCache::default())
+        let test = watched(self.permutations, at_once, &bar, &|draws| {
+            permutation.test(draws, &|imagined| {
+                let path = imagined.path().to_string_lossy().into_owned();
+                again(&imagined.lease, &path, &SeriesCache::default())
+            })
         })?;
-        Ok(Some(PermutationTest::of(subject.objective, real, values, market.free())))
+        Ok(Some(test))
     }
 }
 
+/// Draws so many markets and moves `bar` along.
+///
+/// # Errors
+/// Those of `draw`; [`Interrupted`] when it was stopped.
+pub(crate) fn watched<T>(
+    markets: u64,
+    at_once: usize,
+    bar: &ProgressBar,
+    draw: &dyn Fn(&Draws<'_>) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let (cancel, progress) = (interrupt::flag(), |done| bar.set_position(done));
+    let drawn = draw(&Draws { count: markets, at_once, cancel, progress: &progress });
+    let done = bar.position();
+    bar.finish_and_clear();
+    interrupt::check().map_err(|stopped: Interrupted| {
+        let said = format!("only {} of {} were run", count(done), counted(markets, "market"));
+        anyhow::Error::new(stopped).context(said)
+    })?;
+    drawn
+}
+
 impl PermutationTest {
-    fn of(objective: Objective, real: f64, values: Vec<Option<f64>>, free: f64) -> Self {
-        let sign = if objective.direction == Direction::Max { 1.0 } else { -1.0 };
-        let oriented = values.iter().map(|value| value.map_or(f64::NEG_INFINITY, |v| v * sign));
-        let p_value = permutation_p_value(real * sign, &oriented.collect::<Vec<_>>());
-        Self { objective, real, values, p_value, free }
-    }
-
-    /// The values over permuted markets, from the worst to the best.
-    pub(crate) fn ascending(&self) -> Vec<f64> {
-        let mut values: Vec<f64> = self.values.iter().flatten().copied().collect();
-        values.sort_by(f64::total_cmp);
-        if self.objective.direction == Direction::Min {
-            values.reverse();
-        }
-        values
-    }
-
-    /// The median of permuted markets, and what the best twentieth of them reaches.
-    pub(crate) fn spread(&self) -> (Option<f64>, Option<f64>) {
-        let mut values: Vec<f64> = self.values.iter().flatten().copied().collect();
-        values.sort_by(f64::total_cmp);
-        let best = if self.objective.direction == Direction::Max { 0.95 } else { 0.05 };
-        let of = |q| (!values.is_empty()).then(|| quantile(&values, q));
-        (of(0.5), of(best))
-    }
-
     /// Prints the test for people.
     ///
     /// # Errors
@@ -140,27 +127,5 @@ impl PermutationTest {
         ];
         print_facts(out, printer, "", &facts)?;
         Ok(())
-    }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands references")]
-fn as_text<S: serde::Serializer>(objective: &Objective, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(objective)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn as_good_is_counted_in_the_direction_of_the_objective() {
-        let test = |objective: &str, real| {
-            let values = vec![Some(1.0), Some(3.0), None, Some(2.0)];
-            PermutationTest::of(objective.parse().unwrap(), real, values, 1.0).p_value
-        };
-        assert_eq!(test("sharpe", 2.0), 3.0 / 5.0);
-        assert_eq!(test("sharpe", 4.0), 1.0 / 5.0);
-        assert_eq!(test("max_drawdown", 1.5), 2.0 / 5.0, "less is better");
-        assert_eq!(test("max:max_drawdown", 1.5), 3.0 / 5.0);
     }
 }

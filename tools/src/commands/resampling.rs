@@ -6,12 +6,12 @@ use std::io::Write;
 use barrow_engine::validation::{
     Bootstrap, Interval, NoiseSpread, TradeOrder, block_length, quantile, trade_order,
 };
-use barrow_engine::{Objective, Performance};
+use barrow_engine::{Objective, Performance, Workers};
 use barrow_store::{Lease, SeriesCache};
 use serde_json::{Value, json};
 
 use super::backtest::SettingArgs;
-use super::draws;
+use super::permutations::watched;
 use crate::hint::Complaint;
 use crate::invocation::Invocation;
 use crate::market::Market;
@@ -98,9 +98,11 @@ impl ResamplingArgs {
             }
             let market = Market::read(lease, &setting.backtest()?.scope, None)?;
             let bar = invocation.printer.bar(self.noise, "markets with noise");
-            let values = draws::each(self.noise, draws::processors(), &bar, &|draw| {
-                let imagined = market.noisy(share, setting.seed, draw)?;
-                again(&imagined.lease, &SeriesCache::default())
+            let values = watched(self.noise, Workers::available(), &bar, &|draws| {
+                draws.each(&|draw| {
+                    let imagined = market.noisy(share, setting.seed, draw)?;
+                    again(&imagined.lease, &SeriesCache::default())
+                })
             })?;
             let values: Vec<f64> = values.into_iter().flatten().collect();
             let spread = NoiseSpread::of(without, &values)?;

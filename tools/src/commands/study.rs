@@ -1,12 +1,11 @@
 //! `barrow study`: what the journals of sweeps hold.
 
-use std::cmp::Ordering;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use barrow_engine::search::{Ask, Limit};
-use barrow_engine::{Ended, Metric, Objective, Study, Trial};
+use barrow_engine::{Ended, Metric, Objective, Params, Ranking, Study, Trial, at_different_points};
 use barrow_store::Journal;
 
 use crate::hint::Complaint;
@@ -116,12 +115,7 @@ impl Opened {
         self.study.identity().and_then(|identity| identity.get(name)).unwrap_or("-")
     }
 
-    fn violation(&self, trial: &Trial) -> f64 {
-        let missed = |limit: &Limit| limit.violation_of(&trial.metrics, trial.final_equity);
-        self.limits.iter().map(missed).sum()
-    }
-
-    /// Whole runs from best to worst: limits first, then the objective, then the older.
+    /// Whole runs from best to worst.
     fn ranking(&self) -> Vec<(&Ask, &Trial)> {
         let whole = self.study.trials().filter(|(ask, _)| ask.budget >= 1.0);
         let mut ranked: Vec<(&Ask, &Trial)> = whole
@@ -130,16 +124,16 @@ impl Opened {
                 _ => None,
             })
             .collect();
-        ranked.sort_by(|(_, a), (_, b)| {
-            let (x, y) = (a.value(self.objective), b.value(self.objective));
-            let by_value = match (self.objective.better(x, y), self.objective.better(y, x)) {
-                (true, _) => Ordering::Less,
-                (_, true) => Ordering::Greater,
-                _ => Ordering::Equal,
-            };
-            self.violation(a).total_cmp(&self.violation(b)).then(by_value)
-        });
+        let order = Ranking { objective: self.objective, limits: &self.limits };
+        ranked.sort_by(|(_, a), (_, b)| order.compare(a, b));
         ranked
+    }
+
+    /// The best whole runs at different points, from the best on.
+    fn leaders(&self, count: usize) -> Vec<(Params, (&Ask, &Trial))> {
+        let ranked =
+            self.ranking().into_iter().map(|(ask, trial)| (ask.params.clone(), (ask, trial)));
+        at_different_points(ranked, count)
     }
 
     /// Trials that ran, failed, broke a rule, and have not ended.
@@ -271,10 +265,10 @@ const COLUMNS: [Metric; 4] =
 
 fn best(opened: &Opened, top: usize, invocation: &Invocation) -> anyhow::Result<ExitStatus> {
     let printer = invocation.printer;
-    let ranking = opened.ranking();
+    let leaders = opened.leaders(top);
     if printer.json {
-        let shown = ranking.iter().take(top);
-        let shown = shown.map(|(ask, trial)| one(opened, ask, Some(&Ended::Done(**trial))));
+        let shown = leaders.iter();
+        let shown = shown.map(|(_, (ask, trial))| one(opened, ask, Some(&Ended::Done(**trial))));
         printer.json(&shown.collect::<Vec<_>>())?;
         return Ok(ExitStatus::Done);
     }
@@ -285,7 +279,7 @@ fn best(opened: &Opened, top: usize, invocation: &Invocation) -> anyhow::Result<
     heads.extend(others.iter().map(|metric| (name(*metric), Align::Right)));
     heads.push(("final equity", Align::Right));
     let mut sheet = Sheet::new(heads);
-    for (ask, trial) in ranking.into_iter().take(top) {
+    for (_, (ask, trial)) in leaders {
         let mut cells = vec![ask.id.to_string(), ask.params.to_string()];
         cells.push(text(opened.objective.metric, trial.value(opened.objective)));
         cells.extend(others.iter().map(|m| text_of(*m, &trial.metrics, trial.final_equity)));

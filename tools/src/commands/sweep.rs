@@ -11,7 +11,7 @@ use barrow_store::{Lease, SeriesCache};
 use indicatif::ProgressBar;
 
 use super::backtest::{SettingArgs, strategies_help};
-use super::permutations::{PermutationArgs, PermutationTest, Subject, Tested};
+use super::permutations::{PermutationArgs, Subject, Tested};
 use super::search::{Ground, SearchArgs, moving};
 use crate::hint::Complaint;
 use crate::interrupt::{self, Interrupted};
@@ -21,6 +21,7 @@ use crate::numbers::{
     count, count_len, counted, counted_len, fixed, float, float_len, percent, rate, seconds,
 };
 use crate::output::{TrialFormat, write_text, write_trials};
+use crate::permutation::PermutationTest;
 use crate::printer::{Printer, Tone};
 use crate::report::{Report, Rerun};
 use crate::status::ExitStatus;
@@ -86,17 +87,16 @@ pub(crate) fn run(args: &SweepArgs, invocation: &Invocation) -> anyhow::Result<E
     let report = found(args, &objectives, &over, args.study.as_ref(), &bar);
     bar.finish_and_clear();
     let report = report?;
-    let value = |report: &SweepReport| report.best_trial()?.value(report.objective);
     let subject = Subject {
         lease: &lease,
         setting: &args.setting,
         apart: None,
         objective: report.objective,
-        real: value(&report).filter(|_| report.not_run == 0),
+        real: report.best_value().filter(|_| report.not_run == 0),
     };
     let test = args.permutations.test(&subject, invocation, 1, &|lease, path, cache| {
         let over = args.ground(root, (lease, cache, path));
-        Ok(value(&found(args, &objectives, &over, None, &ProgressBar::hidden())?))
+        Ok(found(args, &objectives, &over, None, &ProgressBar::hidden())?.best_value())
     })?;
     if let (Some(path), Some(format)) = (&args.out, format) {
         write_trials(&report, path, format)?;
@@ -261,6 +261,7 @@ pub(crate) fn print_summary(
         )?;
         return Ok(());
     }
+    print_missed_limits(out, report, indent)?;
     let objective = report.objective.metric;
     let others: Vec<Metric> = COLUMNS.into_iter().filter(|metric| *metric != objective).collect();
     let mut heads = vec![("#", Align::Right)];
@@ -269,8 +270,7 @@ pub(crate) fn print_summary(
     heads.extend(others.iter().map(|metric| (name(*metric), Align::Right)));
     heads.push(("final equity", Align::Right));
     let mut sheet = Sheet::new(heads);
-    for (place, trial) in report.ranking().into_iter().take(top).enumerate() {
-        let params = report.params(trial);
+    for (place, (params, trial)) in report.leaders(top).into_iter().enumerate() {
         let mut cells = vec![count_len(place + 1)];
         cells.extend(
             report
@@ -287,6 +287,21 @@ pub(crate) fn print_summary(
     }
     sheet.print(out, printer, indent)?;
     Ok(())
+}
+
+/// Says so when no trial keeps all limits.
+fn print_missed_limits(
+    out: &mut impl Write,
+    report: &SweepReport,
+    indent: &str,
+) -> std::io::Result<()> {
+    let order = report.order();
+    let limits: Vec<String> = order.limits.iter().map(|limit| format!("`{limit}`")).collect();
+    if limits.is_empty() || report.trials.iter().any(|trial| order.violation(trial) == 0.0) {
+        return Ok(());
+    }
+    let limits = limits.join(" and ");
+    writeln!(out, "{indent}no trial keeps {limits}; those that miss by less come first\n")
 }
 
 /// Trials that were not run in full.

@@ -103,10 +103,6 @@ fn length(text: &str) -> anyhow::Result<Length> {
 impl Shown for Windows {
     const FOLD: &'static str = "fold";
 
-    fn apart(&self, times: &[i64]) -> anyhow::Result<Option<usize>> {
-        Ok(self.folds(times)?.first().map(|fold| fold.test.start))
-    }
-
     fn page(report: &WalkForwardReport) -> Report {
         Report::of_walk_forward(report)
     }

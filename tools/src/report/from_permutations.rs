@@ -2,10 +2,10 @@
 
 use super::drawing::{Drawing, ranked};
 use super::{CellKind, Head, StudySection, Table, Tile};
-use crate::commands::permutations::PermutationTest;
 use crate::commands::resampling::Resampled;
 use crate::metrics::{name, text};
 use crate::numbers::{count_len, fixed, percent};
+use crate::permutation::PermutationTest;
 
 impl StudySection {
     /// What a page shows of figures that were drawn again; `None` when none were.

@@ -109,10 +109,12 @@ fn convergence(report: &SweepReport, span: Span, ramp: &Ramp) -> Drawing {
     let last = float_len(report.trials.len().saturating_sub(1).max(1));
     let (mut best, mut line, mut dots) = (None, Vec::new(), Vec::new());
     let step = report.trials.len().div_ceil(1500).max(1);
+    let order = report.order();
+    let kept = if order.limits.is_empty() { "" } else { " that keeps the limits" };
     for (at, trial) in report.trials.iter().enumerate() {
         let x = float_len(at) / last;
         let own = value(report, trial);
-        if report.objective.better(Some(own), best) {
+        if order.violation(trial) == 0.0 && report.objective.better(Some(own), best) {
             if let Some(before) = best {
                 line.push((x, span.share(before)));
             }
@@ -128,7 +130,7 @@ fn convergence(report: &SweepReport, span: Span, ramp: &Ramp) -> Drawing {
     let marks = span.marks().into_iter();
     Drawing {
         title: "Convergence".to_owned(),
-        note: format!("{} of each whole trial in order, and the best so far", name(metric)),
+        note: format!("{} of each whole trial in order, and the best so far{kept}", name(metric)),
         strokes: vec![Stroke { points: line, colour: "var(--ink)".to_owned(), width: 1.5 }],
         dots,
         below: vec![(0.0, "1".to_owned()), (1.0, count_len(report.trials.len()))],

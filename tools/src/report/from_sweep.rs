@@ -1,6 +1,6 @@
 //! From the result of a sweep to what the page shows of it.
 
-use barrow_engine::{Direction, LIBRARY_VERSION, Metric, SweepReport, Trial};
+use barrow_engine::{Direction, LIBRARY_VERSION, Metric, Params, SweepReport, Trial};
 
 use super::from_run::{heads, title};
 use super::{
@@ -236,8 +236,7 @@ fn best_table(report: &SweepReport, top: usize) -> Table {
         (title(name(*metric)), kind)
     }));
     columns.push(("Final equity".to_owned(), CellKind::Number));
-    let row = |(place, trial): (usize, &Trial)| {
-        let params = report.params(trial);
+    let row = |(place, (params, trial)): (usize, (Params, &Trial))| {
         let figure = |metric| text_of(metric, &trial.metrics, trial.final_equity);
         let mut cells = vec![count_len(place + 1)];
         cells.extend(
@@ -252,14 +251,13 @@ fn best_table(report: &SweepReport, top: usize) -> Table {
         cells.push(fixed(trial.final_equity, 2));
         cells
     };
-    let ranking = report.ranking();
-    let shown = ranking.len().min(top);
+    let leaders = report.leaders(top);
     let columns: Vec<(&str, CellKind)> =
         columns.iter().map(|(name, kind)| (name.as_str(), *kind)).collect();
     Table {
         heading: "Best trials".to_owned(),
-        note: format!("{} of {}", count_len(shown), count_len(ranking.len())),
+        note: format!("{} of {}", count_len(leaders.len()), count_len(report.trials.len())),
         columns: heads(&columns),
-        rows: ranking.into_iter().take(top).enumerate().map(row).collect(),
+        rows: leaders.into_iter().enumerate().map(row).collect(),
     }
 }

@@ -30,8 +30,8 @@ use std::fmt;
 use barrow_engine::{LIBRARY_VERSION, Objective};
 use barrow_store::Version;
 
-use crate::commands::permutations::PermutationTest;
 use crate::commands::resampling::Resampled;
+use crate::permutation::PermutationTest;
 pub use drawing::{Dot, Drawing, Stroke};
 pub use in_full::Rerun;
 pub use trades::{Trade, round_trips};
@@ -235,7 +235,7 @@ impl Head {
 impl Report {
     /// Adds what permuted markets say, if they were asked, behind the first section.
     #[must_use]
-    pub(crate) fn with_permutations(mut self, test: Option<&PermutationTest>) -> Self {
+    pub fn with_permutations(mut self, test: Option<&PermutationTest>) -> Self {
         if let Some(test) = test {
             let section = Section::Study(Box::new(StudySection::of_permutations(test)));
             self.sections.insert(self.sections.len().min(1), section);

@@ -1,0 +1,102 @@
+"""What walk-forward and cross-validation return alike."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, ClassVar, Optional, TypeVar, Union
+
+from barrow._progress import Show, shown
+from barrow._results import Timed, summary, write_page
+from barrow._search import Search, Searched
+from barrow._shipping import packed, unpacked
+from barrow.columns import Columns
+from barrow.errors import SettingError
+from barrow.records import PermutationTest
+
+__all__ = ["Folded"]
+
+_F = TypeVar("_F", bound="Folded")
+
+
+class Folded(Searched, Timed):
+    """A result of folds: a page and a row a fold. It pickles whole; where its strategy cannot be sent, without what finds it again."""
+
+    #: What the extension says of it.
+    _names: ClassVar[tuple[str, ...]]
+    #: What it is called.
+    _what: ClassVar[str]
+
+    def __init__(self, native: Any, again: tuple[Search, Any]) -> None:
+        super().__init__(native)
+        self._cache["again"] = again
+
+    @classmethod
+    def found(
+        cls: type[_F],
+        run: Callable[..., Any],
+        search: Search,
+        cut: Any,
+        crew: Any,
+        isolate: bool,
+        progress: Union[bool, Show, None],
+    ) -> _F:
+        """Runs the folds of a cut by a function of the extension."""
+        crew = search.crew(crew, isolate)
+        with shown(progress, search.plan.objective) as bar:
+            return cls(run(*search, cut, crew=crew, show=bar), (search, cut))
+
+    def __getstate__(self) -> dict[str, Any]:
+        names = (*self._names, "out_of_sample")
+        return {**{name: self._get(name) for name in names}, "page": self._page(None), "again": self._packed()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._native, self._cache = None, state
+
+    def _packed(self) -> Optional[bytes]:
+        again: Optional[bytes] = self._cache["again"] if self._native is None else packed(self._cache["again"])
+        return again
+
+    def _again(self) -> tuple[Search, Any]:
+        again = self._cache["again"]
+        again = unpacked(again, self._what) if self._native is None else again
+        return again[0], again[1]
+
+    def _reached(self) -> Optional[float]:
+        return self.out_of_sample
+
+    @property
+    def out_of_sample(self) -> Optional[float]:
+        """The objective out of sample: of a walk-forward over the tests one after the other, of a cross-validation its median over
+        the paths that have it; ``None`` where it is undefined.
+        """
+        value: Optional[float] = self._get("out_of_sample")
+        return value
+
+    def _page(self, permutations: Optional[PermutationTest]) -> str:
+        if self._native is not None:
+            return str(self._native.page(permutations))
+        if permutations is not None:
+            raise SettingError(f"a {self._what} that was pickled has its page made: write this one where it was found")
+        return str(self._cache["page"])
+
+    def report(self, path: str | os.PathLike[str], *, permutations: Optional[PermutationTest] = None) -> None:
+        """Writes a self-contained HTML page: the one that the command writes with ``--report``.
+
+        :param permutations: What :meth:`permutation_test` said, for a section of the page; not where the result came by a pickle.
+        """
+        write_page(path, self._page(permutations))
+
+    @property
+    def table(self) -> Columns:
+        """A row a fold."""
+        raise NotImplementedError
+
+    def _head(self) -> str:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"{self._head()}\n{self.table!r}"
+
+    def _repr_html_(self) -> str:
+        return summary(self._head(), self.table)
