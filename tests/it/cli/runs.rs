@@ -79,7 +79,7 @@ fn limits_come_first_and_points_stand_once() {
     let place = Place::new();
     let most = |limit: &'static str| [SWEEP.as_slice(), &["--limit", limit, "-j", "1"]].concat();
     for (name, limit) in [("kept", "max_drawdown<=0.002"), ("missed", "max_drawdown<=-1")] {
-        snapshot(&format!("sweep-limit-{name}"), place.transcript(&most(limit)));
+        snapshot(format!("sweep-limit-{name}"), place.transcript(&most(limit)));
         let told = place.json(&most(limit));
         assert_eq!(told["search"]["limits"][0], limit);
         let best = told["best"]["params"].clone();
