@@ -171,6 +171,10 @@ fn a_flipped_bit_is_named_and_the_answer_is_no() {
     let bad = &answer["bad"][0];
     assert_eq!(keys(bad), ["section", "column", "symbol", "offset", "problem"]);
     assert_eq!((bad["column"].as_str(), bad["symbol"].as_str()), (Some("close"), Some("BETA")));
+    let copied = place.transcript(&["verify", "damaged.barrow", "--open", "read"]);
+    assert!(copied.contains("\nexit 1\n") && copied.contains("cannot be opened"), "{copied}");
+    assert!(copied.contains("column `close`, asset `BETA`"), "{copied}");
+    assert!(place.run(&["verify", "small", "--open", "read"]).status.success());
 }
 
 #[test]

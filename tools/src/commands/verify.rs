@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::Instant;
 
 use barrow_engine::Workers;
-use barrow_store::{Error, Lease, Verification};
+use barrow_store::{Error, Lease, OpenMode, OpenOptions, Verification};
 use serde::Serialize;
 
 use crate::invocation::Invocation;
@@ -15,7 +15,8 @@ use crate::status::ExitStatus;
 /// Check every byte of a bundle against its SHA-256 digests
 ///
 /// Recomputes the digest of every series, the statistics and the content version, on all cores, and names
-/// each damaged section, column and asset. Exit status 1 when anything is damaged.
+/// each damaged section, column and asset. Exit status 1 when anything is damaged. With `--open read` the file is copied
+/// into memory rather than mapped, as is safe on network file systems; of a damaged one, the first place is named.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  barrow verify us-daily\n  barrow verify us-daily@3f2a --json\n  barrow verify ./us.barrow"
@@ -51,8 +52,13 @@ struct Bad {
 
 pub(crate) fn run(args: &VerifyArgs, invocation: &Invocation) -> anyhow::Result<ExitStatus> {
     let printer = invocation.printer;
-    let lease = match invocation.catalog().lease(&args.bundle) {
-        Err(error @ (Error::Corrupt { .. } | Error::Mismatch { .. })) => {
+    // What is mounted is a copy, which tells nothing about the file.
+    let opening = match invocation.opening.mode {
+        OpenMode::Read => invocation.opening,
+        _ => OpenOptions::default(),
+    };
+    let lease = match invocation.catalog().lease_with(&args.bundle, &opening) {
+        Err(error @ (Error::Corrupt { .. } | Error::Mismatch { .. } | Error::Damaged { .. })) => {
             return unopenable(&args.bundle, &error, printer);
         }
         other => other?,
