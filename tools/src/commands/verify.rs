@@ -8,7 +8,7 @@ use barrow_store::{Error, Lease, OpenMode, OpenOptions, Verification};
 use serde::Serialize;
 
 use crate::invocation::Invocation;
-use crate::numbers::{bytes, count, count_len, duration, float};
+use crate::numbers::{bytes, count, counted_len, duration, float};
 use crate::printer::{Printer, Tone};
 use crate::status::ExitStatus;
 
@@ -88,9 +88,9 @@ pub(crate) fn run(args: &VerifyArgs, invocation: &Invocation) -> anyhow::Result<
         }
         out.flush()?;
         if !outcome.ok() {
-            let damaged = count_len(outcome.bad.len());
+            let damaged = counted_len(outcome.bad.len(), "damaged place");
             printer.complain(format_args!(
-                "\n{} {damaged} damaged places in `{}`",
+                "\n{} {damaged} in `{}`",
                 printer.err("error:", Tone::Bad),
                 lease.path().display()
             ));
