@@ -113,7 +113,7 @@ pub enum Remark {
         /// Points with results at both.
         pairs: usize,
     },
-    /// A dropped budget predicts well enough again.
+    /// A dropped budget is not known to predict badly any more.
     BudgetRestored {
         /// The budget, a part of the whole run.
         budget: f64,
@@ -134,8 +134,8 @@ impl fmt::Display for Remark {
             ),
             Remark::BudgetRestored { budget, correlation, pairs } => write!(
                 f,
-                "results at budget {budget:.4} agree with larger ones again (rank correlation \
-                 {correlation:.2} over {pairs} points)"
+                "results at budget {budget:.4} may tell of larger ones after all (rank correlation \
+                 {correlation:.2} over {pairs} points): new brackets start at it again"
             ),
         }
     }

@@ -160,8 +160,12 @@ fn parallel(report: &SweepReport, ramp: &Ramp) -> Drawing {
     values.retain(|(value, _)| value.is_finite());
     let span = Span::over(values.iter().map(|(value, _)| *value));
     let step = values.len().div_ceil(LINES_MAX).max(1);
-    let mut shown: Vec<(f64, &Trial)> = values.iter().copied().step_by(step).collect();
-    shown.extend(report.best_trial().map(|best| (value(report, best), best)));
+    let best = report.best_trial().map(|best| best.index);
+    let kept = |(at, (_, trial)): (usize, &(f64, &Trial))| {
+        at.is_multiple_of(step) || Some(trial.index) == best
+    };
+    let mut shown: Vec<(f64, &Trial)> =
+        values.iter().enumerate().filter(|it| kept(*it)).map(|(_, it)| *it).collect();
     // The best last, so that nothing lies over it.
     shown.sort_by(|a, b| a.0.total_cmp(&b.0));
     if report.objective.direction == Direction::Min {
@@ -185,7 +189,10 @@ fn parallel(report: &SweepReport, ramp: &Ramp) -> Drawing {
     below.push((1.0, name(metric).to_owned()));
     Drawing {
         title: "Parallel coordinates".to_owned(),
-        note: format!("{} trials, yellow best; each axis from its lowest value up", shown.len()),
+        note: format!(
+            "{} trials, yellow best; each axis from its lowest value up",
+            count_len(shown.len())
+        ),
         strokes: shown.iter().map(stroke).collect(),
         dots: Vec::new(),
         below,

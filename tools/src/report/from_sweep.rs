@@ -35,6 +35,8 @@ impl Report {
             Fact::new("commission", report.commission.to_string()),
             Fact::new("slippage", report.slippage.to_string()),
         ]);
+        let limits = report.order().limits.iter();
+        labels.extend(limits.map(|limit| Fact::new("limit", limit.to_string())));
         Self {
             title: format!(
                 "{} on {}: {} trials",
