@@ -1,7 +1,7 @@
 //! [`SeriesMeter`]: hashes and measures a series; the writer stores what it finds, verification compares.
 
 use crate::{
-    Encoding, PhysicalType, Stats, Values,
+    Bound, Encoding, PhysicalType, Stats, Values,
     digest::{Digest, Midstate, SeriesHasher},
     frozen::ZONE_ROWS,
 };
@@ -14,8 +14,6 @@ pub struct SeriesSummary {
     pub(crate) stats: Stats,
     /// One entry a zone; empty where the series is raw and not longer than a zone.
     pub(crate) zones: Vec<Stats>,
-    /// First and last value of a time series.
-    pub(crate) span: Option<(i64, i64)>,
     /// Stored blocks of a compressed series, one a zone.
     pub(crate) blocks: Vec<Box<[u8]>>,
 }
@@ -27,7 +25,6 @@ impl SeriesSummary {
         midstate: [0; 8],
         stats: Stats::EMPTY,
         zones: Vec::new(),
-        span: None,
         blocks: Vec::new(),
     };
 
@@ -41,15 +38,12 @@ impl SeriesSummary {
         self.stats
     }
 
-    /// Returns the summary with first and last timestamp, which that of a `time` series must have.
-    #[must_use]
-    pub fn with_span(self, span: Option<(i64, i64)>) -> Self {
-        Self { span, ..self }
-    }
-
-    /// Sets first and last timestamp, as [`SeriesSummary::with_span`] does.
-    pub fn set_span(&mut self, span: Option<(i64, i64)>) {
-        self.span = span;
+    /// Returns first and last value of a series that ascends, as timestamps do; `None` when it has none.
+    pub(crate) fn span(&self) -> Option<(i64, i64)> {
+        match self.stats.bounds {
+            Some((Bound::Int(first), Bound::Int(last))) => Some((first, last)),
+            _ => None,
+        }
     }
 
     /// Returns how many values at the end of a raw series of `rows` values lie behind the last whole block of its hash.
@@ -58,25 +52,30 @@ impl SeriesSummary {
         rows % (64 / physical.width() as u64)
     }
 
-    /// Makes this summary of a raw series of `rows` values of a type that of the series with more values behind them, all that
-    /// will come. `tail` is the little-endian bytes of its last [`tail_rows`](SeriesSummary::tail_rows) values: the only ones
-    /// that are read again.
+    /// Checks that midstate and digest of this summary of a raw series belong together: the series has `rows` values of a type,
+    /// and `tail` is the little-endian bytes of its last [`tail_rows`](SeriesSummary::tail_rows) values.
     ///
     /// # Errors
     ///
-    /// What midstate and tail hash to, where that is not the digest of the summary: one of the three is damaged. The summary
-    /// is as it was.
+    /// What midstate and tail hash to, where that is not the digest: one of the three is damaged.
+    pub fn check_tail(&self, physical: PhysicalType, rows: u64, tail: &[u8]) -> Result<(), Digest> {
+        let bytes = rows * physical.width() as u64;
+        let (_, found) = SeriesHasher::resume(self.midstate, bytes, tail).finish();
+        if found == self.digest { Ok(()) } else { Err(found) }
+    }
+
+    /// Makes this summary of a raw series of `rows` values of a type that of the series with more values behind them, all that
+    /// will come. `tail` is the little-endian bytes of its last [`tail_rows`](SeriesSummary::tail_rows) values: the only ones
+    /// that are needed again. That tail and midstate are undamaged is for the caller to know, who may ask
+    /// [`check_tail`](SeriesSummary::check_tail).
     pub fn extend(
         &mut self,
         (physical, rows): (PhysicalType, u64),
         tail: &[u8],
         values: Values<'_>,
-    ) -> Result<(), Digest> {
-        let mut hasher = SeriesHasher::resume(self.midstate, rows * physical.width() as u64, tail);
-        let (_, found) = hasher.clone().finish();
-        if found != self.digest {
-            return Err(found);
-        }
+    ) {
+        let bytes = rows * physical.width() as u64;
+        let mut hasher = SeriesHasher::resume(self.midstate, bytes, tail);
         let zoned = rows + values.len() as u64 > ZONE_ROWS;
         if zoned && rows > 0 && self.zones.is_empty() {
             // A series that is not longer than a zone has no zones: its own statistics say the same.
@@ -87,7 +86,6 @@ impl SeriesSummary {
             self.measure(row, piece, zoned);
         });
         (self.midstate, self.digest) = hasher.finish();
-        Ok(())
     }
 
     /// Counts values that begin at a row and lie in one zone.
@@ -132,7 +130,8 @@ fn each_zone(mut row: u64, values: Values<'_>, mut take: impl FnMut(u64, Values<
 /// assert_eq!(SeriesSummary::tail_rows(PhysicalType::F64, 2), 2);
 /// let tail = Values::F64(&[1.0, 2.0]).as_bytes();
 /// let mut summary = early.finish();
-/// summary.extend((PhysicalType::F64, 2), tail, Values::F64(&[3.0]))?;
+/// summary.check_tail(PhysicalType::F64, 2, tail)?;
+/// summary.extend((PhysicalType::F64, 2), tail, Values::F64(&[3.0]));
 /// assert_eq!(summary, whole.finish());
 /// # Ok::<(), Digest>(())
 /// ```
@@ -209,7 +208,9 @@ mod tests {
             for len in lens {
                 let tail = usize::try_from(SeriesSummary::tail_rows(PhysicalType::F32, at as u64)).unwrap();
                 let (end, tail) = (at + len, Values::F32(&values[at - tail..at]));
-                summary.extend((PhysicalType::F32, at as u64), tail.as_bytes(), Values::F32(&values[at..end])).unwrap();
+                let tail = tail.as_bytes();
+                summary.check_tail(PhysicalType::F32, at as u64, tail).unwrap();
+                summary.extend((PhysicalType::F32, at as u64), tail, Values::F32(&values[at..end]));
                 at = end;
             }
             prop_assert_eq!(summary, whole);

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use zerocopy::IntoBytes;
 
 use crate::{
-    BundleSpec, Digest, Encoding, Error, SectionKind, SeriesSummary, Sink, Values, Written,
+    BundleSpec, Digest, Encoding, Error, SectionKind, SeriesTable, Sink, Values, Written,
     frozen::PARTS_MAX,
     placement::{Placement, write},
     record::{PartRecord, SegmentRecord},
-    sealing::{Crew, Sealing, alone},
+    sealing::{Sealing, alone},
     segment::{layout_fault, part_fault},
     summed::Summed,
     tables::Tables,
@@ -32,7 +32,7 @@ pub struct RevisionSpec {
 ///
 /// The caller gives the rows that lie in the file and the summaries of all series, most of which are taken over from the
 /// version before ([`Bundle::series_summary`](crate::Bundle::series_summary)) or continued
-/// ([`SeriesSummary::extend`]); rows that lie in other parts are not read. That summaries belong
+/// ([`SeriesSummary::extend`](crate::SeriesSummary::extend)); rows that lie in other parts are not read. That summaries belong
 /// to the rows is the caller's duty: verification over all parts notices when they do not. The bytes that result depend
 /// on what is given alone.
 #[derive(Debug)]
@@ -103,68 +103,55 @@ impl<'s, S: Sink> RevisionWriter<'s, S> {
         write(&self.sink, start + row * expected.width() as u64, values.as_bytes())
     }
 
-    /// Writes all that stands behind the data, then the first page. `series` are the summaries of all series: for each
-    /// column, those of all assets; those of the column `time` know first and last timestamp. `calendar` is the distinct
-    /// timestamps of all assets, ascending.
+    /// Makes room for the summaries of all series, in stretches of `each` assets.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`] when memory does not hold them.
+    pub fn series_table(&self, each: usize) -> Result<SeriesTable, Error> {
+        let spec = &self.spec.bundle;
+        SeriesTable::new(spec.assets.len(), spec.schema.columns().len(), each)
+    }
+
+    /// Writes all that stands behind the data, then the first page. `series` is a table of this writer's, filled with the
+    /// summaries of all series; `calendar` is the distinct timestamps of all assets, ascending.
     ///
     /// # Errors
     ///
     /// [`Error::RecordCount`] when there are more or fewer series, [`Error::LocalRows`] when rows were not written;
     /// [`Error::Write`], [`Error::SectionTooLong`].
-    pub fn finish(self, series: &[Vec<SeriesSummary>], calendar: &[i64]) -> Result<Written, Error> {
-        self.seal(&[series], calendar, &alone)
+    pub fn finish(self, series: SeriesTable, calendar: &[i64]) -> Result<Written, Error> {
+        self.finish_by(series, calendar, alone)
     }
 
     /// Finishes as [`RevisionWriter::finish`] does, with the help of a crew; see
-    /// [`BundleWriter::finish_by`](crate::BundleWriter::finish_by). The series may have been summarised by stretches of
-    /// assets: `stretches` are the assets one behind the other, and of each, for each column, the summaries of its assets.
+    /// [`BundleWriter::finish_by`](crate::BundleWriter::finish_by).
     ///
     /// # Errors
     ///
     /// As [`RevisionWriter::finish`].
     pub fn finish_by(
         self,
-        stretches: &[Vec<Vec<SeriesSummary>>],
+        series: SeriesTable,
         calendar: &[i64],
         crew: impl Fn(usize, &(dyn Fn(usize) + Sync)),
     ) -> Result<Written, Error> {
-        let stretches: Vec<_> = stretches.iter().map(Vec::as_slice).collect();
-        self.seal(&stretches, calendar, &crew)
-    }
-
-    fn seal(
-        self,
-        stretches: &[&[Vec<SeriesSummary>]],
-        calendar: &[i64],
-        crew: &Crew<'_>,
-    ) -> Result<Written, Error> {
         let spec = &self.spec.bundle;
-        let (assets, columns) = (spec.assets.len(), spec.schema.columns().len());
-        let held = |stretch: &[Vec<SeriesSummary>]| stretch.first().map_or(0, Vec::len);
-        let even = |stretch: &&[Vec<SeriesSummary>]| {
-            stretch.len() == columns && stretch.iter().all(|column| column.len() == held(stretch))
-        };
-        let total: usize = stretches.iter().copied().map(held).sum();
-        if total != assets || !stretches.iter().all(even) {
-            let expected = (assets * columns) as u64;
-            let found = stretches.iter().copied().flatten().map(|column| column.len() as u64).sum();
-            return Err(Error::RecordCount { kind: SectionKind::Series, expected, found });
-        }
+        let columns = spec.schema.columns().len();
+        let series = series.settle((spec.assets.len(), columns), &[])?;
         for (column, written) in self.written.iter().enumerate() {
             let found = written.load(Ordering::Relaxed);
             if found != self.local_rows {
                 return Err(self.wrong_rows(column, found));
             }
         }
-        let series = stretches.iter();
-        let series = series.map(|stretch| stretch.iter().map(Vec::as_slice).collect()).collect();
-        let tables = Tables { spec, placement: &self.placement, series };
+        let tables = Tables { spec, placement: &self.placement, series: &series };
         let encodings = vec![Encoding::Segments; columns];
-        let encoded = tables.encode(&encodings, calendar, crew)?;
-        let mut sealing = Sealing::of(&encoded, calendar, self.placement.data_end)?;
+        let (encoded, version) = tables.encode(&encodings, calendar, &crew)?;
+        let mut sealing = Sealing::of((&encoded, &series), calendar, self.placement.data_end)?;
         sealing.place(SectionKind::Parts, self.spec.parts.as_bytes())?;
         sealing.place(SectionKind::Segments, self.spec.segments.as_bytes())?;
-        sealing.seal(&tables, &self.sink, crew)
+        sealing.seal((&tables, version), &self.sink, &crew)
     }
 
     fn wrong_rows(&self, column: usize, found: u64) -> Error {

@@ -12,6 +12,7 @@ use crate::{
     placement::write,
     record::Superblock,
     section::{Section, page_up},
+    series_table::Settled,
     sink::Sink,
     summed::Summed,
     tables::{EncodedTables, Tables},
@@ -30,7 +31,6 @@ pub(crate) fn alone(count: usize, work: &(dyn Fn(usize) + Sync)) {
 pub(crate) struct Sealing<'t> {
     /// The sections, with their bytes; the data have none here.
     sections: Vec<(Section, &'t [u8])>,
-    calendar: &'t [i64],
     /// Where the next section begins.
     next: u64,
 }
@@ -38,11 +38,11 @@ pub(crate) struct Sealing<'t> {
 impl<'t> Sealing<'t> {
     /// Places the sections that every file has.
     pub(crate) fn of(
-        tables: &'t EncodedTables,
+        (tables, series): (&'t EncodedTables, &'t Settled),
         calendar: &'t [i64],
         data_end: u64,
     ) -> Result<Self, Error> {
-        let mut this = Self { sections: Vec::new(), calendar, next: PAGE };
+        let mut this = Self { sections: Vec::new(), next: PAGE };
         this.place(SectionKind::Schema, &tables.schema)?;
         this.place(SectionKind::Columns, tables.columns.as_bytes())?;
         this.push(SectionKind::Data, data_end - this.next, &[]);
@@ -51,8 +51,8 @@ impl<'t> Sealing<'t> {
         this.place(SectionKind::Strings, &tables.strings)?;
         this.place(SectionKind::Assets, tables.assets.as_bytes())?;
         this.place(SectionKind::Calendar, calendar.as_bytes())?;
-        this.place(SectionKind::Series, tables.series.as_bytes())?;
-        this.place(SectionKind::Zones, tables.zones.as_bytes())?;
+        this.place(SectionKind::Series, series.records.as_bytes())?;
+        this.place(SectionKind::Zones, series.zones.as_bytes())?;
         this.place(SectionKind::Adjustments, tables.adjustments.as_bytes())?;
         this.place(SectionKind::Provenance, &tables.provenance)?;
         Ok(this)
@@ -78,19 +78,17 @@ impl<'t> Sealing<'t> {
         self.sections.push((unhashed(kind, self.next, len), bytes));
     }
 
-    /// Hashes and writes all sections and computes the version, by a crew; then writes the check words of all pages, and the
-    /// first page.
+    /// Hashes and writes all sections, by a crew; then writes the check words of all pages, and the first page.
     pub(crate) fn seal(
         self,
-        tables: &Tables<'_>,
+        (tables, version): (&Tables<'_>, Version),
         sink: &Summed<'_, impl Sink>,
         crew: &Crew<'_>,
     ) -> Result<Written, Error> {
-        // What takes longest comes first.
+        // What takes longest comes first; and it is written before it is hashed, so that the device begins with it meanwhile.
         let len = |place: &usize| self.sections.get(*place).map(|it| it.1.len());
         let mut order: Vec<usize> = (0..self.sections.len()).collect();
         order.sort_by_key(|place| Reverse(len(place)));
-        let version = OnceLock::new();
         let hashed: Vec<OnceLock<Section>> = order.iter().map(|_| OnceLock::new()).collect();
         let written: Vec<OnceLock<_>> = order.iter().map(|_| OnceLock::new()).collect();
         let hash = |place: usize| {
@@ -103,14 +101,12 @@ impl<'t> Sealing<'t> {
                 done.get_or_init(|| write_section(section, bytes, sink));
             }
         };
-        let compute = || *version.get_or_init(|| tables.version(self.calendar));
-        crew(2 * order.len() + 1, &|piece| {
-            let place = order.get(piece.saturating_sub(1) / 2).copied().unwrap_or(usize::MAX);
-            match piece {
-                0 => _ = compute(),
-                _ if piece % 2 == 1 => _ = hash(place),
-                _ => write(place),
-            }
+        let of_section = |&place: &usize| [Piece::Write(place), Piece::Hash(place)];
+        let pieces: Vec<Piece> = order.iter().flat_map(of_section).collect();
+        crew(pieces.len(), &|piece| match pieces.get(piece) {
+            Some(Piece::Write(place)) => write(*place),
+            Some(Piece::Hash(place)) => _ = hash(*place),
+            None => {}
         });
         // Whatever a crew left undone is done here.
         let mut sections: Vec<Section> = (0..order.len()).filter_map(hash).collect();
@@ -123,8 +119,14 @@ impl<'t> Sealing<'t> {
         write_section(&section, bytes, sink.inner())?;
         sections.push(section);
         let end = behind(section.offset, section.len)?;
-        write_first_page(&sections, (tables, end), compute(), sink.inner())
+        write_first_page(&sections, (tables, end), version, sink.inner())
     }
+}
+
+/// A piece of the work on sections, which stand at places.
+enum Piece {
+    Write(usize),
+    Hash(usize),
 }
 
 /// Returns where the section behind one begins.
@@ -157,6 +159,7 @@ fn write_section(section: &Section, bytes: &[u8], sink: &impl Sink) -> Result<()
     if zeros > 0 {
         write(sink, end, &vec![0; usize::try_from(zeros).unwrap_or(0)])?;
     }
+    sink.begin_storing(section.offset, end + zeros - section.offset);
     Ok(())
 }
 

@@ -83,18 +83,15 @@ impl<'w, 's, S: Sink> SeriesWriter<'w, 's, S> {
         }
     }
 
-    fn check_times(&mut self, times: &[i64]) -> Result<(), Error> {
-        let (Some(&first), Some(&last)) = (times.first(), times.last()) else { return Ok(()) };
-        let found = match self.meter.summary.span {
-            Some((_, before)) if before >= first => Some((0, before, first)),
+    fn check_times(&self, times: &[i64]) -> Result<(), Error> {
+        let found = match self.meter.summary.span().zip(times.first()) {
+            Some(((_, before), first)) if before >= *first => Some((0, before, *first)),
             _ => disorder(times),
         };
         if let Some((row, before, time)) = found {
             let symbol = self.writer.symbol(self.asset);
             return Err(Error::TimeOrder { symbol, row: self.meter.given + row, before, time });
         }
-        self.meter.summary.span =
-            Some((self.meter.summary.span.map_or(first, |(first, _)| first), last));
         Ok(())
     }
 

@@ -14,6 +14,12 @@ pub trait Sink: Sync {
     ///
     /// Whatever keeps the bytes from being written.
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+
+    /// Hears that `len` bytes from `offset` on, whole pages of the file, are written and stay as they are: a sink that stores
+    /// bytes on a device may have it begin with these. Must not wait for that. Does nothing by default.
+    fn begin_storing(&self, offset: u64, len: u64) {
+        let _ = (offset, len);
+    }
 }
 
 /// A sink in memory.
@@ -52,5 +58,9 @@ impl Sink for MemorySink {
 impl<S: Sink + Send + ?Sized> Sink for std::sync::Arc<S> {
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         (**self).write_at(offset, bytes)
+    }
+
+    fn begin_storing(&self, offset: u64, len: u64) {
+        (**self).begin_storing(offset, len);
     }
 }

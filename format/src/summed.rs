@@ -84,6 +84,10 @@ impl<S: Sink> Sink for Summed<'_, S> {
         self.add(offset, bytes);
         Ok(())
     }
+
+    fn begin_storing(&self, offset: u64, len: u64) {
+        self.sink.begin_storing(offset, len);
+    }
 }
 
 impl Sums {

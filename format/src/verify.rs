@@ -14,8 +14,8 @@ use crate::{
     record::ZoneRecord,
     sealing::superblock_digest,
     section::page_up,
+    series_table::zone_records,
     symbol,
-    tables::zone_records,
     version::VersionBuilder,
 };
 

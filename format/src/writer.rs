@@ -10,6 +10,7 @@ use crate::{
     placement::{Placement, write},
     sealing::{Sealing, alone},
     series::SeriesWriter,
+    series_table::SeriesTable,
     sink::Sink,
     summed::Summed,
     tables::Tables,
@@ -143,14 +144,13 @@ impl<'s, S: Sink> BundleWriter<'s, S> {
             let series = series.iter().skip(column * assets).take(assets);
             placement.put_blocks(column, series, &sink)?;
         }
-        // Without assets there is nothing of a column.
-        let mut by_column = series.chunks(assets.max(1));
-        let by_column = encodings.iter().map(|_| by_column.next().unwrap_or_default());
-        let series = vec![by_column.collect()];
-        let tables = Tables { spec: &spec, placement: &placement, series };
-        let encoded = tables.encode(&encodings, &calendar, &crew)?;
-        let sealing = Sealing::of(&encoded, &calendar, placement.data_end)?;
-        sealing.seal(&tables, &sink, &crew)
+        let rows: Vec<u64> = spec.assets.iter().map(|asset| asset.rows).collect();
+        let table = SeriesTable::of(&series, (&rows, encodings.len()), &crew)?;
+        let settled = table.settle((rows.len(), encodings.len()), &placement.column_starts)?;
+        let tables = Tables { spec: &spec, placement: &placement, series: &settled };
+        let (encoded, version) = tables.encode(&encodings, &calendar, &crew)?;
+        let sealing = Sealing::of((&encoded, &settled), &calendar, placement.data_end)?;
+        sealing.seal((&tables, version), &sink, &crew)
     }
 
     pub(crate) fn planned_rows(&self, asset: usize) -> u64 {

@@ -9,7 +9,7 @@
 use barrow_format::{
     AlignedBytes, Asset, AssetSpec, Bundle, BundleSpec, BundleWriter, Column, Error, Frequency,
     LogicalType, MemorySink, PhysicalType, Provenance, RevisionSpec, RevisionWriter, Schema,
-    SectionKind, SeriesMeter, SeriesSummary, Stamp, Values, Written,
+    SectionKind, SeriesMeter, SeriesSummary, SeriesTable, Stamp, Values, Written,
     record::{PartRecord, SegmentRecord},
 };
 use change::change;
@@ -54,7 +54,7 @@ fn in_one_go(model: &Model) -> (Opened, Written) {
 
 /// The summary of a series, continued from that of the base.
 fn summary(base: &Opened, symbol: &str, column: usize, values: Values<'_>) -> SeriesSummary {
-    let mut summary = match base.asset(symbol).unwrap() {
+    match base.asset(symbol).unwrap() {
         None => {
             let mut meter = SeriesMeter::new(values.len() as u64);
             meter.push(values);
@@ -66,23 +66,40 @@ fn summary(base: &Opened, symbol: &str, column: usize, values: Values<'_>) -> Se
             let tail = SeriesSummary::tail_rows(physical, rows as u64);
             let tail = values.slice(rows - usize::try_from(tail).unwrap()..rows).unwrap();
             let new = values.slice(rows..values.len()).unwrap();
-            summary.extend((physical, rows as u64), tail.as_bytes(), new).unwrap();
+            summary.check_tail(physical, rows as u64, tail.as_bytes()).unwrap();
+            summary.extend((physical, rows as u64), tail.as_bytes(), new);
             summary
         }
-    };
-    let times = values.as_i64().unwrap_or_default();
-    summary.set_span(times.first().copied().zip(times.last().copied()));
-    summary
+    }
 }
 
 /// Writes a segmented file over `base`, of which `model` is a continuation: later bars and more assets.
 fn continued(base: &Opened, model: &Model) -> (Vec<u8>, Written) {
-    laid_out(base, model, |writer, series, calendar| writer.finish(&series, calendar)).unwrap()
+    laid_out(base, model, |writer, series, calendar| {
+        let series = table(&writer, &series, usize::MAX);
+        writer.finish(series, calendar)
+    })
+    .unwrap()
 }
 
+/// The summaries of all series by column, each with its rows.
+type Summaries = Vec<Vec<(SeriesSummary, u64)>>;
+
 /// Ends the writing of a file whose rows are written, given the summaries of its series and its calendar.
-type Ending =
-    fn(RevisionWriter<'_, MemorySink>, Vec<Vec<SeriesSummary>>, &[i64]) -> Result<Written, Error>;
+type Ending = fn(RevisionWriter<'_, MemorySink>, Summaries, &[i64]) -> Result<Written, Error>;
+
+/// Returns the table of these summaries, filled by stretches of so many assets.
+fn table(writer: &RevisionWriter<'_, MemorySink>, series: &Summaries, each: usize) -> SeriesTable {
+    let mut table = writer.series_table(each).unwrap();
+    for (stretch, mut columns) in table.stretches().into_iter().enumerate() {
+        for (place, series) in columns.iter_mut().zip(series) {
+            for (summary, rows) in series.iter().skip(stretch * each).take(each) {
+                place.push(summary, *rows);
+            }
+        }
+    }
+    table
+}
 
 fn laid_out(base: &Opened, model: &Model, end: Ending) -> Result<(Vec<u8>, Written), Error> {
     let (mut segments, mut local) = (Vec::new(), 0);
@@ -113,8 +130,9 @@ fn laid_out(base: &Opened, model: &Model, end: Ending) -> Result<(Vec<u8>, Writt
         writer.write_rows(0, row, Values::I64(&time[new..])).unwrap();
         writer.write_rows(1, row, Values::F32(&close[new..])).unwrap();
         row += (time.len() - new) as u64;
-        times.push(summary(base, symbol, 0, Values::I64(&time)));
-        closes.push(summary(base, symbol, 1, Values::F32(&close)));
+        let rows = time.len() as u64;
+        times.push((summary(base, symbol, 0, Values::I64(&time)), rows));
+        closes.push((summary(base, symbol, 1, Values::F32(&close)), rows));
         calendar.extend(time);
     }
     calendar.sort_unstable();
@@ -243,28 +261,40 @@ fn series_summarised_by_stretches_of_assets_make_the_same_file() {
     }
     let (base, model) = example();
     let by_stretches = laid_out(&base, &model, |writer, series, calendar| {
-        let asset =
-            |place: usize| series.iter().map(|column| vec![column[place].clone()]).collect();
-        let stretches: Vec<Vec<Vec<SeriesSummary>>> = (0..series[0].len()).map(asset).collect();
-        writer.finish_by(&stretches, calendar, crew)
+        let series = table(&writer, &series, 1);
+        writer.finish_by(series, calendar, crew)
     });
     assert_eq!(by_stretches.unwrap(), continued(&base, &model));
+}
 
-    let uneven = laid_out(&base, &model, |writer, mut series, calendar| {
-        let (mut first, mut second) = (vec![], vec![]);
-        for (column, at) in series.iter_mut().zip([1, 2]) {
-            second.push(column.split_off(at));
-            first.push(std::mem::take(column));
-        }
-        writer.finish_by(&[first, second], calendar, crew)
-    });
-    assert!(matches!(uneven, Err(Error::RecordCount { kind: SectionKind::Series, .. })));
+#[test]
+fn a_table_that_lacks_series_or_has_more_is_refused() {
+    let (base, model) = example();
+    let count = 2 * model.len() as u64;
     let short = laid_out(&base, &model, |writer, mut series, calendar| {
         series[1].pop();
-        writer.finish(&series, calendar)
+        let series = table(&writer, &series, 2);
+        writer.finish(series, calendar)
     });
-    let found = 2 * model.len() as u64 - 1;
-    assert!(matches!(short, Err(Error::RecordCount { found: it, .. }) if it == found));
+    assert!(matches!(short, Err(Error::RecordCount { found, .. }) if found == count - 1));
+    let long = laid_out(&base, &model, |writer, mut series, calendar| {
+        let twice = series[0][0].clone();
+        series[0].push(twice);
+        let series = table(&writer, &series, usize::MAX);
+        writer.finish(series, calendar)
+    });
+    assert!(matches!(long, Err(Error::RecordCount { found, .. }) if found == count + 1));
+    let other = laid_out(&base, &model, |writer, _, calendar| {
+        let (_, own) = example();
+        let sink = MemorySink::new();
+        let spec = spec(&own[..1].to_vec());
+        let segments = vec![SegmentRecord { asset: 0, part: 0, row: 0, rows: spec.assets[0].rows }];
+        let spec = RevisionSpec { bundle: spec, parts: vec![], segments };
+        let foreign = RevisionWriter::new(spec, &sink).unwrap().series_table(1).unwrap();
+        writer.finish(foreign, calendar)
+    });
+    let kind = SectionKind::Series;
+    assert!(matches!(other, Err(Error::RecordCount { kind: it, .. }) if it == kind));
 }
 
 proptest! {

@@ -143,25 +143,22 @@ fn segmented(base: &[u8]) -> Vec<u8> {
     let spec = RevisionSpec { bundle: spec(&all, 4, "later.csv"), parts: vec![part], segments };
     let sink = MemorySink::new();
     let writer = RevisionWriter::new(spec, &sink).expect("a layout");
-    let mut summaries = Vec::new();
-    for column in 0..4 {
+    let mut series = writer.series_table(all.len()).expect("memory");
+    for (column, mut place) in series.stretches().remove(0).into_iter().enumerate() {
         let own = Arrays::of(&own);
         writer.write_rows(column, 0, own.values()[column]).expect("the own rows");
-        let mut series = Vec::new();
         for (_, bars) in &all {
             let arrays = Arrays::of(bars);
             let mut meter = SeriesMeter::new(bars.len() as u64);
             meter.push(arrays.values()[column]);
-            let span = arrays.0.first().copied().zip(arrays.0.last().copied());
-            series.push(meter.finish().with_span(span.filter(|_| column == 0)));
+            place.push(&meter.finish(), bars.len() as u64);
         }
-        summaries.push(series);
     }
     let mut calendar: Vec<i64> =
         all.iter().flat_map(|(_, bars)| bars.iter().map(|bar| bar.0 * DAY_NS)).collect();
     calendar.sort_unstable();
     calendar.dedup();
-    writer.finish(&summaries, &calendar).expect("all series");
+    writer.finish(series, &calendar).expect("all series");
     sink.into_bytes()
 }
 

@@ -14,6 +14,7 @@ pub(crate) mod fault;
 pub(crate) mod journal;
 pub(crate) mod mapping;
 pub(crate) mod network;
+pub(crate) mod storing;
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;

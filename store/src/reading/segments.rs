@@ -338,6 +338,13 @@ impl<'a> Files<'a> {
         values.map(Some).map_err(Error::corrupt(path))
     }
 
+    /// Tells whether the first `rows` own rows of a file of a column of the head's schema are what the check words of their pages
+    /// say, and there are such.
+    pub(crate) fn are_sound(self, part: u32, column: usize, rows: usize) -> bool {
+        let Ok((bundle, Some(place), _)) = self.column(part, column) else { return false };
+        bundle.checks_pages() && bundle.check_rows(place, 0..rows).is_ok()
+    }
+
     fn part(self, part: u32) -> Result<Option<&'a Part>> {
         let Some(place) = part.checked_sub(1) else { return Ok(None) };
         let place = usize::try_from(place).unwrap_or(usize::MAX);

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use barrow_format::{Asset, Column, Values, ValuesBuf};
+use smallvec::SmallVec;
 
 use crate::error::{Error, Result};
 use crate::instant::Instant;
@@ -30,12 +31,15 @@ pub(crate) enum Piece {
     New(Range<usize>),
 }
 
+/// Stretches of rows: of most batches two, what was there and what is new.
+pub(crate) type Pieces = SmallVec<[Piece; 2]>;
+
 /// What a batch does to its asset.
 #[derive(Debug)]
 pub(crate) struct Batch {
     pub(crate) metadata: String,
     /// All rows of the asset, in order.
-    pub(crate) pieces: Vec<Piece>,
+    pub(crate) pieces: Pieces,
     pub(crate) rows_added: u64,
     pub(crate) rows_changed: u64,
     /// The timestamps of the bars that go, ascending.
@@ -43,8 +47,6 @@ pub(crate) struct Batch {
     /// For each column of the version before, whether its series stays what it is; of columns behind the last one here, none
     /// does.
     pub(crate) same: Vec<bool>,
-    /// First and last new timestamp; where bars go, of those that are left.
-    pub(crate) span: Option<(i64, i64)>,
 }
 
 impl Batch {
@@ -52,13 +54,11 @@ impl Batch {
     fn unchanged(columns: usize) -> Self {
         Self {
             metadata: String::new(),
-            // Of most batches: what was there, and what is new.
-            pieces: Vec::with_capacity(2),
+            pieces: Pieces::new(),
             rows_added: 0,
             rows_changed: 0,
             removed: Vec::new(),
             same: vec![true; columns],
-            span: None,
         }
     }
 
@@ -78,13 +78,6 @@ impl Batch {
             }
         }
         push_old(&mut batch.pieces, next..known.len());
-        let left = |piece: &Piece| match piece {
-            Piece::Old(rows) => known.get(rows.clone()),
-            Piece::New(_) => None,
-        };
-        let first = batch.pieces.first().and_then(left).and_then(<[i64]>::first);
-        let last = batch.pieces.last().and_then(left).and_then(<[i64]>::last);
-        batch.span = first.copied().zip(last.copied());
         if !batch.removed.is_empty() {
             batch.same.clear();
         }
@@ -132,7 +125,7 @@ impl Weaving<'_> {
             first += known;
         }
         let grows = first < self.rows.end;
-        let mut batch = self.batch(old.is_some() && !grows, fresh);
+        let mut batch = self.batch(old.is_some() && !grows);
         let old_rows = old.map_or(0, Asset::rows);
         batch.pieces.extend((old_rows > 0).then_some(Piece::Old(0..old_rows)));
         if grows {
@@ -150,7 +143,7 @@ impl Weaving<'_> {
         };
         let mut before = self.gather(asset, 0..asset.rows())?;
         let times = self.times(fresh).to_vec();
-        let mut batch = self.batch(true, fresh);
+        let mut batch = self.batch(true);
         let mut next = 0;
         for (row, time) in (self.rows.start..).zip(times) {
             let known = before[0].values().as_i64().unwrap_or_default();
@@ -257,11 +250,8 @@ impl Weaving<'_> {
     }
 
     /// Returns a batch of nothing yet; `stays` tells whether there are series that may stay what they are.
-    fn batch(&self, stays: bool, fresh: &[ValuesBuf]) -> Batch {
-        let times = self.times(fresh);
-        let columns = if stays { self.files.head.schema().columns().len() } else { 0 };
-        let span = times.first().copied().zip(times.last().copied());
-        Batch { span, ..Batch::unchanged(columns) }
+    fn batch(&self, stays: bool) -> Batch {
+        Batch::unchanged(if stays { self.files.head.schema().columns().len() } else { 0 })
     }
 
     fn times<'f>(&self, fresh: &'f [ValuesBuf]) -> &'f [i64] {
@@ -296,7 +286,7 @@ fn equal(a: Values<'_>, a_row: usize, b: Values<'_>, b_row: usize) -> bool {
     bytes(a, a_row) == bytes(b, b_row)
 }
 
-fn push_old(pieces: &mut Vec<Piece>, rows: Range<usize>) {
+fn push_old(pieces: &mut Pieces, rows: Range<usize>) {
     match pieces.last_mut() {
         _ if rows.is_empty() => {}
         Some(Piece::Old(last)) if last.end == rows.start => last.end = rows.end,
@@ -304,7 +294,7 @@ fn push_old(pieces: &mut Vec<Piece>, rows: Range<usize>) {
     }
 }
 
-fn push_new(pieces: &mut Vec<Piece>, row: usize) {
+fn push_new(pieces: &mut Pieces, row: usize) {
     match pieces.last_mut() {
         Some(Piece::New(last)) if last.end == row => last.end += 1,
         _ => pieces.push(Piece::New(row..row + 1)),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::BuildHasher as _;
+use std::ops::Range;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
@@ -10,8 +11,10 @@ use crate::writing::batch::Batch;
 /// Batches by symbol. They come in any order, and are put in that of the symbols once, when all are there.
 #[derive(Default)]
 pub(crate) struct Batches {
-    /// In the order in which they came.
-    all: Vec<(String, Batch)>,
+    /// In the order in which they came, each with the place of its symbol.
+    all: Vec<(Range<usize>, Batch)>,
+    /// All symbols, one behind the other.
+    symbols: String,
     /// Places among them, found by symbol.
     places: HashTable<usize>,
     hasher: DefaultHashBuilder,
@@ -23,17 +26,19 @@ impl Batches {
     }
 
     pub(crate) fn contains(&self, symbol: &str) -> bool {
-        let is_own = |place: &usize| self.all[*place].0 == symbol;
+        let is_own = |place: &usize| self.symbols[self.all[*place].0.clone()] == *symbol;
         self.places.find(self.hasher.hash_one(symbol), is_own).is_some()
     }
 
     /// Adds the batch of an asset that has none yet.
     pub(crate) fn insert(&mut self, symbol: &str, batch: Batch) {
-        let Self { all, places, hasher } = self;
-        let place = all.len();
-        all.push((symbol.to_owned(), batch));
+        let Self { all, symbols, places, hasher } = self;
+        let (place, start) = (all.len(), symbols.len());
+        symbols.push_str(symbol);
+        all.push((start..symbols.len(), batch));
         let hash = hasher.hash_one(symbol);
-        places.insert_unique(hash, place, |place| hasher.hash_one(all[*place].0.as_str()));
+        let hash_of = |place: &usize| hasher.hash_one(&symbols[all[*place].0.clone()]);
+        places.insert_unique(hash, place, hash_of);
     }
 
     /// Returns all of them, as they came.
@@ -43,8 +48,9 @@ impl Batches {
 
     /// Returns all of them, symbols ascending.
     pub(crate) fn sorted(&self) -> Vec<(&str, &Batch)> {
+        let all = self.all.iter();
         let mut all: Vec<_> =
-            self.all.iter().map(|(symbol, batch)| (symbol.as_str(), batch)).collect();
+            all.map(|(symbol, batch)| (&self.symbols[symbol.clone()], batch)).collect();
         // Most often they came in this order, which a stable sort takes one look at.
         all.sort_by_key(|(symbol, _)| *symbol);
         all

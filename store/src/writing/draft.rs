@@ -1,53 +1,28 @@
 //! Drafts: the file of a revision, laid out before it is written.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use barrow_format::record::SegmentRecord;
 use barrow_format::{
-    Adjustment, Asset, AssetSpec, BundleSpec, Provenance, RevisionSpec, RevisionWriter, Sink,
-    Written,
+    Adjustment, AssetSpec, BundleSpec, Provenance, RevisionSpec, RevisionWriter, Sink, Written,
 };
 
 use crate::catalog::change::Change;
 use crate::crew;
 use crate::error::{Error, Result};
 use crate::instant::Instant;
-use crate::reading::segments::{Files, span};
-use crate::writing::batch::{Batch, Piece};
 use crate::writing::draft_calendar::calendar;
 use crate::writing::draft_series::DraftRows;
+use crate::writing::entries::{Entries, Entry};
 use crate::writing::pack::Pack;
 use crate::writing::placed::{self, Placed};
 use crate::writing::revision::Revision;
 use crate::writing::revision_problem::RevisionProblem as Problem;
 
-/// Stands, in a source, for the buffers of the revision.
-pub(crate) const FRESH: u32 = u32::MAX;
-
-/// One asset of the version to come.
-#[derive(Debug)]
-pub(crate) struct Entry<'r> {
-    pub(crate) symbol: &'r str,
-    pub(crate) old: Option<Asset>,
-    pub(crate) batch: Option<&'r Batch>,
-    /// Where its rows lie before the file is written, in order: in a file of the version before, or in the buffers
-    /// ([`FRESH`]).
-    pub(crate) sources: Vec<SegmentRecord>,
-    pub(crate) rows: u64,
-}
-
-impl Entry<'_> {
-    /// Tells whether bars of it are removed.
-    pub(crate) fn loses_bars(&self) -> bool {
-        self.batch.is_some_and(|batch| !batch.removed.is_empty())
-    }
-}
-
 /// The file of a revision, laid out.
 #[derive(Debug)]
 pub(crate) struct Draft<'r> {
-    entries: Vec<Entry<'r>>,
+    entries: Entries<'r>,
     bundle: BundleSpec,
     placed: Placed,
     calendar: Vec<i64>,
@@ -57,13 +32,13 @@ pub(crate) struct Draft<'r> {
 impl<'r> Draft<'r> {
     /// Lays out the file of a revision; `None` when it changes nothing.
     pub(crate) fn of(revision: &'r Revision, mut change: Change) -> Result<Option<Self>> {
-        let entries = entries(revision)?;
-        let (adjustments, adjusted) = merged_adjustments(revision, &entries)?;
+        let entries = Entries::of(revision)?;
+        let (adjustments, adjusted) = merged_adjustments(revision, &entries.all)?;
         let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-        let added = count(entries.iter().filter(|entry| entry.old.is_none()).count());
+        let added = count(entries.all.iter().filter(|entry| entry.old.is_none()).count());
         let before = u64::from(revision.files().head.asset_count());
         change.assets_added = added;
-        change.assets_removed = (before + added).saturating_sub(count(entries.len()));
+        change.assets_removed = (before + added).saturating_sub(count(entries.all.len()));
         change.adjustments_changed = adjusted;
         for batch in revision.batches.iter() {
             change.rows_added += batch.rows_added;
@@ -74,18 +49,18 @@ impl<'r> Draft<'r> {
         if change == Change::of(change.kind) && !new_columns {
             return Ok(None);
         }
-        if change.rows_removed > 0 && entries.is_empty() {
+        if change.rows_removed > 0 && entries.all.is_empty() {
             return Err(revision.problem(Problem::NothingLeft));
         }
         let placed = Placed::of(revision.files(), &entries)?;
-        let assets = entries.iter().map(|entry| described(revision, entry));
+        let assets = entries.all.iter().map(|entry| described(revision, entry));
         let bundle = BundleSpec {
             schema: revision.merged_schema(revision.columns.clone())?,
             assets: assets.collect::<Result<_>>()?,
             adjustments,
             provenance: provenance(revision, &placed.copied_from)?,
         };
-        let calendar = calendar(revision, &entries)?;
+        let calendar = calendar(revision, &entries.all)?;
         Ok(Some(Self { entries, bundle, placed, calendar, change }))
     }
 
@@ -112,78 +87,9 @@ impl<'r> Draft<'r> {
         let spec = RevisionSpec { bundle, parts, segments };
         let writer = RevisionWriter::new(spec, sink).map_err(failed)?;
         let series = rows.write(&writer)?;
-        let written = writer.finish_by(&series, &calendar, crew::every).map_err(failed)?;
+        let written = writer.finish_by(series, &calendar, crew::every).map_err(failed)?;
         Ok((written, pack))
     }
-}
-
-/// Merges the assets of the version before and of the batches, by symbol; those that lose their last bar are left out.
-fn entries(revision: &Revision) -> Result<Vec<Entry<'_>>> {
-    let files = revision.files();
-    let corrupt = |error| Error::corrupt(files.path)(error);
-    let mut batches = revision.batches.sorted().into_iter().peekable();
-    let known = usize::try_from(files.head.asset_count()).unwrap_or(0);
-    let mut entries = Vec::with_capacity(known + revision.batches.len());
-    for ordinal in 0..files.head.asset_count() {
-        let asset = files.head.asset_at(ordinal).map_err(corrupt)?;
-        let symbol = files.head.symbol(asset).map_err(corrupt)?;
-        while let Some((new, batch)) = batches.next_if(|(new, _)| *new < symbol) {
-            entries.push(entry(files, new, None, Some(batch))?);
-        }
-        let own = batches.next_if(|(new, _)| *new == symbol);
-        entries.push(entry(files, symbol, Some(asset), own.map(|(_, batch)| batch))?);
-    }
-    for (new, batch) in batches {
-        entries.push(entry(files, new, None, Some(batch))?);
-    }
-    entries.retain(|entry| !(entry.rows == 0 && entry.loses_bars()));
-    Ok(entries)
-}
-
-fn entry<'r>(
-    files: Files<'_>,
-    symbol: &'r str,
-    old: Option<Asset>,
-    batch: Option<&'r Batch>,
-) -> Result<Entry<'r>> {
-    let segments = match old {
-        Some(asset) => files.segments(asset)?,
-        None => Vec::new().into(),
-    };
-    let sources = match batch {
-        None => segments.into_owned(),
-        Some(batch) => woven(&segments, &batch.pieces),
-    };
-    let rows = sources.iter().map(|source| source.rows).sum();
-    Ok(Entry { symbol, old, batch, sources, rows })
-}
-
-/// Cuts the segments of an asset into the pieces that its batch leaves of them, with the new rows between.
-fn woven(segments: &[SegmentRecord], pieces: &[Piece]) -> Vec<SegmentRecord> {
-    let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-    let mut sources = Vec::with_capacity(segments.len() + pieces.len());
-    for piece in pieces {
-        match piece {
-            Piece::New(rows) => {
-                let (row, rows) = (number(rows.start), number(rows.len()));
-                sources.push(SegmentRecord { asset: 0, part: FRESH, row, rows });
-            }
-            Piece::Old(rows) => {
-                let mut first = 0;
-                for segment in segments {
-                    let held = span(segment).len();
-                    let from = rows.start.clamp(first, first + held);
-                    let to = rows.end.clamp(from, first + held);
-                    if from < to {
-                        let row = segment.row + number(from - first);
-                        sources.push(SegmentRecord { row, rows: number(to - from), ..*segment });
-                    }
-                    first += held;
-                }
-            }
-        }
-    }
-    sources
 }
 
 fn described(revision: &Revision, entry: &Entry<'_>) -> Result<AssetSpec> {
@@ -243,7 +149,7 @@ fn merged_adjustments(
 }
 
 /// Returns the sources of the rows that lie in the file: of the new ones, and of the files that rows are copied from.
-fn provenance(revision: &Revision, copied_from: &BTreeSet<u32>) -> Result<Provenance> {
+fn provenance(revision: &Revision, copied_from: &[u32]) -> Result<Provenance> {
     let files = revision.files();
     let mut provenance = revision.provenance.clone();
     for part in copied_from {

@@ -6,7 +6,7 @@ use barrow_format::Values;
 
 use crate::error::{Error, Result};
 use crate::writing::batch::{Batch, Piece};
-use crate::writing::draft::Entry;
+use crate::writing::entries::Entry;
 use crate::writing::revision::Revision;
 
 /// Returns the calendar: that of the version before, with the times of new bars, and without those at which no asset has a

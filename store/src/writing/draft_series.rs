@@ -5,14 +5,15 @@ use std::ops::Range;
 
 use barrow_format::record::SegmentRecord;
 use barrow_format::{
-    Digest, PhysicalType, RevisionWriter, SeriesMeter, SeriesSummary, Sink, Values, ValuesBuf,
+    Digest, PhysicalType, RevisionWriter, SeriesColumn, SeriesMeter, SeriesSummary, SeriesTable,
+    Sink, Values, ValuesBuf,
 };
 
 use crate::crew;
 use crate::error::{ChangedSeries, Error, Result};
 use crate::reading::segments::{Rows, span};
 use crate::writing::batch::Batch;
-use crate::writing::draft::{Entry, FRESH};
+use crate::writing::entries::{Entries, Entry, FRESH};
 use crate::writing::revision::Revision;
 use crate::writing::tails::Tails;
 
@@ -24,27 +25,25 @@ const WRITTEN_AT_ONCE: usize = 1 << 20;
 /// What a draft knows of rows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DraftRows<'d, 'r> {
-    pub(crate) entries: &'d [Entry<'r>],
+    pub(crate) entries: &'d Entries<'r>,
     /// The rows that are to lie in the file itself, in order.
     pub(crate) copies: &'d [SegmentRecord],
     pub(crate) revision: &'d Revision,
 }
 
-impl DraftRows<'_, '_> {
-    /// Writes the rows that lie in the file itself; returns the summaries of all series: of stretches of assets, in order, for
-    /// each column those of the stretch's assets.
-    pub(crate) fn write<S: Sink>(
-        self,
-        writer: &RevisionWriter<'_, S>,
-    ) -> Result<Vec<Vec<Vec<SeriesSummary>>>> {
-        let columns = 0..self.revision.columns.len();
-        let rows = columns.map(Piece::Rows);
-        let pieces = rows.chain(self.entries.chunks(SUMMARISED_AT_ONCE).map(Piece::Series));
-        let made = crew::gather(pieces.collect(), |piece| match piece {
-            Piece::Rows(column) => self.write_rows(column, writer).map(|()| None),
-            Piece::Series(entries) => self.summaries(entries).map(Some),
+impl<'d> DraftRows<'d, '_> {
+    /// Writes the rows that lie in the file itself; returns the summaries of all series.
+    pub(crate) fn write<S: Sink>(self, writer: &RevisionWriter<'_, S>) -> Result<SeriesTable> {
+        let failed = |error| Error::written(self.revision.name())(error);
+        let mut table = writer.series_table(SUMMARISED_AT_ONCE).map_err(failed)?;
+        let rows = (0..self.revision.columns.len()).map(Piece::Rows);
+        let stretches = self.entries.all.chunks(SUMMARISED_AT_ONCE).zip(table.stretches());
+        let series = stretches.map(|(entries, places)| Piece::Series(entries, places));
+        crew::each(rows.chain(series).collect(), |piece| match piece {
+            Piece::Rows(column) => self.write_rows(column, writer),
+            Piece::Series(entries, places) => self.summarise(entries, places),
         })?;
-        Ok(made.into_iter().flatten().collect())
+        Ok(table)
     }
 
     /// Writes the rows of a column that lie in the file itself.
@@ -77,16 +76,25 @@ impl DraftRows<'_, '_> {
         flush(&mut buffer)
     }
 
-    /// Returns, for each column, the summaries of some assets' series.
-    fn summaries(self, entries: &[Entry<'_>]) -> Result<Vec<Vec<SeriesSummary>>> {
-        let columns = 0..self.revision.columns.len();
-        let mut columns: Vec<ColumnDraft<'_, '_>> =
-            columns.map(|index| ColumnDraft::of(self, index, entries.len())).collect();
+    /// Puts the summaries of some assets' series into their places.
+    fn summarise(self, entries: &[Entry<'_>], places: Vec<SeriesColumn<'_>>) -> Result<()> {
+        let columns = places.into_iter().enumerate();
+        let mut columns: Vec<_> =
+            columns.map(|(index, place)| ColumnDraft::of(self, index, place)).collect();
         // What is known of an asset is looked at once for all columns, while it is near.
         for entry in entries {
-            columns.iter_mut().try_for_each(|column| column.summarise(entry))?;
+            for column in &mut columns {
+                let summary = column.summary(entry)?;
+                column.place.push(&summary, entry.rows);
+            }
         }
-        Ok(columns.into_iter().map(|column| column.series).collect())
+        Ok(())
+    }
+
+    /// Returns all values of a column in the buffers.
+    fn fresh(&self, column: usize) -> Values<'d> {
+        let buffer = self.revision.fresh.get(column);
+        buffer.map_or(Values::U8(&[]), ValuesBuf::values)
     }
 
     fn physical(&self, column: usize) -> PhysicalType {
@@ -98,9 +106,8 @@ impl DraftRows<'_, '_> {
     pub(crate) fn rows(&self, column: usize, part: u32, rows: Range<usize>) -> Result<Rows<'_>> {
         let files = self.revision.files();
         if part == FRESH {
-            let values = self.revision.fresh.get(column).map(ValuesBuf::values);
-            let values = values.and_then(|values| values.slice(rows));
-            return Ok(Rows::Mapped(values.unwrap_or(Values::U8(&[]))));
+            let fresh = self.fresh(column);
+            return Ok(Rows::Mapped(fresh.slice(rows).unwrap_or(Values::U8(&[]))));
         }
         if column < files.head.schema().columns().len() {
             return files.rows(part, column, rows);
@@ -116,8 +123,8 @@ impl DraftRows<'_, '_> {
 enum Piece<'d, 'r> {
     /// The rows of a column.
     Rows(usize),
-    /// The series of some assets.
-    Series(&'d [Entry<'r>]),
+    /// The series of some assets, and where their summaries belong.
+    Series(&'d [Entry<'r>], Vec<SeriesColumn<'d>>),
 }
 
 /// One column of a stretch of assets.
@@ -127,71 +134,76 @@ struct ColumnDraft<'d, 'r> {
     physical: PhysicalType,
     /// Whether the version before has the column.
     known: bool,
+    /// Its values in the buffers.
+    fresh: Values<'d>,
     tails: Tails<'d>,
     /// Summaries of missing values, by their number.
     missing: BTreeMap<u64, SeriesSummary>,
-    /// Of the assets so far.
-    series: Vec<SeriesSummary>,
+    place: SeriesColumn<'d>,
 }
 
 impl<'d, 'r> ColumnDraft<'d, 'r> {
-    fn of(rows: DraftRows<'d, 'r>, index: usize, assets: usize) -> Self {
+    fn of(rows: DraftRows<'d, 'r>, index: usize, place: SeriesColumn<'d>) -> Self {
         let files = rows.revision.files();
         let known = index < files.head.schema().columns().len();
         let (tails, missing) = (Tails::of(files, index), BTreeMap::new());
-        let series = Vec::with_capacity(assets);
-        Self { rows, index, physical: rows.physical(index), known, tails, missing, series }
+        let (physical, fresh) = (rows.physical(index), rows.fresh(index));
+        Self { rows, index, physical, known, fresh, tails, missing, place }
     }
 
-    /// Adds the summary of an asset's series: the old one where it stays, continued where rows follow, otherwise made anew.
-    fn summarise(&mut self, entry: &Entry<'_>) -> Result<()> {
+    /// Returns the summary of an asset's series: the old one where it stays, continued where rows follow, otherwise made anew.
+    fn summary(&mut self, entry: &Entry<'_>) -> Result<SeriesSummary> {
         let kept = entry.batch.is_none_or(|batch| {
             !batch.changes_rows() || batch.same.get(self.index).copied().unwrap_or(false)
         });
         let appended = entry.batch.and_then(Batch::appended).filter(|_| self.known && !kept);
-        let summary = match entry.old {
+        let mut summary = match entry.old {
             Some(asset) if self.known && (kept || appended.is_some()) => {
                 let files = self.rows.revision.files();
                 files.head.series_summary(self.index, asset).map_err(Error::corrupt(files.path))?
             }
             Some(_) if kept => self.missing(entry.rows),
-            _ => return self.measure(entry),
+            _ => return self.measured(entry),
         };
-        self.series.push(summary);
-        appended.map_or(Ok(()), |rows| self.extend(entry, rows))
+        if let Some(rows) = appended {
+            self.extend(&mut summary, entry, rows)?;
+        }
+        Ok(summary)
     }
 
-    /// Adds the summary of a series all of which is read.
-    fn measure(&mut self, entry: &Entry<'_>) -> Result<()> {
+    /// Returns the summary of a series all of which is read.
+    fn measured(&self, entry: &Entry<'_>) -> Result<SeriesSummary> {
         let mut meter = SeriesMeter::new(entry.rows);
-        for source in &entry.sources {
+        for source in self.rows.entries.sources(entry) {
             meter.push(self.rows.rows(self.index, source.part, span(source))?.values());
         }
-        self.series.push(meter.finish().with_span(self.span(entry)));
-        Ok(())
+        Ok(meter.finish())
     }
 
-    /// Continues the series that was added last, of which nothing is read but the bytes behind the last whole block of its hash.
-    fn extend(&mut self, entry: &Entry<'_>, rows: Range<usize>) -> Result<()> {
+    /// Continues a series, of which nothing is read but the bytes behind the last whole block of its hash.
+    fn extend(
+        &self,
+        summary: &mut SeriesSummary,
+        entry: &Entry<'_>,
+        rows: Range<usize>,
+    ) -> Result<()> {
         let new = u64::try_from(rows.len()).unwrap_or(u64::MAX);
         let (physical, before) = (self.physical, entry.rows - new);
         let tail = usize::try_from(SeriesSummary::tail_rows(physical, before)).unwrap_or(0);
-        let old: &[SegmentRecord] = entry.sources.split_last().map_or(&[], |(_, old)| old);
+        let sources = self.rows.entries.sources(entry);
+        let old: &[SegmentRecord] = sources.split_last().map_or(&[], |(_, old)| old);
         let mut bytes = [0; 64];
         let tail = self.tails.copy(old, tail, &mut bytes)?;
-        let span = self.span(entry);
-        let rows = self.rows.rows(self.index, FRESH, rows)?;
-        let Some(summary) = self.series.last_mut() else { return Ok(()) };
-        match summary.extend((physical, before), tail, rows.values()) {
-            Ok(()) => {
-                summary.set_span(span);
-                Ok(())
-            }
-            Err(found) => {
-                let expected = summary.digest();
-                Err(self.changed(entry, expected, found))
-            }
+        let rows = self.fresh.slice(rows).unwrap_or(self.fresh);
+        // What check words speak for, the record of the summary among it, needs no hash to do so.
+        if !(tail.sound && self.rows.revision.files().head.checks_pages())
+            && let Err(found) = summary.check_tail(physical, before, tail.bytes)
+        {
+            let expected = summary.digest();
+            return Err(self.changed(entry, expected, found));
         }
+        summary.extend((physical, before), tail.bytes, rows);
+        Ok(())
     }
 
     /// Says that a series that is to be continued is not what its digest says, or its midstate is not.
@@ -225,21 +237,5 @@ impl<'d, 'r> ColumnDraft<'d, 'r> {
             meter.finish()
         };
         self.missing.entry(rows).or_insert_with(make).clone()
-    }
-
-    /// Returns first and last timestamp of an asset, for its series of timestamps.
-    fn span(&self, entry: &Entry<'_>) -> Option<(i64, i64)> {
-        if self.index != 0 || entry.rows == 0 {
-            return None;
-        }
-        let old = entry.old.and_then(|asset| asset.first_time().zip(asset.last_time()));
-        let new = entry.batch.filter(|batch| batch.changes_rows()).and_then(|batch| batch.span);
-        if entry.loses_bars() {
-            return new;
-        }
-        match (old, new) {
-            (Some(old), Some(new)) => Some((old.0.min(new.0), old.1.max(new.1))),
-            (old, new) => old.or(new),
-        }
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod compact;
 pub(crate) mod draft;
 pub(crate) mod draft_calendar;
 pub(crate) mod draft_series;
+pub(crate) mod entries;
 pub(crate) mod installation;
 pub(crate) mod pack;
 pub(crate) mod placed;

@@ -37,7 +37,7 @@ impl Pack {
             rows.copies.chunk_by(|a, b| a.asset == b.asset).collect();
         let described = |copies: &&[SegmentRecord]| {
             let place = copies.first().and_then(|copy| usize::try_from(copy.asset).ok());
-            let entry = place.and_then(|place| rows.entries.get(place));
+            let entry = place.and_then(|place| rows.entries.all.get(place));
             let symbol = entry.map_or("", |entry| entry.symbol);
             AssetSpec::new(symbol, copies.iter().map(|copy| copy.rows).sum())
         };

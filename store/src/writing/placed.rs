@@ -1,13 +1,11 @@
 //! Where the rows of a revision lie once it is written, and which files of before it takes in.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use barrow_format::Compression;
 use barrow_format::record::{PartRecord, SegmentRecord};
 
 use crate::error::Result;
 use crate::reading::segments::Files;
-use crate::writing::draft::{Entry, FRESH};
+use crate::writing::entries::{Entries, FRESH};
 use crate::writing::tiers;
 
 /// Segments of an asset that are left at most: of more, all its rows are copied into the new file.
@@ -24,35 +22,35 @@ pub(crate) struct Placed {
     /// Where the rows that are written lie before, in the order in which they are written, by the asset's new place.
     pub(crate) copies: Vec<SegmentRecord>,
     /// The files, by their place in the version before, from which rows are copied.
-    pub(crate) copied_from: BTreeSet<u32>,
+    pub(crate) copied_from: Vec<u32>,
     /// How the columns of the version before are compressed, where the copies go to a compressed file of their own.
     pub(crate) compression: Option<Vec<Compression>>,
 }
 
 impl Placed {
     /// Places the rows of all assets.
-    pub(crate) fn of(files: Files<'_>, entries: &[Entry<'_>]) -> Result<Self> {
-        let Absorbed { parts: absorbed, compression } = Absorbed::of(files, entries)?;
-        let sources = entries.iter().map(|entry| entry.sources.len()).sum();
-        let mut segments = Vec::with_capacity(sources);
-        let mut copies: Vec<SegmentRecord> = Vec::with_capacity(entries.len());
-        let mut copied_from = BTreeSet::new();
+    pub(crate) fn of(files: Files<'_>, entries: &Entries<'_>) -> Result<Self> {
+        let Absorbed { parts: mut absorbed, compression } = Absorbed::of(files, entries)?;
+        let mut segments = Vec::with_capacity(entries.each_sources().map(<[_]>::len).sum());
+        let mut copies: Vec<SegmentRecord> = Vec::with_capacity(entries.all.len());
+        let mut copied_from = PerPart::<bool>::of(files);
         let mut rows_copied = 0;
-        for (asset, entry) in (0..).zip(entries) {
-            let stays =
-                |source: &&SegmentRecord| source.part != FRESH && !absorbed.contains(&source.part);
-            let gathers = entry.sources.iter().filter(stays).count() > SEGMENTS_MAX;
-            for source in &entry.sources {
+        for (asset, sources) in (0..).zip(entries.each_sources()) {
+            let gathers = sources.len() > SEGMENTS_MAX
+                && sources.iter().filter(|it| !*absorbed.of_part(it.part)).count() > SEGMENTS_MAX;
+            for source in sources {
                 let mut segment = SegmentRecord { asset, ..*source };
-                if gathers || !stays(&source) {
+                if gathers || *absorbed.of_part(source.part) {
                     (segment.part, segment.row) = (FRESH, rows_copied);
                     rows_copied += source.rows;
                     copies.push(SegmentRecord { asset, ..*source });
-                    copied_from.extend((source.part != FRESH).then_some(source.part));
+                    *copied_from.of_part(source.part) = true;
                 }
                 push_segment(&mut segments, segment);
             }
         }
+        let copied_from = copied_from.known().filter(|(_, copied)| **copied);
+        let copied_from = copied_from.map(|(part, _)| part).collect();
         Ok(Self { segments, copies, copied_from, compression })
     }
 }
@@ -109,9 +107,13 @@ impl<T: Clone + Default> PerPart<T> {
         &mut self.all[place]
     }
 
+    /// Returns those of the files of the version before.
+    fn known(&self) -> impl Iterator<Item = (u32, &T)> {
+        (0..).zip(self.all.split_last().map_or(&[][..], |(_, known)| known))
+    }
+
     fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
-        let (last, known) = self.all.split_last().map_or((None, &[][..]), |(l, k)| (Some(l), k));
-        (0..).zip(known).chain(last.map(|last| (FRESH, last)))
+        self.known().chain(self.all.last().map(|last| (FRESH, last)))
     }
 }
 
@@ -128,33 +130,39 @@ fn push_segment(segments: &mut Vec<SegmentRecord>, segment: SegmentRecord) {
     }
 }
 
-/// The files of the version before that are taken in.
-#[derive(Debug, Default)]
+/// The files whose rows are written anew.
+#[derive(Debug)]
 struct Absorbed {
-    parts: BTreeSet<u32>,
+    /// Those of the version before that are taken in, and [`FRESH`].
+    parts: PerPart<bool>,
     compression: Option<Vec<Compression>>,
 }
 
 impl Absorbed {
-    fn of(files: Files<'_>, entries: &[Entry<'_>]) -> Result<Self> {
+    fn of(files: Files<'_>, entries: &Entries<'_>) -> Result<Self> {
         let mut rows = PerPart::<u64>::of(files);
-        for source in entries.iter().flat_map(|entry| &entry.sources) {
+        for source in entries.each_sources().flatten() {
             *rows.of_part(source.part) += source.rows;
         }
-        let live = rows.iter().filter(|(_, rows)| **rows > 0);
-        let mut live: BTreeMap<u32, u64> = live.map(|(part, rows)| (part, *rows)).collect();
-        let fresh = live.remove(&FRESH).unwrap_or(0);
-        let rows: Vec<u64> = live.values().copied().collect();
-        let taken = |merges: &[bool]| -> BTreeSet<u32> {
-            let taken = tiers::absorbed(&rows, fresh, merges);
-            live.keys().zip(taken).filter(|(_, taken)| *taken).map(|(part, _)| *part).collect()
+        let fresh = *rows.of_part(FRESH);
+        let live: Vec<(u32, u64)> =
+            rows.known().filter(|(_, rows)| **rows > 0).map(|(part, rows)| (part, *rows)).collect();
+        let live_rows: Vec<u64> = live.iter().map(|(_, rows)| *rows).collect();
+        let taken = |merges: &[bool]| {
+            let mut parts = PerPart::<bool>::of(files);
+            for ((part, _), taken) in live.iter().zip(tiers::absorbed(&live_rows, fresh, merges)) {
+                *parts.of_part(*part) = taken;
+            }
+            *parts.of_part(FRESH) = true;
+            parts
         };
-        let parts = taken(&vec![true; rows.len()]);
-        let copied = |source: &&SegmentRecord| source.part == FRESH || parts.contains(&source.part);
-        let rows_copied: u64 =
-            entries.iter().flat_map(|it| &it.sources).filter(copied).map(|it| it.rows).sum();
-        let assets = entries.iter().filter(|entry| entry.sources.iter().any(|it| copied(&it)));
-        let assets = u64::try_from(assets.count()).unwrap_or(u64::MAX);
+        let mut parts = taken(&vec![true; live.len()]);
+        let copied = parts.iter().zip(rows.iter()).filter(|((_, copied), _)| **copied);
+        let rows_copied: u64 = copied.map(|(_, (_, rows))| *rows).sum();
+        let mut is_copied =
+            |sources: &&[SegmentRecord]| sources.iter().any(|source| *parts.of_part(source.part));
+        let assets = entries.each_sources().filter(|it| is_copied(it)).count();
+        let assets = u64::try_from(assets).unwrap_or(u64::MAX);
         // What the files are like is looked up only where it matters.
         if rows_copied > 0 && rows_copied >= PACKED_ROWS_MIN.saturating_mul(assets) {
             let compression = files.compression()?;
@@ -162,12 +170,12 @@ impl Absorbed {
                 return Ok(Self { parts, compression: Some(compression) });
             }
         }
-        if parts.is_empty() {
-            return Ok(Self::default());
+        if !parts.known().any(|(_, taken)| *taken) {
+            return Ok(Self { parts, compression: None });
         }
         // Compressed columns stay compressed: a file that has some is left alone.
-        let plain = |part: &u32| Ok(!files.has_blocks(*part)?);
-        let merges: Vec<bool> = live.keys().map(plain).collect::<Result<_>>()?;
+        let plain = |(part, _): &(u32, u64)| Ok(!files.has_blocks(*part)?);
+        let merges: Vec<bool> = live.iter().map(plain).collect::<Result<_>>()?;
         Ok(Self { parts: taken(&merges), compression: None })
     }
 }

@@ -3,6 +3,7 @@
 use barrow_format::{
     AdjustmentKind, Column, Frequency, Provenance, Schema, Stamp, Values, ValuesBuf,
 };
+use smallvec::{SmallVec, smallvec};
 
 use crate::catalog::change::{Change, ChangeKind};
 use crate::error::{Error, Result};
@@ -313,7 +314,7 @@ impl Revision {
         if self.batches.contains(bars.symbol) {
             return Err(self.problem(Problem::Twice { symbol: symbol() }));
         }
-        let mut columns: Vec<Option<Values<'b>>> = vec![None; self.columns.len()];
+        let mut columns: SmallVec<[_; 8]> = smallvec![None; self.columns.len()];
         let times = bars.columns.iter().find(|(name, _)| *name == barrow_format::frozen::TIME);
         let expected = times.map_or(0, |(_, times)| times.len());
         let wrong = |column: &str, found| {
@@ -353,5 +354,5 @@ impl Revision {
 /// The columns of a batch, in the order of the schema to come.
 struct GivenColumns<'b> {
     rows: usize,
-    columns: Vec<Option<Values<'b>>>,
+    columns: SmallVec<[Option<Values<'b>>; 8]>,
 }

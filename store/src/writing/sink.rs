@@ -16,6 +16,8 @@ use crate::error::{Error, Result};
 
 /// How much is written before the device is set to work on it.
 const FLUSH_BYTES: u64 = 64 << 20;
+/// How much that is whole is worth telling the device of.
+const STORED_BYTES_MIN: u64 = 256 << 10;
 
 /// Where a [`BundleWriter`](barrow_format::BundleWriter) puts the bytes of a part: a file written at positions.
 ///
@@ -115,6 +117,12 @@ impl Sink for FileSink {
             self.flush_early();
         }
         Ok(())
+    }
+
+    fn begin_storing(&self, offset: u64, len: u64) {
+        if len >= STORED_BYTES_MIN {
+            disk::storing::begin_storing(&self.file, offset, len);
+        }
     }
 }
 
