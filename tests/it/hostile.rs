@@ -9,8 +9,8 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use barrow_format::{LogicalType, PhysicalType};
-use barrow_store::{Catalog, Error, PruneMode, PrunePolicy, StageOptions};
+use barrow_format::{LogicalType, MemorySink, PhysicalType};
+use barrow_store::{BundlePool, Catalog, Error, PruneMode, PrunePolicy, StageOptions};
 use barrow_tests::barrow_at;
 use barrow_tests::content::Content;
 use barrow_tools::ingest::{IngestError, IngestOptions, run};
@@ -31,6 +31,9 @@ fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     }
     found
 }
+
+#[path = "../../format/tests/sealed/mod.rs"]
+mod sealed;
 
 fn publish(catalog: &Catalog, name: &str, content: &Content) {
     let staging = catalog.stage(name).expect("a staging");
@@ -210,4 +213,43 @@ fn text_that_decompresses_without_end() {
     let refused = run(&catalog, "bars", &[source], &IngestOptions::default(), &());
     assert!(refused.is_err(), "{refused:?}");
     assert!(catalog.lease("bars").is_err());
+}
+
+/// Changes a field of eight bytes of an asset's record, and makes all check words and digests right again.
+fn set_asset_field(bytes: &mut [u8], ordinal: usize, field: usize, value: u64) {
+    // The sixth section of each file; a record has 88 bytes, the last eight of which are its check word.
+    let assets = sealed::section(bytes, 5).expect("a section in the file");
+    let record = &mut bytes[assets][88 * ordinal..88 * (ordinal + 1)];
+    record[field..field + 8].copy_from_slice(&value.to_le_bytes());
+    let check = sealed::sum(&record[..80], ordinal as u64 + 1);
+    record[80..].copy_from_slice(&check.to_le_bytes());
+    sealed::seal(bytes, Some(5));
+}
+
+/// An asset that claims rows of another: each is possible on its own, together they are more than there are.
+#[test]
+fn rows_that_two_assets_claim_are_no_dictionary() {
+    const ROW_START: usize = 24;
+    const ROWS: usize = 32;
+
+    let place = tempfile::tempdir().expect("a folder");
+    let lease = |bytes: &[u8], name: &str| {
+        fs::write(place.path().join(name), bytes).expect("a file");
+        BundlePool::new(1).lease_file(place.path().join(name)).expect("a bundle that opens")
+    };
+    let sink = MemorySink::new();
+    Content::small().write_to(&sink).expect("a bundle");
+    let mut bytes = sink.into_bytes();
+    let good = lease(&bytes, "good.barrow");
+    let ibm = good.asset("IBM").expect("an asset");
+    assert_eq!(good.symbol_dictionary().expect("a dictionary").len(), good.rows());
+
+    // Its span of the calendar has room for one more.
+    let ordinal = usize::try_from(ibm.ordinal()).expect("a place");
+    set_asset_field(&mut bytes, ordinal, ROW_START, 0);
+    set_asset_field(&mut bytes, ordinal, ROWS, ibm.rows() as u64 + 1);
+    let bad = lease(&bytes, "bad.barrow");
+    assert_eq!(bad.asset("IBM").expect("an asset that is possible").row_range(), 0..7);
+    let error = bad.symbol_dictionary().expect_err("more bars than there are");
+    assert!(matches!(error, Error::Arrow { .. }), "{error:?}");
 }

@@ -3,7 +3,7 @@
 use barrow_format::Digest;
 
 /// Where the section of an entry of the directory lies, if that is possible.
-fn section(bytes: &[u8], index: usize) -> Option<std::ops::Range<usize>> {
+pub(crate) fn section(bytes: &[u8], index: usize) -> Option<std::ops::Range<usize>> {
     let entry = 128 + 64 * index;
     let number = |at: usize| {
         let word = bytes.get(at..at + 8)?.try_into().expect("eight bytes");
@@ -44,6 +44,11 @@ fn check_word_of_length() -> u64 {
 
 /// The check word as the format page defines it.
 fn check_word(bytes: &[u8]) -> u64 {
+    sum(bytes, bytes.len() as u64)
+}
+
+/// Sums the words of some bytes and one more.
+pub(crate) fn sum(bytes: &[u8], last: u64) -> u64 {
     let mut words: Vec<u64> = bytes
         .chunks(8)
         .map(|chunk| {
@@ -52,7 +57,7 @@ fn check_word(bytes: &[u8]) -> u64 {
             u64::from_le_bytes(word)
         })
         .collect();
-    words.push(bytes.len() as u64);
+    words.push(last);
     (0..).zip(words).fold(0, |sum, (i, word)| {
         let factor = 0x9e37_79b9_7f4a_7c15u64.wrapping_mul(2 * i + 1);
         sum.wrapping_add((word ^ word >> 32).wrapping_mul(factor))
