@@ -197,7 +197,7 @@ impl Settled {
 pub(crate) fn zone_records(zones: &[Stats], rows: u64) -> Vec<ZoneRecord> {
     let record = |(stats, start): (&Stats, u64)| {
         let (min, max, null_count) = stats.to_stored();
-        let rows = (rows - start).min(ZONE_ROWS);
+        let rows = rows.saturating_sub(start).min(ZONE_ROWS);
         ZoneRecord { min, max, null_count, rows, offset: 0, stored_len: 0, checksum: [0; 16] }
     };
     zones.iter().zip((0..).map(|zone| zone * ZONE_ROWS)).map(record).collect()
