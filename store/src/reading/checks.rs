@@ -119,6 +119,20 @@ impl Snapshot {
         }
     }
 
+    /// Checks as [`Snapshot::check_rows`] does, of assets whose rows follow one another.
+    pub(crate) fn check_stretch(
+        &self,
+        column: usize,
+        assets: &[(u32, Range<usize>)],
+    ) -> Result<()> {
+        let ends = assets.first().zip(assets.last());
+        let rows = ends.map(|((_, first), (_, last))| first.start..last.end);
+        if !self.hashes() && rows.is_some_and(|it| self.bundle().check_rows(column, it).is_ok()) {
+            return Ok(());
+        }
+        assets.iter().try_for_each(|(asset, rows)| self.check_rows(column, *asset, rows.clone()))
+    }
+
     /// Tells whether rows of a column that is read in place need no checking, or not any more.
     #[inline]
     pub(crate) fn were_checked(&self, column: usize, rows: Range<usize>) -> bool {

@@ -14,6 +14,9 @@ use crate::reading::options::OpenMode;
 use crate::reading::snapshot::Snapshot;
 use crate::reading::span::{BLOCK_ROWS, Span};
 
+/// Rows that a processor compares with their check words before it looks for others to compare.
+const COMPARED_ROWS: usize = 1 << 17;
+
 /// Where the values of a column came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -199,8 +202,18 @@ impl<'a> Reader<'a> {
             if !snapshot.checks() || snapshot.were_checked(column, 0..snapshot.bundle().rows()) {
                 return Ok(());
             }
-            return crew::each(ordinals.collect(), |ordinal| {
-                snapshot.check_rows(column, ordinal, self.asset(ordinal)?.row_range())
+            let rows = |ordinal| Ok((ordinal, self.asset(ordinal)?.row_range()));
+            let assets: Vec<(u32, Range<usize>)> = ordinals.map(rows).collect::<Result<_>>()?;
+            // Each processor goes along the file for a while: where two of them map pages beside each other, both wait.
+            let mut held = 0;
+            let stretches = assets.chunk_by(|(_, rows), (_, next)| {
+                held += rows.len();
+                let joins = rows.end == next.start && held < COMPARED_ROWS && !snapshot.hashes();
+                held *= usize::from(joins);
+                joins
+            });
+            return crew::each(stretches.collect(), |assets| {
+                snapshot.check_stretch(column, assets)
             });
         }
         let kept = self.keeper();
