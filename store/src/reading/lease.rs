@@ -87,6 +87,21 @@ impl Lease {
         u64::try_from(self.snapshot().bundle().as_bytes().len()).unwrap_or(u64::MAX)
     }
 
+    /// Returns how many files the version lies in: 1, or the mapped one and those that it refers to.
+    pub fn part_count(&self) -> u32 {
+        self.snapshot().files().parts.count() + 1
+    }
+
+    /// Returns the bytes that a column takes in all files of the version, those of rows that count no longer included.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownColumn`] with the columns there are; [`Error::Io`] or [`Error::Mismatch`] when one of the files is not
+    /// there or is another.
+    pub fn stored_bytes(&self, name: &str) -> Result<u64> {
+        self.snapshot().files().stored_bytes(self.snapshot().column_index(name)?)
+    }
+
     /// Returns the bundle as the format crate sees it: statistics, digests, sections. What is read through it is not
     /// decoded, nor checked as [`OpenOptions::verify`] says.
     pub fn bundle(&self) -> &barrow_format::Bundle<impl AsRef<[u8]> + use<>> {

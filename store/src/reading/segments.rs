@@ -227,6 +227,15 @@ impl<'a> Files<'a> {
         self.segments(asset)?.iter().try_for_each(|segment| self.bundle(segment.part).map(drop))
     }
 
+    /// Returns the bytes that a column of the head's schema takes in all files.
+    pub(crate) fn stored_bytes(self, column: usize) -> Result<u64> {
+        let of_part = |part| {
+            let (bundle, place, path) = self.column(part, column)?;
+            place.map_or(Ok(0), |place| bundle.stored_bytes(place).map_err(Error::corrupt(path)))
+        };
+        (0..=self.parts.count()).map(of_part).sum()
+    }
+
     /// Returns the sources of all files, each once.
     pub(crate) fn sources(self) -> Result<Vec<SourceRecord>> {
         let mut sources = Vec::new();

@@ -111,6 +111,26 @@ fn inspecting() {
 }
 
 #[test]
+fn bytes_of_all_parts_are_told_after_an_append() {
+    let place = Place::new();
+    let stored = |answer: &Value| -> u64 {
+        let columns = answer["schema"]["columns"].as_array().expect("a list");
+        columns.iter().filter_map(|column| column["stored_bytes"].as_u64()).sum()
+    };
+    let before = place.json(&["inspect", "small"]);
+    let line = "ALPHA,2031-01-06,9,9,9,9,900,9\n";
+    let text = BARS.lines().next().expect("a header").to_owned() + "\n" + line;
+    fs::write(place.path().join("more.csv"), text).expect("a file");
+    assert!(place.run(&["ingest", "small", "more.csv", "--append"]).status.success());
+    let after = place.json(&["inspect", "small"]);
+    assert_eq!((&before["part_count"], &after["part_count"]), (&1.into(), &2.into()));
+    // One value more in each of seven columns.
+    assert_eq!(stored(&after), stored(&before) + 7 * 8);
+    assert_eq!(after["schema"]["columns"][1]["ratio"], 1.0);
+    assert!(place.transcript(&["inspect", "small"]).contains("and 1 part beside it)"));
+}
+
+#[test]
 fn history_grows_with_each_version() {
     let place = Place::new();
     fs::write(place.path().join("bars.csv"), BARS.replace("9.25,2500", "9.5,2500"))

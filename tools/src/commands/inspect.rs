@@ -41,6 +41,7 @@ struct Answer {
     version: String,
     path: String,
     bytes: u64,
+    part_count: u32,
     rows: usize,
     asset_count: u32,
     schema: SchemaAnswer,
@@ -160,6 +161,7 @@ fn answer(lease: &Lease, args: &InspectArgs, cut: bool) -> anyhow::Result<Answer
         version: lease.version().to_string(),
         path: lease.path().display().to_string(),
         bytes: lease.bytes(),
+        part_count: lease.part_count(),
         rows: lease.rows(),
         asset_count: lease.asset_count(),
         schema: schema_answer(lease, schema)?,
@@ -188,7 +190,7 @@ fn schema_answer(lease: &Lease, schema: &Schema) -> anyhow::Result<SchemaAnswer>
         let bounds = stats.bounds.filter(|_| meaning != "timestamp");
         let divisor = scale.map_or(1.0, |scale| 10f64.powi(i32::from(scale)));
         let plain = count_of(lease.rows()) * count_of(column.physical.width());
-        let stored_bytes = lease.bundle().stored_bytes(index)?;
+        let stored_bytes = lease.stored_bytes(&column.name)?;
         Ok(ColumnRow {
             encoding: lease.bundle().encoding(index).name(),
             stored_bytes,
@@ -254,10 +256,14 @@ fn facts(answer: &Answer) -> [(&'static str, String); 10] {
     let Answer { schema, calendar, provenance, .. } = answer;
     let step = schema.step_seconds.map_or(String::new(), |step| format!(", {} bars", length(step)));
     let tool = Some(&provenance.tool).filter(|tool| !tool.is_empty());
+    let beside = match answer.part_count {
+        1 => String::new(),
+        parts => format!(", and {} beside it", counted(u64::from(parts - 1), "part")),
+    };
     [
         ("bundle", answer.bundle.clone()),
         ("version", answer.version.clone()),
-        ("file", format!("{} ({})", answer.path, bytes(answer.bytes))),
+        ("file", format!("{} ({}{beside})", answer.path, bytes(answer.bytes))),
         (
             "bars",
             format!(
