@@ -209,7 +209,9 @@ impl<'a> Reader<'a> {
             let stretches = assets.chunk_by(|(_, rows), (_, next)| {
                 held += rows.len();
                 let joins = rows.end == next.start && held < COMPARED_ROWS && !snapshot.hashes();
-                held *= usize::from(joins);
+                if !joins {
+                    held = 0;
+                }
                 joins
             });
             return crew::each(stretches.collect(), |assets| {
