@@ -44,7 +44,8 @@ pub struct SeriesColumn<'t> {
 }
 
 impl SeriesColumn<'_> {
-    /// Adds the series of the stretch's next asset, which has `rows` rows.
+    /// Adds the series of the stretch's next asset, which has `rows` rows. One too many, like one too few, is an error when the
+    /// file is finished.
     pub fn push(&mut self, summary: &SeriesSummary, rows: u64) {
         let piece = &mut *self.piece;
         if let Some(record) = self.records.get_mut(piece.filled) {

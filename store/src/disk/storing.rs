@@ -2,8 +2,8 @@
 
 use std::fs::File;
 
-/// Has the device begin to store a range of a file, so that a flush finds less to do. Waits for nothing, and promises nothing:
-/// what could not be begun is left to the flush.
+/// Has the device begin to store a range of a file, so that a flush finds less to do. Promises nothing: what could not be begun
+/// is left to the flush, and so is an error of the device, which this call does not take from it.
 #[cfg(target_os = "linux")]
 pub(crate) fn begin_storing(file: &File, offset: u64, len: u64) {
     use std::os::fd::AsRawFd as _;

@@ -194,7 +194,7 @@ impl<'d, 'r> ColumnDraft<'d, 'r> {
         let old: &[SegmentRecord] = sources.split_last().map_or(&[], |(_, old)| old);
         let mut bytes = [0; 64];
         let tail = self.tails.copy(old, tail, &mut bytes)?;
-        let rows = self.fresh.slice(rows).unwrap_or(self.fresh);
+        let rows = self.fresh.slice(rows).expect("the rows of a batch lie in the buffers");
         // What check words speak for, the record of the summary among it, needs no hash to do so.
         if !(tail.sound && self.rows.revision.files().head.checks_pages())
             && let Err(found) = summary.check_tail(physical, before, tail.bytes)
