@@ -5,6 +5,8 @@ Moments may be text (`2012`, `2012-01`, `2012-01-03`, `2012-01-03T14:30:00Z`), a
 a `numpy.datetime64`, or nanoseconds since 1970; years, months and dates stand for all of their time.
 """
 
+from __future__ import annotations  # The reference is written by who executes this.
+
 import datetime
 import os
 import pathlib
@@ -43,7 +45,7 @@ _Paging = Literal["prefault", "huge-pages", "lock"]
 _Symbols = Literal["dictionary", "codes", "runs"]
 _Column = npt.NDArray[Any]
 _Params = Mapping[str, Any]
-_Over = Union[Callable[[Bundle], Any], None]
+_Over = Union[Callable[["Bundle"], Any], None]
 _S = TypeVar("_S", bound="Space")
 _Default = TypeVar("_Default")
 _Floats = npt.NDArray[np.float64]
@@ -138,10 +140,7 @@ class Bundle:
     def __len__(self) -> int: ...
     def __contains__(self, key: object) -> bool: ...
     def __iter__(self) -> Iterator[str]: ...
-    @overload
-    def get(self, symbol: str) -> Bars | None: ...
-    @overload
-    def get(self, symbol: str, default: _Default) -> Bars | _Default: ...
+    def get(self, symbol: str, default: _Default | None = None) -> Bars | _Default | None: ...
     def keys(self) -> KeysView[str]: ...
     def values(self) -> ValuesView[Bars]: ...
     def items(self) -> ItemsView[str, Bars]: ...

@@ -53,7 +53,10 @@ impl Bundle {
     /// without a copy), as `runs` (run-end encoded: nothing a bar, which pyarrow and DuckDB read), or `None` for no such column.
     ///
     /// Raises `barrow.errors.UnknownColumnError`, `barrow.errors.DamagedError`.
-    #[pyo3(signature = (columns=None, *, symbols=Some("dictionary")))]
+    #[pyo3(
+        signature = (columns=None, *, symbols=Some("dictionary")),
+        text_signature = "($self, columns=None, *, symbols='dictionary')",
+    )]
     fn arrow(
         &self,
         py: Python<'_>,
