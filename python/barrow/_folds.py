@@ -11,7 +11,6 @@ from barrow._results import Timed, summary, write_page
 from barrow._search import Search, Searched
 from barrow._shipping import packed, unpacked
 from barrow.columns import Columns
-from barrow.errors import SettingError
 from barrow.records import PermutationTest
 
 __all__ = ["Folded"]
@@ -22,14 +21,13 @@ _F = TypeVar("_F", bound="Folded")
 class Folded(Searched, Timed):
     """A result of folds: a page and a row a fold. It pickles whole; where its strategy cannot be sent, without what finds it again."""
 
-    #: What the extension says of it.
-    _names: ClassVar[tuple[str, ...]]
     #: What it is called.
     _what: ClassVar[str]
 
-    def __init__(self, native: Any, again: tuple[Search, Any]) -> None:
+    def __init__(self, native: Any, again: Union[tuple[Search, Any], bytes, None]) -> None:
         super().__init__(native)
-        self._cache["again"] = again
+        # What was searched and how the bars were cut; of a result that was read, the pickle of it, or none.
+        self._searched = again
 
     @classmethod
     def found(
@@ -46,20 +44,14 @@ class Folded(Searched, Timed):
         with shown(progress, search.plan.objective) as bar:
             return cls(run(*search, cut, crew=crew, show=bar), (search, cut))
 
-    def __getstate__(self) -> dict[str, Any]:
-        names = (*self._names, "out_of_sample")
-        return {**{name: self._get(name) for name in names}, "page": self._page(None), "again": self._packed()}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self._native, self._cache = None, state
-
-    def _packed(self) -> Optional[bytes]:
-        again: Optional[bytes] = self._cache["again"] if self._native is None else packed(self._cache["again"])
-        return again
+    def __reduce__(self) -> tuple[Any, ...]:
+        again = self._searched
+        return type(self), (self._native, packed(again) if isinstance(again, tuple) else again)
 
     def _again(self) -> tuple[Search, Any]:
-        again = self._cache["again"]
-        again = unpacked(again, self._what) if self._native is None else again
+        again = self._searched
+        if not isinstance(again, tuple):
+            again = unpacked(again, self._what)
         return again[0], again[1]
 
     def _reached(self) -> Optional[float]:
@@ -73,19 +65,12 @@ class Folded(Searched, Timed):
         value: Optional[float] = self._get("out_of_sample")
         return value
 
-    def _page(self, permutations: Optional[PermutationTest]) -> str:
-        if self._native is not None:
-            return str(self._native.page(permutations))
-        if permutations is not None:
-            raise SettingError(f"a {self._what} that was pickled has its page made: write this one where it was found")
-        return str(self._cache["page"])
-
     def report(self, path: str | os.PathLike[str], *, permutations: Optional[PermutationTest] = None) -> None:
         """Writes a self-contained HTML page: the one that the command writes with ``--report``.
 
-        :param permutations: What :meth:`permutation_test` said, for a section of the page; not where the result came by a pickle.
+        :param permutations: What :meth:`permutation_test` said, for a section of the page.
         """
-        write_page(path, self._page(permutations))
+        write_page(path, self._native.page(permutations))
 
     @property
     def table(self) -> Columns:

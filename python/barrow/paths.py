@@ -87,7 +87,6 @@ class CrossValidation(Folded):
     """
 
     _what = "cross-validation"
-    _names = ("facts", "times", "equity", "groups", "splits", "paths", "sharpe")
 
     @property
     def equity(self) -> npt.NDArray[np.float64]:

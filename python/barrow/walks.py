@@ -102,7 +102,6 @@ class WalkForward(Folded, Curve):
     """
 
     _what = "walk-forward"
-    _names = ("facts", "times", "equity", "metrics", "folds")
 
     @property
     def folds(self) -> list[dict[str, Any]]:

@@ -51,8 +51,8 @@ mod _barrow {
     use crate::engine::{
         Context, CrossValidationReport, Memory, Performance, Plan, Series, Settings, Setup, Signal,
         Space, SweepReport, TrialRunner, WalkForwardReport, Weights, ask_of, cross_validate,
-        failed_end, figures_of, found_sweep, imagine, permuted, read_study, run, search,
-        space_axes, walk_forward,
+        failed_end, figures_of, found_cross_validation, found_sweep, found_walk_forward, imagine,
+        permuted, read_study, run, search, space_axes, walk_forward,
     };
     #[pymodule_export]
     use crate::ingest::ingest_files;

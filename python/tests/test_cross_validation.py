@@ -114,10 +114,16 @@ def test_results_are_pages_tables_and_pickles(bundle: barrow.Bundle, tmp_path: P
     )
     assert seen[-1] == (60, 60)
     found.report(tmp_path / "paths.html")
-    again: barrow.CrossValidation = pickle.loads(pickle.dumps(found))
+    sent = pickle.dumps(found)
+    again: barrow.CrossValidation = pickle.loads(sent)
+    assert pickle.dumps(again) == sent
     again.report(tmp_path / "again.html")
     assert (tmp_path / "paths.html").read_bytes() == (tmp_path / "again.html").read_bytes()
     assert again.splits == found.splits and again.sharpe == found.sharpe and again.facts == found.facts
+    assert again.groups == found.groups and repr(again) == repr(found) and again.out_of_sample == found.out_of_sample
+    np.testing.assert_array_equal(again.times, found.times)
+    np.testing.assert_array_equal(again.equity, found.equity)
+    np.testing.assert_array_equal(again.judges, found.judges)
     assert found.table.columns == ("test_groups", "fast", "slow", "on_train", "on_test", "rank_correlation")
     assert found.table["test_groups"].tolist()[:2] == ["1, 2", "1, 3"]
     assert len(found.paths.to_pandas()) == 4

@@ -53,19 +53,48 @@ def test_functions_walk_too(bundle: barrow.Bundle) -> None:
     assert len(walk.folds) == 4
 
 
-def test_results_are_pages_tables_and_pickles(bundle: barrow.Bundle, tmp_path: Path) -> None:
+def test_results_are_pages_tables_and_drawings(bundle: barrow.Bundle) -> None:
     walk = barrow.walk_forward(bundle, "sma-cross", SPACE, **CUT)
-    walk.report(tmp_path / "walk.html")
-    again: barrow.WalkForward = pickle.loads(pickle.dumps(walk))
-    again.report(tmp_path / "again.html")
-    assert (tmp_path / "walk.html").read_bytes() == (tmp_path / "again.html").read_bytes()
-    assert again.folds == walk.folds
     assert walk.table.columns[:4] == ("test_from", "test_to", "fast", "slow")
     assert "4 folds of sma-cross" in repr(walk)
     assert "<table>" in walk._repr_html_()
     matplotlib = pytest.importorskip("matplotlib")
     matplotlib.use("Agg")
     assert len(walk.plot().lines) == 1 + 4
+
+
+@pytest.mark.parametrize("more", [{}, {"validate": 8, "search": "bohb:min=1/3", "trials": 9, "anchored": True}])
+def test_a_pickle_is_the_result(bundle: barrow.Bundle, root: Path, tmp_path: Path, more: dict[str, Any]) -> None:
+    walk = barrow.walk_forward(bundle, "sma-cross", SPACE, workers=1, **CUT, **more)
+    sent = pickle.dumps(walk)
+    assert len(sent) < 40 * walk.equity.size + 1000 * len(walk.folds) + 4000
+    barrow.pool.clear()
+    # The tables and the page are there without the bundle.
+    root.rename(tmp_path / "away")
+    again: barrow.WalkForward = pickle.loads(sent)
+    assert pickle.dumps(again) == sent
+    for name in ("facts", "folds", "metrics", "out_of_sample"):
+        assert getattr(again, name) == getattr(walk, name), name
+    np.testing.assert_array_equal(again.times, walk.times)
+    np.testing.assert_array_equal(again.equity, walk.equity)
+    assert repr(again) == repr(walk) and again._repr_html_() == walk._repr_html_()
+    assert not again.equity.flags.writeable
+    for result, name in ((walk, "walk"), (again, "again")):
+        result.report(tmp_path / name)
+    assert (tmp_path / "walk").read_bytes() == (tmp_path / "again").read_bytes()
+
+
+@pytest.mark.parametrize("how", ["sweep", "walk_forward"])
+def test_a_pickle_of_another_form_says_so(bundle: barrow.Bundle, how: str) -> None:
+    more = CUT if how == "walk_forward" else {}
+    native = getattr(barrow, how)(bundle, "sma-cross", SPACE, workers=1, **more)._native
+    make, parts = native.__reduce__()
+    assert parts[-1]["form"] == 1
+    assert type(make(*parts)) is type(native)
+    with pytest.raises(barrow.errors.SettingError, match="another version of this library, in form 2, and this one reads form 1"):
+        make(*parts[:-1], {**parts[-1], "form": 2})
+    with pytest.raises(ValueError, match="do not make a result"):
+        make(*parts[:-1], {**parts[-1], "trials" if how == "sweep" else "times": b"\5"})
 
 
 def test_lengths_are_read_in_their_units(bundle: barrow.Bundle) -> None:

@@ -24,6 +24,12 @@ pub(crate) fn purged((groups, test_groups, holding, purge, embargo): Cut) -> Pur
     Purged { groups, test_groups, holding, purge, embargo }
 }
 
+/// Returns what [`purged`] reads.
+pub(crate) fn cut_of(purged: Purged) -> Cut {
+    let Purged { groups, test_groups, holding, purge, embargo } = purged;
+    (groups, test_groups, holding, purge, embargo)
+}
+
 /// Runs a cross-validation. See `barrow.cross_validate`.
 #[pyfunction]
 #[pyo3(signature = (bundle, strategy, space, settings, plan, cut, *, crew=None, show=None))]
@@ -32,22 +38,25 @@ pub(crate) fn cross_validate(
     py: Python<'_>,
     bundle: &Bundle,
     strategy: &Bound<'_, PyAny>,
-    space: &Space,
+    space: &Bound<'_, Space>,
     settings: &Settings,
     plan: &Plan,
     cut: Cut,
     crew: Option<&Bound<'_, PyAny>>,
     show: Option<&Bound<'_, PyAny>>,
 ) -> Result<CrossValidationReport> {
+    let given = space.clone().unbind();
+    let space = space.get();
     let searched = Searched { bundle, strategy, space, settings, plan, crew, show };
-    Ok(CrossValidationReport { report: searched.run(py, purged(cut))?? })
+    Ok(CrossValidationReport { report: searched.run(py, purged(cut))??, space: given })
 }
 
 /// What a cross-validation returns.
 #[pyclass(frozen, module = "barrow._barrow")]
 #[derive(Debug)]
 pub(crate) struct CrossValidationReport {
-    report: barrow_engine::CrossValidationReport,
+    pub(crate) report: barrow_engine::CrossValidationReport,
+    pub(crate) space: Py<Space>,
 }
 
 #[pymethods]

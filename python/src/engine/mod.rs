@@ -40,7 +40,7 @@ pub(crate) use performance::Performance;
 pub(crate) use plan::Plan;
 pub(crate) use runner::TrialRunner;
 pub(crate) use running::{cache, run};
-pub(crate) use sent::found_sweep;
+pub(crate) use sent::{found_cross_validation, found_sweep, found_walk_forward};
 pub(crate) use settings::Settings;
 pub(crate) use setup::{Series, Setup, Signal};
 pub(crate) use space::Space;

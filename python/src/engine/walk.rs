@@ -17,7 +17,7 @@ use crate::bundle::Bundle;
 use crate::error::Result;
 
 /// How a clock is cut, as Python gives it.
-#[derive(FromPyObject)]
+#[derive(Debug, Clone, FromPyObject, IntoPyObject)]
 pub(crate) struct Cut {
     #[pyo3(item)]
     train: String,
@@ -58,27 +58,30 @@ impl Cut {
 #[pyfunction]
 #[pyo3(signature = (bundle, strategy, space, settings, plan, cut, *, crew=None, show=None))]
 #[expect(clippy::too_many_arguments, reason = "they are Python's keyword arguments")]
-#[expect(clippy::needless_pass_by_value, reason = "an argument that is extracted is owned")]
 pub(crate) fn walk_forward(
     py: Python<'_>,
     bundle: &Bundle,
     strategy: &Bound<'_, PyAny>,
-    space: &Space,
+    space: &Bound<'_, Space>,
     settings: &Settings,
     plan: &Plan,
     cut: Cut,
     crew: Option<&Bound<'_, PyAny>>,
     show: Option<&Bound<'_, PyAny>>,
 ) -> Result<WalkForwardReport> {
+    let given = space.clone().unbind();
+    let space = space.get();
     let searched = Searched { bundle, strategy, space, settings, plan, crew, show };
-    Ok(WalkForwardReport { report: searched.run(py, cut.windows()?)?? })
+    Ok(WalkForwardReport { report: searched.run(py, cut.windows()?)??, space: given, cut })
 }
 
 /// What a walk-forward returns.
 #[pyclass(frozen, module = "barrow._barrow")]
 #[derive(Debug)]
 pub(crate) struct WalkForwardReport {
-    report: barrow_engine::WalkForwardReport,
+    pub(crate) report: barrow_engine::WalkForwardReport,
+    pub(crate) space: Py<Space>,
+    pub(crate) cut: Cut,
 }
 
 #[pymethods]

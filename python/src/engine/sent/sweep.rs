@@ -1,26 +1,25 @@
-//! A sweep's report as parts that pickle, and made of them again in another process.
+//! A sweep's report as parts, and made of them again.
 
-use barrow_engine::search::Ask;
-use barrow_engine::{
-    CacheUse, Ended, Failure, Params, Partial, SearchSummary, TimeStyle, Trial, wire,
-};
+use barrow_engine::{CacheUse, Failure, Partial, SearchSummary, TimeStyle, wire};
 use barrow_format::Stamp;
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use super::maker::Maker;
-use super::plan::Plan;
-use super::searched::Searched;
-use super::settings::Settings;
-use super::space::Space;
-use super::sweep::SweepReport;
+use super::{FORM, asked, ended, framed, points, read_trials, whole};
 use crate::bundle::Bundle;
+use crate::engine::maker::Maker;
+use crate::engine::plan::Plan;
+use crate::engine::searched::Searched;
+use crate::engine::settings::Settings;
+use crate::engine::space::Space;
+use crate::engine::sweep::SweepReport;
 use crate::error::Result;
 
 /// What a report has that does not follow from what was searched.
 #[derive(FromPyObject, IntoPyObject)]
-pub(crate) struct Found {
+pub(super) struct Found {
+    #[pyo3(item)]
+    form: u32,
     #[pyo3(item)]
     strategy: String,
     /// An ask of the fixed parameters.
@@ -74,15 +73,11 @@ struct Summary {
 
 impl Found {
     /// Takes a report apart.
-    pub(crate) fn of(report: &barrow_engine::SweepReport) -> std::io::Result<Self> {
+    fn of(report: &barrow_engine::SweepReport) -> std::io::Result<Self> {
         let use_ = &report.cache;
         let cache = (use_.hits, use_.misses, use_.evictions);
-        let ended = |trial: &Trial| {
-            let mut bytes = Vec::new();
-            wire::put_end(&mut bytes, trial.index, &Ended::Done(*trial));
-            bytes
-        };
         Ok(Self {
+            form: FORM,
             strategy: report.strategy.clone(),
             fixed: asked(0, &report.fixed),
             period: (report.start, report.end),
@@ -127,17 +122,13 @@ impl Summary {
                 resumes,
                 value,
             });
-        let points = read_all(&self.points, |bytes| {
-            let ask = wire::read_ask(bytes)?;
-            Some((ask.id, ask.params))
-        });
         Some(SearchSummary {
             method: self.method,
             seed,
             asked,
             resumed,
             partial: partial.collect(),
-            points: points?,
+            points: points(&self.points)?,
             rungs: self.rungs,
             limits: Vec::new(),
             best_violation: self.best_violation,
@@ -174,21 +165,16 @@ pub(crate) fn found_sweep(
     settings: &Settings,
     plan: &Plan,
     code: Option<String>,
-    found: Found,
-) -> PyResult<SweepReport> {
+    found: &Bound<'_, PyAny>,
+) -> Result<SweepReport> {
     let searched = Searched::of(bundle, Maker::of(strategy)?, space, settings, plan, code);
-    let report = joined(&searched, found);
-    let report = report.ok_or_else(|| PyValueError::new_err("the parts are of no sweep"))?;
+    let report = whole(found, |found| joined(&searched, found))?;
     Ok(SweepReport { report, searched })
 }
 
 fn joined(searched: &Searched, found: Found) -> Option<barrow_engine::SweepReport> {
     let (lease, backtest) = (&searched.lease, &searched.backtest);
-    let trial = |bytes: &[u8]| match wire::read_end(bytes)? {
-        (_, Ended::Done(trial)) => Some(trial),
-        _ => None,
-    };
-    let trials = read_all(&found.trials, trial)?;
+    let trials = read_trials(&found.trials)?;
     let best = found.best.filter(|place| *place < trials.len());
     let (hits, misses, evictions, entries, bytes, budget_bytes) = found.cache;
     let search = match found.search {
@@ -227,27 +213,4 @@ fn joined(searched: &Searched, found: Found) -> Option<barrow_engine::SweepRepor
         },
         search,
     })
-}
-
-fn asked(id: u64, params: &Params) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    wire::put_ask(&mut bytes, &Ask::whole(id, params));
-    bytes
-}
-
-fn framed(all: impl Iterator<Item = Vec<u8>>) -> std::io::Result<Vec<u8>> {
-    let mut frames = Vec::new();
-    for bytes in all {
-        wire::write_frame(&mut frames, &bytes)?;
-    }
-    Ok(frames)
-}
-
-/// Reads what is in all frames; `None` where one is not what it is to be.
-fn read_all<T>(mut frames: &[u8], read: impl Fn(&[u8]) -> Option<T>) -> Option<Vec<T>> {
-    let mut all = Vec::new();
-    while let Some(bytes) = wire::read_frame(&mut frames).ok()? {
-        all.push(read(&bytes)?);
-    }
-    Some(all)
 }
