@@ -51,7 +51,7 @@ _Instants = npt.NDArray[np.datetime64]
 def default_root() -> pathlib.Path: ...
 def open(
     name: _Path,
-    version: str | datetime.date | None = None,
+    version: str | datetime.date | np.datetime64 | None = None,
     *,
     root: _Path | None = None,
     mode: _OpenMode = "map",
@@ -70,6 +70,7 @@ def reopen(
     paging: Sequence[str],
 ) -> Bundle: ...
 def reopen_imagined(path: _Path) -> Bundle: ...
+def reopen_bars(bundle: Bundle, ordinal: int, first: int, end: int) -> Bars: ...
 def ingest_files(
     name: str,
     sources: Sequence[_Path],
@@ -307,7 +308,7 @@ class Settings:
         slippage: str,
         start: _When | None = None,
         end: _When | None = None,
-        assets: Sequence[str] | None = None,
+        assets: _Words | None = None,
         seed: int = 0,
     ) -> Settings: ...
     @property
@@ -327,7 +328,7 @@ class Plan:
         trials: int | None = None,
         cost: float | None = None,
         round: int | None = None,
-        limits: Sequence[str] = (),
+        limits: _Words = (),
         workers: int = 0,
         time_limit: float | None = None,
         part: str = "spread",
@@ -435,7 +436,7 @@ class Context:
     def equity(self) -> float: ...
     def order(self, asset: int | str, quantity: float) -> None: ...
     def order_target(self, asset: int | str, target: float) -> None: ...
-    def order_targets(self, targets: _Floats) -> None: ...
+    def order_targets(self, targets: npt.ArrayLike) -> None: ...
 
 @final
 class Performance:

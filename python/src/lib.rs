@@ -30,6 +30,7 @@ mod symbols;
 mod table;
 mod warm;
 mod when;
+mod words;
 
 use pyo3::prelude::*;
 
@@ -39,7 +40,7 @@ mod _barrow {
     #[pymodule_export]
     use crate::asset::{Adjustment, Asset};
     #[pymodule_export]
-    use crate::bars::Bars;
+    use crate::bars::{Bars, reopen_bars};
     #[pymodule_export]
     use crate::bundle::Bundle;
     #[pymodule_export]
