@@ -343,6 +343,7 @@ class Plan:
     def time_limit(self) -> float | None: ...
     @property
     def part(self) -> str: ...
+    def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Any]]: ...
 
 class Space:
     def __new__(cls: type[_S], axes: Mapping[str, Any] | str, constraints: Sequence[str]) -> _S: ...
@@ -509,6 +510,21 @@ def permuted(
     *,
     show: Any = None,
 ) -> PermutationTest: ...
+def permuted_values(
+    bundle: Bundle,
+    strategy: Any,
+    space: Space,
+    settings: Settings,
+    plan: Plan,
+    cut: Mapping[str, Any] | tuple[int, int, int, int, int] | None,
+    seed: int,
+    draws: Sequence[int],
+    over: Callable[[Bundle], tuple[Any, Any]],
+) -> tuple[list[float | None], float]: ...
+def permutation_record(
+    plan: Plan, real: float, values: Sequence[float | None], free: float
+) -> PermutationTest: ...
+def compared(plan: Plan, folds: bool, real: float | None) -> float: ...
 def search(
     bundle: Bundle,
     strategy: Any,

@@ -132,11 +132,13 @@ def sweep(
     settings = Settings(cash, commission, slippage, start, end, assets, seed)
     plan = Plan(search, objectives, seed, trials, cost, round, limits, workers, time_limit, part)
     searched = Search.of(bundle, strategy, points, settings, plan, whole_shares)
-    crew = searched.crew(crew, isolate)
+    hands = searched.crew(crew, isolate)
     path = None if study is None else os.fspath(study)
     code = None if study is None or isinstance(strategy, str) else digest(strategy)
     with shown(progress, objectives[0]) as bar:
-        return Sweep(_barrow.search(*searched, study=path, code=code, crew=crew, show=bar))
+        found = Sweep(_barrow.search(*searched, study=path, code=code, crew=hands, show=bar))
+    found._spread = crew
+    return found
 
 
 class Sweep(Searched):

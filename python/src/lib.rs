@@ -50,9 +50,10 @@ mod _barrow {
     #[pymodule_export]
     use crate::engine::{
         Context, CrossValidationReport, Memory, Performance, Plan, Series, Settings, Setup, Signal,
-        Space, SweepReport, TrialRunner, WalkForwardReport, Weights, ask_of, cross_validate,
-        failed_end, figures_of, found_cross_validation, found_sweep, found_walk_forward, imagine,
-        permuted, read_study, run, search, space_axes, walk_forward,
+        Space, SweepReport, TrialRunner, WalkForwardReport, Weights, ask_of, compared,
+        cross_validate, failed_end, figures_of, found_cross_validation, found_sweep,
+        found_walk_forward, imagine, permutation_record, permuted, permuted_values, read_study,
+        run, search, space_axes, walk_forward,
     };
     #[pymodule_export]
     use crate::ingest::ingest_files;

@@ -38,6 +38,11 @@ struct Given {
 }
 
 impl Plan {
+    /// The first objective.
+    pub(crate) fn first_objective(&self) -> std::result::Result<Objective, Error> {
+        self.objectives.first().copied().ok_or(Error::NoObjective)
+    }
+
     /// Tells whether every point of a grid is run, by the shortest way.
     pub(crate) fn is_plain_grid(&self) -> bool {
         let open = self.trials.is_none() && self.cost.is_none() && self.round.is_none();
