@@ -54,7 +54,7 @@ _Instants = npt.NDArray[np.datetime64]
 def default_root() -> pathlib.Path: ...
 def open(
     name: _Path,
-    version: str | datetime.date | None = None,
+    version: str | datetime.date | np.datetime64 | None = None,
     *,
     root: _Path | None = None,
     mode: _OpenMode = "map",
@@ -73,6 +73,7 @@ def reopen(
     paging: Sequence[str],
 ) -> Bundle: ...
 def reopen_imagined(path: _Path) -> Bundle: ...
+def reopen_bars(bundle: Bundle, ordinal: int, first: int, end: int) -> Bars: ...
 def ingest_files(
     name: str,
     sources: Sequence[_Path],
@@ -319,7 +320,7 @@ class Settings:
         slippage: str,
         start: _When | None = None,
         end: _When | None = None,
-        assets: Sequence[str] | None = None,
+        assets: _Words | None = None,
         seed: int = 0,
     ) -> Settings: ...
     @property
@@ -339,7 +340,7 @@ class Plan:
         trials: int | None = None,
         cost: float | None = None,
         round: int | None = None,
-        limits: Sequence[str] = (),
+        limits: _Words = (),
         workers: int = 0,
         time_limit: float | None = None,
         part: str = "spread",
@@ -354,6 +355,7 @@ class Plan:
     def time_limit(self) -> float | None: ...
     @property
     def part(self) -> str: ...
+    def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Any]]: ...
 
 class Space:
     def __new__(cls: type[_S], axes: Mapping[str, Any] | str, constraints: Sequence[str]) -> _S: ...
@@ -447,7 +449,7 @@ class Context:
     def equity(self) -> float: ...
     def order(self, asset: int | str, quantity: float) -> None: ...
     def order_target(self, asset: int | str, target: float) -> None: ...
-    def order_targets(self, targets: _Floats) -> None: ...
+    def order_targets(self, targets: npt.ArrayLike) -> None: ...
 
 @final
 class Performance:
@@ -520,6 +522,21 @@ def permuted(
     *,
     show: Any = None,
 ) -> PermutationTest: ...
+def permuted_values(
+    bundle: Bundle,
+    strategy: Any,
+    space: Space,
+    settings: Settings,
+    plan: Plan,
+    cut: Mapping[str, Any] | tuple[int, int, int, int, int] | None,
+    seed: int,
+    draws: Sequence[int],
+    over: Callable[[Bundle], tuple[Any, Any]],
+) -> tuple[list[float | None], float]: ...
+def permutation_record(
+    plan: Plan, real: float, values: Sequence[float | None], free: float
+) -> PermutationTest: ...
+def compared(plan: Plan, folds: bool, real: float | None) -> float: ...
 def search(
     bundle: Bundle,
     strategy: Any,

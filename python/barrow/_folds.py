@@ -40,9 +40,11 @@ class Folded(Searched, Timed):
         progress: Union[bool, Show, None],
     ) -> _F:
         """Runs the folds of a cut by a function of the extension."""
-        crew = search.crew(crew, isolate)
+        hands = search.crew(crew, isolate)
         with shown(progress, search.plan.objective) as bar:
-            return cls(run(*search, cut, crew=crew, show=bar), (search, cut))
+            found = cls(run(*search, cut, crew=hands, show=bar), (search, cut))
+        found._spread = crew
+        return found
 
     def __reduce__(self) -> tuple[Any, ...]:
         again = self._searched

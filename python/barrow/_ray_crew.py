@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import pickle
 import time
 from collections import deque
 from collections.abc import Iterator
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
+from barrow import _markets
 from barrow._barrow import Bundle, failed_end
+from barrow._progress import Show
+from barrow._search import Search
 from barrow._shipping import dumps
 from barrow._worker import Order, Stretches
 from barrow.errors import BacktestError, MissingPackageError
+from barrow.records import PermutationTest
 
 __all__ = ["Bench", "Crew", "place_of", "shutdown"]
 
@@ -43,14 +48,13 @@ class Bench:
 
     def take(self, order: bytes, place: tuple[Any, ...], store: Any) -> str:
         """Is told what the trials that follow are of; opens the bundle, and fetches it first where it is not here."""
-        from barrow import _worker
-
         name, root, is_file, version = place
         if store is not None and not is_file:
             from barrow.remote import fetch
 
             fetch(name, store, version, root=root)
-        self._bench = _worker.Bench(order, self._threads)
+        # Where it opens the bundle that it names.
+        self._bench = pickle.loads(order).bench(self._threads)
         return str(self._bench.bundle.version)
 
     def run(self, asks: list[bytes], stretches: Stretches) -> list[bytes]:
@@ -100,11 +104,17 @@ class Crew:
         """Makes ready for a sweep."""
         return _Crew(order, self._store)
 
+    def permuted(
+        self, search: Search, cut: Any, real: Optional[float], count: int, seed: int, show: Optional[Show]
+    ) -> PermutationTest:
+        """What permuted markets say of a result: each actor draws some of them, and searches them by itself."""
+        return _markets.permuted(lambda order: _Crew(order, self._store), search, cut, real, count, seed, show)
+
 
 class _Crew:
     """Runs the trials of one sweep."""
 
-    def __init__(self, order: Order, store: Any) -> None:
+    def __init__(self, order: Union[Order, _markets.Order], store: Any) -> None:
         self._ray = ray_of("a sweep on a cluster")
         if not self._ray.is_initialized():
             self._ray.init()

@@ -44,6 +44,11 @@ class Search(NamedTuple):
         maker = self.maker.over(bundle) if isinstance(self.maker, Weighing) else self.maker
         return self._replace(bundle=bundle, maker=maker)
 
+    def again(self, bundle: Bundle) -> tuple[Maker, Any]:
+        """The maker over another bundle, and who runs the trials there."""
+        again = self.over(bundle)
+        return again.maker, again.crew()
+
     def crew(self, given: Any = None, isolate: bool = False) -> Any:
         """Who runs the trials: ``None`` for threads of this process."""
         hands = self.plan.workers or _cores()
@@ -67,6 +72,9 @@ def _cores() -> int:
 class Searched(Held):
     """A result that a search, or one in each of folds, has found, and finds again over other bars."""
 
+    #: Who spreads markets over machines, where that found it.
+    _spread: Any = None
+
     def _again(self) -> tuple[Search, Any]:
         """What was searched, and how the bars were cut; ``None`` where they were not."""
         raise NotImplementedError
@@ -86,10 +94,11 @@ class Searched(Held):
         "Permutation and randomization tests for trading system development", for assets whose bars have the same times; the rule
         for others, and which moves change places, are in ``docs/validation.md``.
 
-        Markets are run one after the other, each with as many threads or processes as the result itself was found with (``workers``);
-        on this machine, also where that was a cluster. A market takes as much memory as the bars of the run do, three times while it is
-        drawn, which takes 0.15 us a bar of the processors' time; then as long as finding the result took, where indicators are exact a few times that:
-        its prices have more digits than those of a market.
+        Markets are run one after the other, each with as many threads or processes as the result itself was found with (``workers``).
+        Those of a result that was found on a Ray cluster are spread over its actors, each of which draws and searches markets of its
+        own; a result that came by a pickle is tested on this machine. A market takes as much memory as the bars of the run do, three
+        times while it is drawn, which takes 0.15 us a bar of the processors' time; then as long as finding the result took, where
+        indicators are exact a few times that: its prices have more digits than those of a market.
 
         :param draws: How many markets, at least one.
         :param seed: Of the orders; that of the result unless given. The search and the strategy keep theirs.
@@ -99,17 +108,15 @@ class Searched(Held):
         ``barrow.errors.SettingError`` where the result came by a pickle that its strategy could not be part of.
         """
         search, cut = self._again()
-
-        def over(bundle: Bundle) -> tuple[Maker, Any]:
-            again = search.over(bundle)
-            return again.maker, again.crew()
-
         count, seed = markets(draws), search.settings.seed if seed is None else seed
         try:
             with shown(progress, search.plan.objective, "market") as bar:
-                return _barrow.permuted(*search, cut, self._reached(), count, seed, over, show=bar)
+                if self._spread is None:
+                    return _barrow.permuted(*search, cut, self._reached(), count, seed, search.again, show=bar)
+                test: PermutationTest = self._spread.permuted(search, cut, self._reached(), count, seed, bar)
+                return test
         finally:
-            if not isinstance(search.maker, str):
+            if self._spread is None and not isinstance(search.maker, str):
                 from barrow import _workers
 
                 _workers.rest()

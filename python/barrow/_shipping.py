@@ -59,8 +59,9 @@ def preparation() -> bytes:
     from multiprocessing import spawn
 
     data = spawn.get_preparation_data("barrow")
-    # A secret of `multiprocessing`'s own pipes.
+    # A secret of `multiprocessing`'s own pipes; and how this process starts others, of which another may know nothing.
     data.pop("authkey", None)
+    data.pop("start_method", None)
     # A main file is read again only where that is the only way to find what is defined in it.
     if _cloudpickle() is not None or not _has_main_file():
         data.pop("init_main_from_path", None)

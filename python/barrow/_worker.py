@@ -52,13 +52,16 @@ class Order(NamedTuple):
     #: What a budget below 1 runs on.
     part: str
 
+    def bench(self, threads: int) -> Bench:
+        """What runs the trials."""
+        return Bench(self, threads)
+
 
 class Bench:
-    """Runners by stretches of time, over one bundle and one strategy: ``order`` is the pickle of an :class:`Order`."""
+    """Runners by stretches of time, over one bundle and one strategy."""
 
-    def __init__(self, order: bytes, threads: int) -> None:
-        self._threads = threads
-        self._order: Order = pickle.loads(order)
+    def __init__(self, order: Order, threads: int) -> None:
+        self._threads, self._order = threads, order
         self._runners: dict[Stretches, Any] = {}
 
     @property
@@ -100,7 +103,8 @@ def main() -> None:
             if kind == "prepare":
                 prepare(rest[0])
             elif kind == "order":
-                bench = Bench(rest[0], 1)
+                order: Order = pickle.loads(rest[0])
+                bench = order.bench(1)
                 write(to, ("ready", os.getpid()))
             elif kind == "rest":
                 bench = None

@@ -35,7 +35,7 @@ def backtest(
     slippage: str = "none",
     start: Any = None,
     end: Any = None,
-    assets: Optional[Sequence[str]] = None,
+    assets: Union[str, Sequence[str], None] = None,
     seed: int = 0,
     whole_shares: bool = True,
     causality_checks: int = 0,

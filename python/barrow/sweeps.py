@@ -37,23 +37,27 @@ class Space(_barrow.Space):
         cls,
         axes: Optional[Mapping[str, Any]] = None,
         *,
-        constraints: Iterable[str] = (),
+        constraints: Union[str, Iterable[str]] = (),
         **more: Any,
     ) -> Space:
         every = {**(axes or {}), **more}
         axes = {name: _values(values) for name, values in every.items()}
-        return _barrow.Space.__new__(cls, axes, list(constraints))
+        return _barrow.Space.__new__(cls, axes, [constraints] if isinstance(constraints, str) else list(constraints))
+
+    def __repr__(self) -> str:
+        points = f" of {len(self):,} points" if len(self) else ""
+        return f"<barrow.Space{points}: {', '.join(self.names)}{''.join(f'; {rule}' for rule in self.constraints)}>"
 
 
 def _values(values: Any) -> Any:
-    if isinstance(values, (bool, int, float)):
+    if isinstance(values, (bool, int, float, np.generic)) and not isinstance(values, str):
         return [values]
     if isinstance(values, np.ndarray):
         return values.tolist()
     return values
 
 
-def space_of(space: Any, constraints: Iterable[str], fixed: Mapping[str, Any]) -> _barrow.Space:
+def space_of(space: Any, constraints: Union[str, Iterable[str]], fixed: Mapping[str, Any]) -> _barrow.Space:
     """Reads a space: one that is made, axes by name, or texts such as ``fast=2..20``."""
     if isinstance(space, _barrow.Space):
         if fixed or constraints:
@@ -76,8 +80,8 @@ def sweep(
     trials: Optional[int] = None,
     cost: Optional[float] = None,
     objective: Union[str, Sequence[str]] = "sharpe",
-    constraints: Iterable[str] = (),
-    limits: Sequence[str] = (),
+    constraints: Union[str, Iterable[str]] = (),
+    limits: Union[str, Sequence[str]] = (),
     study: Optional[str | os.PathLike[str]] = None,
     workers: int = 0,
     isolate: bool = False,
@@ -90,7 +94,7 @@ def sweep(
     slippage: str = "none",
     start: Any = None,
     end: Any = None,
-    assets: Optional[Sequence[str]] = None,
+    assets: Union[str, Sequence[str], None] = None,
     seed: int = 0,
     whole_shares: bool = True,
     crew: Any = None,
@@ -129,11 +133,13 @@ def sweep(
     settings = Settings(cash, commission, slippage, start, end, assets, seed)
     plan = Plan(search, objectives, seed, trials, cost, round, limits, workers, time_limit, part)
     searched = Search.of(bundle, strategy, points, settings, plan, whole_shares)
-    crew = searched.crew(crew, isolate)
+    hands = searched.crew(crew, isolate)
     path = None if study is None else os.fspath(study)
     code = None if study is None or isinstance(strategy, str) else digest(strategy)
     with shown(progress, objectives[0]) as bar:
-        return Sweep(_barrow.search(*searched, study=path, code=code, crew=crew, show=bar))
+        found = Sweep(_barrow.search(*searched, study=path, code=code, crew=hands, show=bar))
+    found._spread = crew
+    return found
 
 
 class Sweep(Searched):
@@ -274,6 +280,8 @@ class Sweep(Searched):
     def _head(self) -> str:
         facts = self.facts
         parts = [f"{len(self)} trials of {facts['strategy']} on {facts['bundle']}, {facts['search']}"]
+        if self._get("partial"):
+            parts.append(f"{len(self._get('partial'))} on a part of the period")
         if facts["skipped"]:
             parts.append(f"{facts['skipped']} points skipped")
         if self.failed:

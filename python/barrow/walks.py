@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Optional, Union
 
@@ -32,8 +33,17 @@ def cut_of(
 ) -> dict[str, Any]:
     """How a clock is cut into folds, as the extension takes it."""
     lengths = {"train": train, "test": test, "validate": validate, "step": step}
-    texts = {name: None if length is None else str(length) for name, length in lengths.items()}
+    texts = {name: None if length is None else _length(length) for name, length in lengths.items()}
     return {**texts, "embargo": embargo, "purge": purge, "anchored": anchored, "partial_last": partial_last}
+
+
+def _length(length: Any) -> str:
+    """A length as text; one of Python, pandas or NumPy is one of days."""
+    if isinstance(length, np.timedelta64):
+        length = length.astype("m8[us]").item()
+    if isinstance(length, datetime.timedelta) and length % datetime.timedelta(days=1) == datetime.timedelta():
+        return f"{length.days}d"
+    return str(length)
 
 
 def walk_forward(
@@ -53,8 +63,8 @@ def walk_forward(
     trials: Optional[int] = None,
     cost: Optional[float] = None,
     objective: str = "sharpe",
-    constraints: Iterable[str] = (),
-    limits: Sequence[str] = (),
+    constraints: Union[str, Iterable[str]] = (),
+    limits: Union[str, Sequence[str]] = (),
     workers: int = 0,
     isolate: bool = False,
     time_limit: Optional[float] = None,
@@ -66,7 +76,7 @@ def walk_forward(
     slippage: str = "none",
     start: Any = None,
     end: Any = None,
-    assets: Optional[Sequence[str]] = None,
+    assets: Union[str, Sequence[str], None] = None,
     seed: int = 0,
     whole_shares: bool = True,
     crew: Any = None,
@@ -77,8 +87,8 @@ def walk_forward(
     In each fold a search runs on ``train``; of its trials the best on ``validate`` is chosen (on ``train`` without one), and
     run on ``test``, which has no part in any choice.
 
-    :param train, validate, test, step: Lengths: ``500`` bars, ``"250s"`` sessions, ``"90d"``, ``"6m"``, ``"4y"``. The step
-        from fold to fold is a test's length unless given.
+    :param train, validate, test, step: Lengths: ``500`` bars, ``"250s"`` sessions, ``"90d"`` or a ``timedelta`` of days, ``"6m"``,
+        ``"4y"``. The step from fold to fold is a test's length unless given.
     :param embargo: Bars left out before each test.
     :param purge: Bars taken from the end of what is fitted and chosen on.
     :param anchored: Trains from the first bar on in every fold.

@@ -97,7 +97,7 @@ class Weighing:
 
     def __call__(self, **params: Any) -> Weights:
         panels = self.panels
-        weights = _matrix(self.function(panels, **params))
+        weights = _matrix(self.function(panels, **params), panels)
         times = panels.times.view(np.int64)
         name = getattr(self.function, "__name__", type(self.function).__name__)
         made = Weights(name, params, times, list(panels.symbols), weights, self.whole_shares)
@@ -108,13 +108,39 @@ class Weighing:
 
     def _check_cause(self, weights: npt.NDArray[np.float64], rows: int, params: dict[str, Any]) -> None:
         """Compares the last row of a shorter history with the same row of the whole one."""
-        alone = _matrix(self.function(self.panels.until(rows), **params))
+        until = self.panels.until(rows)
+        alone = _matrix(self.function(until, **params), until)
         if alone.shape == (rows, weights.shape[1]) and np.array_equal(alone[-1], weights[rows - 1], equal_nan=True):
             return
         at = self.panels.times[rows - 1]
         raise SettingError(f"the weights at {at} change when later bars are taken away: the function looks ahead")
 
 
-def _matrix(weights: Any) -> npt.NDArray[np.float64]:
+def _matrix(weights: Any, panels: Panels) -> npt.NDArray[np.float64]:
+    """Weights as an array; a frame of pandas goes by its labels."""
+    if hasattr(weights, "reindex") and set(map(str, weights.columns)) & set(panels.symbols):
+        weights = _labelled(weights, panels)
     to_numpy = getattr(weights, "to_numpy", None)
-    return np.ascontiguousarray(to_numpy() if to_numpy is not None else weights, dtype=np.float64)
+    matrix = np.ascontiguousarray(to_numpy() if to_numpy is not None else weights, dtype=np.float64)
+    if np.ndim(matrix) != 2 or weights is None:
+        expected = f"[{len(panels.times)}, {len(panels.symbols)}] (times, assets)"
+        found = "none" if weights is None else f"{list(np.shape(weights))}"
+        raise SettingError(f"expected weights of shape {expected}, found {found}")
+    return matrix
+
+
+def _labelled(frame: Any, panels: Panels) -> Any:
+    """The rows and columns of a frame at their places; NaN for those that it does not have."""
+    import pandas as pd
+
+    times = pd.DatetimeIndex(panels.times)
+    if isinstance(frame.index, pd.DatetimeIndex):
+        index = frame.index if frame.index.tz is None else frame.index.tz_convert("UTC").tz_localize(None)
+        unknown = index.difference(times)
+        if len(unknown):
+            raise SettingError(f"the weights have a row of {unknown[0]}, where there is no bar")
+        frame = frame.set_axis(index).reindex(times)
+    unknown = frame.columns.difference(list(panels.symbols))
+    if len(unknown):
+        raise SettingError(f"the weights have a column `{unknown[0]}`, which is no asset of the run")
+    return frame.reindex(columns=list(panels.symbols))

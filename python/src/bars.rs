@@ -27,6 +27,22 @@ pub(crate) struct Bars {
     rows: Range<usize>,
 }
 
+/// The bundle, the asset's place, and the rows from the first to the one behind the last.
+type Sent = (Py<Bundle>, u32, usize, usize);
+
+/// Returns the bars that a pickle names.
+#[pyfunction]
+pub(crate) fn reopen_bars(
+    bundle: &Bound<'_, Bundle>,
+    ordinal: u32,
+    first: usize,
+    end: usize,
+) -> Result<Bars> {
+    let whole = Bars::new(bundle.clone().unbind(), bundle.get().lease().asset_at(ordinal)?);
+    let end = end.min(whole.rows.end);
+    Ok(whole.with_rows(bundle.py(), first.min(end)..end))
+}
+
 impl Bars {
     pub(crate) fn new(bundle: Py<Bundle>, asset: Asset) -> Self {
         Self { bundle, asset, rows: 0..asset.rows() }
@@ -225,6 +241,13 @@ impl Bars {
     /// The first `count` bars, or all if there are fewer.
     fn first(&self, py: Python<'_>, count: usize) -> Self {
         self.with_rows(py, self.rows.start..self.rows.start + count.min(self.rows.len()))
+    }
+
+    /// A pickle is that of the bundle, and which bars: no values.
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Sent)> {
+        let again = py.import("barrow._barrow")?.getattr("reopen_bars")?;
+        let Range { start, end } = self.rows;
+        Ok((again, (self.bundle.clone_ref(py), self.asset.ordinal(), start, end)))
     }
 
     fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {

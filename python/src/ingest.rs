@@ -13,11 +13,12 @@ use barrow_tools::ingest::{
 };
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::PyDict;
 
 use crate::error::{Fact, Failure, Result, raised, whole_text};
 use crate::interruptible::watched;
 use crate::opening::catalog_at;
+use crate::words::several;
 
 /// Ingests files. Returns the summary as the JSON that the command prints. `show` is called with the phase, the units of it
 /// that are done, and all of them.
@@ -206,11 +207,4 @@ where
 
 fn refused(key: &str, why: &dyn Display) -> PyErr {
     PyValueError::new_err(format!("`{key}`: {why}"))
-}
-
-fn several(value: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
-    if value.is_instance_of::<PyString>() {
-        return Ok(vec![value.extract()?]);
-    }
-    value.extract()
 }

@@ -31,6 +31,7 @@ mod symbols;
 mod table;
 mod warm;
 mod when;
+mod words;
 
 use pyo3::prelude::*;
 
@@ -40,7 +41,7 @@ mod _barrow {
     #[pymodule_export]
     use crate::asset::{Adjustment, Asset};
     #[pymodule_export]
-    use crate::bars::Bars;
+    use crate::bars::{Bars, reopen_bars};
     #[pymodule_export]
     use crate::bundle::Bundle;
     #[pymodule_export]
@@ -50,9 +51,10 @@ mod _barrow {
     #[pymodule_export]
     use crate::engine::{
         Context, CrossValidationReport, Memory, Performance, Plan, Series, Settings, Setup, Signal,
-        Space, SweepReport, TrialRunner, WalkForwardReport, Weights, ask_of, cross_validate,
-        failed_end, figures_of, found_cross_validation, found_sweep, found_walk_forward, imagine,
-        permuted, read_study, run, search, space_axes, walk_forward,
+        Space, SweepReport, TrialRunner, WalkForwardReport, Weights, ask_of, compared,
+        cross_validate, failed_end, figures_of, found_cross_validation, found_sweep,
+        found_walk_forward, imagine, permutation_record, permuted, permuted_values, read_study,
+        run, search, space_axes, walk_forward,
     };
     #[pymodule_export]
     use crate::ingest::ingest_files;

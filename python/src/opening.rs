@@ -154,8 +154,15 @@ fn lease(
     }
 }
 
-/// Reads a version: hexadecimal digits or a moment as text, or a date or datetime.
+/// Reads a version: hexadecimal digits or a moment as text, or a date or datetime (without a zone: UTC).
 fn moment_or_digits(version: &Bound<'_, PyAny>) -> PyResult<String> {
+    let zone = version.getattr_opt("tzinfo")?.filter(|zone| !zone.is_none());
+    if zone.is_some() {
+        let utc = version.py().import("datetime")?.getattr("timezone")?.getattr("utc")?;
+        let moment = version.call_method1("astimezone", (utc,))?;
+        let text: String = moment.call_method0("isoformat")?.extract()?;
+        return Ok(text.trim_end_matches("+00:00").to_owned());
+    }
     match version.getattr_opt("isoformat")? {
         Some(isoformat) => isoformat.call0()?.extract(),
         None => version.str()?.extract(),

@@ -16,7 +16,7 @@ use arrow_schema::{ArrowError, DataType, Field, Schema};
 use numpy::PyReadonlyArray1;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyInt, PyString};
 
 use crate::capsule::{refused, stream_of};
 use crate::error::Result;
@@ -67,6 +67,7 @@ pub(crate) fn write_arrays(
         fields.push(Field::new(&name, array.data_type().clone(), true));
         arrays.push(array);
     }
+    same_lengths(&fields, &arrays)?;
     let written = py.detach(|| {
         let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)?;
         let mut writer = FileWriter::try_new(create(&path)?, &batch.schema())?;
@@ -74,6 +75,22 @@ pub(crate) fn write_arrays(
         writer.finish()
     });
     Ok(written.map_err(refused)?)
+}
+
+fn same_lengths(fields: &[Field], arrays: &[ArrayRef]) -> PyResult<()> {
+    let [first, others @ ..] = arrays else {
+        return Err(PyValueError::new_err("the table has no columns"));
+    };
+    match others.iter().position(|other| other.len() != first.len()) {
+        None => Ok(()),
+        Some(place) => Err(PyValueError::new_err(format!(
+            "column `{}` has {} values, and `{}` has {}",
+            fields[0].name(),
+            first.len(),
+            fields[place + 1].name(),
+            others[place].len(),
+        ))),
+    }
 }
 
 fn create(path: &PathBuf) -> std::result::Result<File, ArrowError> {
@@ -130,7 +147,7 @@ fn array(name: &str, values: &Bound<'_, PyAny>) -> Result<ArrayRef> {
             let times = times.map(|ns| (ns != i64::MIN).then_some(ns));
             Arc::new(times.collect::<TimestampNanosecondArray>())
         }
-        "U" | "O" | "T" => texts(name, &array)?,
+        "U" | "O" | "T" => objects(name, &array)?,
         _ => {
             let text = format!("column `{name}` holds neither numbers, times nor text");
             return Err(PyTypeError::new_err(text).into());
@@ -143,21 +160,69 @@ fn numbers<T: numpy::Element + Copy>(array: &Bound<'_, PyAny>) -> Result<Vec<T>>
     Ok(array.as_array().iter().copied().collect())
 }
 
-/// Texts, or dates: `None` and NaN are missing.
-fn texts(name: &str, array: &Bound<'_, PyAny>) -> Result<ArrayRef> {
-    let text = |value: Bound<'_, PyAny>| -> PyResult<Option<String>> {
-        if value.is_none() || value.extract::<f64>().is_ok_and(f64::is_nan) {
+/// Objects: numbers, or texts and dates; `None` and NaN are missing.
+fn objects(name: &str, array: &Bound<'_, PyAny>) -> Result<ArrayRef> {
+    let values: Vec<Bound<'_, PyAny>> =
+        array.call_method0("tolist")?.try_iter()?.collect::<PyResult<_>>()?;
+    let is_missing = |value: &Bound<'_, PyAny>| {
+        // What pandas calls missing is no number.
+        let missing = |kind: Bound<'_, PyString>| kind == "NAType" || kind == "NaTType";
+        value.is_none()
+            || value.extract::<f64>().is_ok_and(f64::is_nan)
+            || value.get_type().name().is_ok_and(missing)
+    };
+    let present = || values.iter().filter(|value| !is_missing(value));
+    let is_whole = |value: &Bound<'_, PyAny>| value.is_instance_of::<PyInt>();
+    let is_number = |value: &Bound<'_, PyAny>| value.extract::<f64>().is_ok() || is_whole(value);
+    if present().next().is_none() || !present().all(is_number) {
+        return texts(name, &values, is_missing);
+    }
+    if present().all(is_whole) {
+        let whole = |value: &Bound<'_, PyAny>| {
+            let exact = || value.extract::<i64>().map_err(|_| inexact(name, value));
+            (!is_missing(value)).then(exact).transpose()
+        };
+        return Ok(Arc::new(values.iter().map(whole).collect::<PyResult<Int64Array>>()?));
+    }
+    let number = |value: &Bound<'_, PyAny>| -> PyResult<Option<f64>> {
+        if is_missing(value) {
+            return Ok(None);
+        }
+        let number: f64 = value.extract().map_err(|_| inexact(name, value))?;
+        if is_whole(value) && !value.eq(number)? {
+            return Err(inexact(name, value));
+        }
+        Ok(Some(number))
+    };
+    Ok(Arc::new(values.iter().map(number).collect::<PyResult<Float64Array>>()?))
+}
+
+fn inexact(name: &str, value: &Bound<'_, PyAny>) -> PyErr {
+    PyValueError::new_err(format!(
+        "column `{name}` holds {value}, which no number of it is exactly"
+    ))
+}
+
+fn texts(
+    name: &str,
+    values: &[Bound<'_, PyAny>],
+    is_missing: impl Fn(&Bound<'_, PyAny>) -> bool,
+) -> Result<ArrayRef> {
+    let text = |value: &Bound<'_, PyAny>| -> PyResult<Option<String>> {
+        if is_missing(value) {
             return Ok(None);
         }
         if let Some(isoformat) = value.getattr_opt("isoformat")? {
             return isoformat.call0()?.extract().map(Some);
         }
         value.extract().map(Some).map_err(|_| {
-            PyTypeError::new_err(format!("column `{name}` holds a value that is no text"))
+            let text = match value.get_type().name() {
+                Ok(kind) => format!("column `{name}` holds texts or dates, and a `{kind}`"),
+                Err(_) => format!("column `{name}` holds neither numbers, times nor text"),
+            };
+            PyTypeError::new_err(text)
         })
     };
-    let values = array.call_method0("tolist")?;
-    let texts: Vec<Option<String>> =
-        values.try_iter()?.map(|value| text(value?)).collect::<PyResult<_>>()?;
+    let texts: Vec<Option<String>> = values.iter().map(text).collect::<PyResult<_>>()?;
     Ok(Arc::new(StringArray::from(texts)))
 }

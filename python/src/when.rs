@@ -35,6 +35,11 @@ pub(crate) fn when(value: &Bound<'_, PyAny>) -> PyResult<When> {
         let text = format!("expected a date or an instant, found `{kind}`");
         return Err(PyTypeError::new_err(text));
     };
+    if (1000..3000).contains(&ns) {
+        let text =
+            format!("{ns} is so many nanoseconds after 1970: write the year as text, `{ns}`");
+        return Err(PyValueError::new_err(text));
+    }
     Ok(When { first_ns: ns, last_ns: ns })
 }
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import barrow
@@ -74,6 +75,14 @@ def test_older_versions_open_by_digits_and_by_time(versions: list[str]) -> None:
     assert barrow.open(f"market@{versions[1][:8]}").version == versions[1]
     tomorrow = datetime.date.today() + datetime.timedelta(days=2)
     assert barrow.open("market", tomorrow).version == versions[2]
+    catalog = barrow.catalog()
+    for published in catalog.versions("market"):
+        # A moment has microseconds, or nanoseconds, and maybe a zone.
+        exact = published.published
+        zoned = pd.Timestamp(exact, tz="UTC").tz_convert("Asia/Tokyo")
+        later = (zoned + pd.Timedelta(microseconds=1)).floor("us").to_pydatetime()
+        for moment in (exact, zoned, pd.Timestamp(exact), later, later.astimezone(datetime.timezone.utc).replace(tzinfo=None)):
+            assert barrow.open("market", moment).version == published.version
     with pytest.raises(errors.UnknownVersionError, match="had no version"):
         barrow.open("market", datetime.date(2001, 1, 1))
     with pytest.raises(errors.NameSyntaxError):

@@ -7,6 +7,7 @@ values those that were given.
 from __future__ import annotations
 
 import sys
+from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,11 @@ pl = library("polars")
 Rows = dict[str, Any]
 
 
+def two_levels(frame: pd.DataFrame) -> pd.DataFrame:
+    """A column for each symbol and name, as vendors' downloaders make."""
+    return pd.concat({symbol: rows.drop(columns="symbol").set_index("time") for symbol, rows in frame.groupby("symbol")}, axis=1)
+
+
 def long_sources(rows: Rows, folder: Path) -> dict[str, Any]:
     frame = pd.DataFrame(rows)
     arrow = pa.table(rows)
@@ -41,8 +47,15 @@ def long_sources(rows: Rows, folder: Path) -> dict[str, Any]:
         "pandas by both": frame.set_index(["symbol", "time"]),
         "pandas without names": frame.set_index(["symbol", "time"]).rename_axis([None, None]),
         "pandas in UTC": frame.assign(time=frame["time"].dt.tz_localize("UTC")),
+        "pandas in New York": frame.assign(time=frame["time"].dt.tz_localize("America/New_York")),
+        "pandas sorted, numbered by where rows were": frame.sample(frac=1, random_state=1).sort_values(["symbol", "time"]),
+        "pandas by symbol and name": two_levels(frame),
+        "pandas by name and symbol": two_levels(frame).swaplevel(axis=1).sort_index(axis=1),
+        "pandas of objects": frame.astype({"volume": object, "close": object}),
+        "pandas groups": dict(tuple(frame.groupby("symbol"))),
         "pandas categories": frame.astype({"symbol": "category", "volume": "Float64"}),
         "arrow": arrow,
+        "arrow in New York": pa.Table.from_pandas(frame.assign(time=frame["time"].dt.tz_localize("America/New_York"))),
         "arrow in chunks": pa.concat_tables([arrow.slice(0, 50), arrow.slice(50)]),
     }
 
@@ -122,6 +135,59 @@ def test_a_bad_row_is_named_and_nothing_is_published(root: Path, rows: Rows, tmp
         barrow.ingest("market", rows, compression="gzip")
     with pytest.raises(ValueError, match="first asset"):
         barrow.ingest("market", {"AAA": {"time": [0], "close": [1.0]}, "BBB": {"time": [0], "open": [1.0]}})
+
+
+ROWS: Rows = {
+    "time": ["2020-01-01", "2020-01-02"],
+    **{name: [1.0, 2.0] for name in ("open", "high", "low", "close", "volume")},
+}
+
+
+@pytest.mark.parametrize(
+    "source, error, text",
+    [
+        ({}, ValueError, "the table has no columns"),
+        ({**ROWS, "volume": [1.0]}, ValueError, "column `time` has 2 values, and `volume` has 1"),
+        ({**ROWS, "volume": [10**30, 1]}, ValueError, "column `volume` holds 10{30}, which no number of it is exactly"),
+        ({**ROWS, "volume": np.array([2**53 + 1, 0.5], dtype=object)}, ValueError, "9007199254740993, which no number"),
+        ({**ROWS, "volume": [1.0, {}]}, TypeError, "column `volume` holds texts or dates, and a `float`"),
+        (ROWS, barrow.errors.IngestError, "the rows are of no asset: name it, `symbol=`, or give a column `symbol`"),
+        (pd.DataFrame(ROWS)["close"], TypeError, "found `Series`"),
+        ([pd.DataFrame(ROWS)], TypeError, "found a list with a `DataFrame`"),
+        ((table for table in [ROWS]), TypeError, "found a list with a `dict`"),
+        (5, TypeError, "found `int`"),
+        ({5: ROWS}, TypeError, "a symbol is a text, found 5"),
+        ({"A": {**ROWS, "Ticker": ["A", "B"]}}, ValueError, "the table of `A` has rows of `B` by its column `Ticker`"),
+        ({"A": ROWS, "B": {**ROWS, "low": [1.0, -1.0]}}, barrow.errors.IngestError, "row 2 of `B`, column `low`, value `-1`"),
+        ({**ROWS, "symbol": ["A", "A"], "low": [1.0, None]}, barrow.errors.IngestError, "row 2, column `low`, value ``: value is missing"),
+        (pd.concat({"x": two_levels(pd.DataFrame({**ROWS, "symbol": "A"}))}, axis=1), barrow.errors.IngestError, "columns of 3 levels"),
+    ],
+)
+def test_what_is_no_rows_says_so(root: Path, source: Any, error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text):
+        barrow.ingest("market", source)
+    assert barrow.catalog().names() == []
+
+
+def test_paths_may_come_one_after_the_other(root: Path, rows: Rows, tmp_path: Path) -> None:
+    sources = long_sources(rows, tmp_path)
+    assert barrow.ingest("market", (path for path in [sources["csv"]])).rows == len(rows["time"])
+
+
+def test_bars_and_answers_are_sources(bundle: barrow.Bundle) -> None:
+    again = barrow.ingest("again", {symbol: bundle[symbol] for symbol in bundle})
+    assert again.version == bundle.version
+    one = barrow.ingest("one", bundle["CCC"], symbol="CCC")
+    assert one.version == barrow.ingest("asked", bundle.query(assets="CCC")).version
+
+
+def test_objects_of_numbers_are_numbers(root: Path) -> None:
+    odd = {**ROWS, "close": [Decimal("1.25"), Decimal("2.5")], "volume": np.array([7, None], dtype=object)}
+    odd |= {"extra": np.array([pd.NA, np.float32(0.5)], dtype=object), "time": np.array([pd.Timestamp("2020"), "2020-01-02"], dtype=object)}
+    barrow.ingest("market", {"A": {**odd, "high": [3, 3.5], "volume": [7, 2**40]}})
+    bars = barrow.open("market")["A"]
+    assert bars.close.tolist() == [1.25, 2.5] and bars.volume.tolist() == [7.0, 2.0**40]
+    np.testing.assert_array_equal(bars["extra"], [np.nan, 0.5])
 
 
 def test_missing_values_and_types(root: Path) -> None:
@@ -204,3 +270,21 @@ def test_times_with_a_zone_are_instants_whatever_the_market_s_zone(root: Path) -
     np.testing.assert_array_equal(barrow.open("naive").calendar, times[:4] + np.timedelta64(5, "h"))
     with pytest.raises(ValueError, match="have a zone"):
         barrow.ingest("both", {"A": frame, "B": frame.assign(time=times)})
+
+
+def test_midnights_of_a_zone_are_dates(root: Path) -> None:
+    days = pd.date_range("2021-03-01", periods=30, freq="B", tz="America/New_York", name="Date")
+    frame = pd.DataFrame({name: np.arange(1.0, 31.0) for name in ("open", "high", "low", "close", "volume")}, index=days)
+    barrow.ingest("dated", frame.tz_localize(None), symbol="A")
+    kinds: dict[str, Any] = {"pandas": frame, "arrow": pa.Table.from_pandas(frame)}
+    if find_spec("polars"):
+        kinds["polars"] = pl.from_pandas(frame.reset_index())
+        kinds["lazy"] = kinds["polars"].lazy()
+    for name, table in kinds.items():
+        for source in (table, {"A": table}):
+            assert barrow.ingest(name, source, symbol="A" if source is table else None).unchanged is (source is not table)
+        assert barrow.open(name).version == barrow.open("dated").version, name
+        assert barrow.open(name).frequency == "daily"
+    # Of a day that an instant of its own stands for: these are no midnights.
+    barrow.ingest("closes", frame.set_axis(days + pd.Timedelta(hours=16)), symbol="A")
+    assert barrow.open("closes").calendar[0] == np.datetime64("2021-03-01T21:00")

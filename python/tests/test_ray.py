@@ -8,6 +8,7 @@ and after. It takes a minute, and is left out where Ray is not installed.
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -22,7 +23,7 @@ import pytest
 import barrow
 from barrow import _ray_crew
 from conftest import market
-from scripted import MINE, Crossing, Fragile
+from scripted import MINE, Crossing, Fragile, leader
 from test_sweep import same
 
 ray = pytest.importorskip("ray", reason="the package `ray` is not installed: `pip install 'ray[tune]'`")
@@ -101,6 +102,51 @@ def test_a_walk_forward_is_that_of_this_process(bundle: barrow.Bundle, store: Pa
     remote = barrow.ray.walk_forward(bundle, Crossing, SPACE, store=store, **run)
     np.testing.assert_array_equal(remote.equity, local.equity)
     assert remote.folds == local.folds
+
+
+FOUND: list[tuple[str, dict[str, Any]]] = [
+    ("sweep", {"search": "tpe", "trials": 12}),
+    ("walk_forward", {"train": 25, "test": 10}),
+    ("cross_validate", {"groups": 4, "test_groups": 1}),
+]
+
+
+@pytest.mark.parametrize("how, run", FOUND)
+def test_permuted_markets_are_spread(bundle: barrow.Bundle, store: Path, how: str, run: dict[str, Any]) -> None:
+    space = {"fast": "int(2..6)", "slow": "int(7..14)"} if how == "sweep" else {"fast": [2, 3], "slow": [7, 9]}
+    local = getattr(barrow, how)(bundle, "sma-cross", space, workers=1, **run).permutation_test(9, seed=3)
+    for strategy in ("sma-cross", Crossing):
+        found = getattr(barrow.ray, how)(bundle, strategy, space, store=store, **run)
+        told: list[tuple[int, int, Any]] = []
+        test = found.permutation_test(9, seed=3, progress=lambda *at: told.append(at))
+        np.testing.assert_array_equal(test.values, local.values)
+        assert test._replace(values=local.values) == local
+        assert told[-1] == (9, 9, None)
+        assert local == pickle.loads(pickle.dumps(found)).permutation_test(9, seed=3)._replace(values=local.values)
+
+
+def test_permuted_markets_outlive_an_actor(bundle: barrow.Bundle, store: Path) -> None:
+    space = {"lookback": [3, 5]}
+    expected = barrow.sweep(bundle, leader, space, workers=1).permutation_test(60)
+    found = barrow.ray.sweep(bundle, leader, space, store=store)
+    killed: list[Any] = []
+
+    def kill(done: int, total: int, best: float | None) -> None:
+        if not killed:
+            killed.append(next(hand for hands in _ray_crew._hands.values() for hand in hands if hand.batches))
+            ray.kill(killed[0].actor)
+
+    np.testing.assert_array_equal(found.permutation_test(60, progress=kill).values, expected.values)
+    assert killed
+    with pytest.raises(barrow.errors.SettingError, match="at least one market"):
+        found.permutation_test(0)
+    with pytest.raises(barrow.errors.StatisticError, match="has no `sharpe`"):
+        barrow.ray.sweep(bundle, idle, {"size": [0, 1]}, store=store, whole_shares=False).permutation_test(2)
+
+
+def idle(panels: barrow.Panels, size: float = 0.0) -> Any:
+    """Never orders."""
+    return panels["close"] * np.nan
 
 
 def test_actors_stay_and_nothing_enters_the_object_store(bundle: barrow.Bundle, store: Path) -> None:

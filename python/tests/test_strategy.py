@@ -13,6 +13,7 @@ import weakref
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import barrow
@@ -217,6 +218,25 @@ def test_orders_are_checked_where_they_are_sent(bundle: barrow.Bundle) -> None:
         kept[0].order("AAA", 1.0)
 
 
+def test_targets_are_what_numpy_makes_an_array_of(bundle: barrow.Bundle) -> None:
+    class Targets(barrow.Strategy):
+        kind = "array"
+
+        def on_bar(self, ctx: Context) -> None:
+            if ctx.elapsed == 30:
+                targets: Any = {"array": np.array([1.0, 2.0, 3.0]), "list": [1, 2.0, 3], "whole": np.array([1, 2, 3])}
+                ctx.order_targets({**targets, "few": [1.0], "text": ["a", "b", "c"]}[self.kind])
+
+    expected = barrow.backtest(bundle, Targets)
+    assert expected.positions == {"AAA": 1.0, "BBB": 2.0, "CCC": 3.0}
+    for kind in ("list", "whole"):
+        np.testing.assert_array_equal(barrow.backtest(bundle, Targets, kind=kind).equity, expected.equity)
+    with pytest.raises(ValueError, match="a target for each of 3 assets, found 1"):
+        barrow.backtest(bundle, Targets, kind="few")
+    with pytest.raises(ValueError, match="could not convert"):
+        barrow.backtest(bundle, Targets, kind="text")
+
+
 def test_orders_of_one_bar_add_up(bundle: barrow.Bundle) -> None:
     class Twice(barrow.Strategy):
         def on_bar(self, ctx: Context) -> None:
@@ -312,3 +332,30 @@ def test_weights_of_a_wrong_shape_are_refused(bundle: barrow.Bundle) -> None:
         barrow.backtest(bundle, lambda panels: panels["close"][:-1])
     with pytest.raises(ValueError, match="finite number, or NaN"):
         barrow.backtest(bundle, lambda panels: panels["close"] * np.inf)
+    for weights, found in ((None, "none"), (np.ones(3), "[3]"), (0.5, "[]")):
+        with pytest.raises(barrow.errors.SettingError, match=re.escape(f"shape [60, 3] (times, assets), found {found}")):
+            barrow.backtest(bundle, lambda panels: weights)
+
+
+def test_weights_in_a_frame_go_by_its_labels(bundle: barrow.Bundle) -> None:
+    def frame(panels: barrow.Panels, zone: str = "") -> Any:
+        made = panels.to_pandas("close").notna() * np.linspace(0.1, 0.3, 3)
+        some = made.iloc[::-4, [2, 0]]
+        return some.tz_localize(zone) if zone else some
+
+    def array(panels: barrow.Panels) -> Any:
+        rows = range(len(panels.times) - 1, -1, -4)
+        made = np.full(panels["close"].shape, np.nan)
+        made[rows] = ~np.isnan(panels["close"][rows]) * np.linspace(0.1, 0.3, 3)
+        made[:, 1] = np.nan
+        return made
+
+    array.__name__ = "frame"
+    expected = barrow.backtest(bundle, array)
+    assert len(expected.fills) > 10
+    same(barrow.backtest(bundle, frame), expected)
+    np.testing.assert_array_equal(barrow.backtest(bundle, frame, zone="UTC").equity, expected.equity)
+    with pytest.raises(barrow.errors.SettingError, match="have a column `DDD`, which is no asset of the run"):
+        barrow.backtest(bundle, lambda panels: frame(panels).assign(DDD=1.0))
+    with pytest.raises(barrow.errors.SettingError, match="have a row of 1999-01-01 00:00:00, where there is no bar"):
+        barrow.backtest(bundle, lambda panels: frame(panels).rename(index=lambda _: pd.Timestamp("1999")).iloc[:1])

@@ -157,6 +157,15 @@ def test_a_trial_that_hangs_is_killed(bundle: barrow.Bundle) -> None:
     assert sweep.failed == [({"fast": 4, "slow": 8, "how": "hang"}, "took longer than 0.5 s: its process was killed")]
 
 
+def test_how_this_process_starts_others_is_its_own_matter(bundle: barrow.Bundle, tmp_path: Path) -> None:
+    joblib = pytest.importorskip("joblib")
+    run = joblib.delayed(barrow.sweep)
+    spaces = [{"fast": [2, 3]}, {"fast": [4, 5]}]
+    sweeps = joblib.Parallel(2)(run(bundle, Crossing, space, workers=2) for space in spaces)
+    for sweep, space in zip(sweeps, spaces):
+        same(sweep, barrow.sweep(bundle, Crossing, space, workers=1))
+
+
 def test_what_a_strategy_prints_disturbs_nothing(bundle: barrow.Bundle) -> None:
     assert len(barrow.sweep(bundle, Fragile, SPACE, workers=2, how="print")) == 12
 
@@ -198,6 +207,23 @@ def test_spaces_are_read_as_they_are_written(bundle: barrow.Bundle) -> None:
     assert len(toml) == 6
     texts = barrow.sweep(bundle, "sma-cross", ["fast=2..3", "slow=6,8"])
     same(texts, barrow.sweep(bundle, "sma-cross", barrow.Space(fast=[2, 3], slow=[6, 8])))
+    assert repr(space) == "<barrow.Space of 12 points: fast, slow, kind; fast < slow>"
+    assert repr(barrow.Space(stop="log(1e-4..1)")) == "<barrow.Space: stop>"
+
+
+def test_one_text_is_not_its_letters(bundle: barrow.Bundle) -> None:
+    space = {"fast": [2, 9], "slow": np.int64(8), "kind": np.str_("x")}
+    assert barrow.Space(space, constraints="fast < slow").constraints == ("fast < slow",)
+    del space["kind"]
+    several = barrow.sweep(bundle, "sma-cross", space, constraints=["fast < slow"], limits=["trades>=1"], assets=["AAA"])
+    same(barrow.sweep(bundle, "sma-cross", space, constraints="fast < slow", limits="trades>=1", assets="AAA"), several)
+    assert several.run().symbols == ("AAA",)
+
+
+def test_trials_of_a_part_are_told(bundle: barrow.Bundle) -> None:
+    sweep = barrow.sweep(bundle, "sma-cross", {"fast": "int(2..9)", "slow": "int(10..30)"}, search="hyperband", trials=5)
+    assert len(sweep) == 0
+    assert f"0 trials of sma-cross on market, hyperband; {len(sweep.partial)} on a part of the period" in repr(sweep)
 
 
 def test_a_study_goes_on_and_is_read_back(bundle: barrow.Bundle, tmp_path: Path) -> None:

@@ -119,6 +119,8 @@ def test_stretches_of_bars(bundle: barrow.Bundle) -> None:
         bars[::2]
     with pytest.raises(TypeError, match="by its name"):
         bars[0]  # type: ignore[call-overload]
+    with pytest.raises(ValueError, match="write the year as text, `2005`"):
+        bars.between(2005)
 
 
 @pytest.mark.parametrize("name", ["close", "ratio", "cents", "flag", "times"])
@@ -164,6 +166,17 @@ def test_a_pickle_is_a_name_and_a_version(bundle: barrow.Bundle) -> None:
     again = pickle.loads(pickled)
     assert (again.name, again.version) == (bundle.name, bundle.version)
     assert again["BRK.B"].close.ctypes.data == bundle["BRK.B"].close.ctypes.data
+
+
+def test_bars_pickle_as_a_stretch_of_their_bundle(bundle: barrow.Bundle) -> None:
+    bars = bundle["BRK.B"]
+    for some in (bars, bars.last(2), bars.between("1990", "1991")):
+        pickled = pickle.dumps(some)
+        assert len(pickled) < 1024
+        again = pickle.loads(pickled)
+        assert again.symbol == "BRK.B" and again.bundle.version == bundle.version
+        np.testing.assert_array_equal(again.times, some.times)
+        np.testing.assert_array_equal(again.close, some.close)
 
 
 def test_errors_are_barrows_and_the_fitting_built_ins(bundle: barrow.Bundle, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ statistics are compared with their formulas in NumPy.
 
 from __future__ import annotations
 
+import datetime
 import math
 import pickle
 from pathlib import Path
@@ -103,8 +104,14 @@ def test_lengths_are_read_in_their_units(bundle: barrow.Bundle) -> None:
     assert len(validate) == 0
     assert test.start == train.stop + 2 + 1
     assert bundle.calendar[train.stop + 1] < np.datetime64("2020-02-01")
-    with pytest.raises(ValueError, match="`4w` is no length"):
+    for days in (datetime.timedelta(days=30), np.timedelta64(30, "D"), np.timedelta64(720, "h")):
+        assert barrow.validation.folds(bundle.calendar, train=days, test=5) == barrow.validation.folds(
+            bundle.calendar, train="30d", test=5
+        )
+    with pytest.raises(ValueError, match="`4w` is no length of a window: write 500"):
         barrow.walk_forward(bundle, "sma-cross", SPACE, train="4w", test=5)
+    with pytest.raises(ValueError, match="`1:00:00` is no length"):
+        barrow.validation.folds(bundle.calendar, train=datetime.timedelta(hours=1), test=5)
     with pytest.raises(barrow.errors.SettingError, match="takes one objective|no metric"):
         barrow.walk_forward(bundle, "sma-cross", SPACE, objective="none", **CUT)
 

@@ -16,8 +16,8 @@ impl Instant {
         Self(self.0.saturating_sub(self.0.rem_euclid(SECOND)))
     }
 
-    /// Reads `2026-11-25`, `2026-11-25T12:00` or `2026-11-25T12:00:30`, in UTC, a `Z` behind it or not. A date alone is its
-    /// last nanosecond: what is asked for as of a day includes that day.
+    /// Reads `2026-11-25`, `2026-11-25T12:00` or `2026-11-25T12:00:30`, of which the seconds may have up to nine decimals, in UTC, a
+    /// `Z` behind it or not. A date alone is its last nanosecond: what is asked for as of a day includes that day.
     pub fn parse(text: &str) -> Option<Self> {
         let (date, time) = match text.split_once('T') {
             Some((date, time)) => (date, Some(time.strip_suffix('Z').unwrap_or(time))),
@@ -64,9 +64,17 @@ fn number(text: &str, digits: usize) -> Option<i64> {
 fn time_of_day(text: &str) -> Option<i64> {
     let mut fields = text.split(':');
     let (hour, minute) = (number(fields.next()?, 2)?, number(fields.next()?, 2)?);
-    let second = fields.next().map_or(Some(0), |second| number(second, 2))?;
+    let (second, nanos) = fields.next().map_or(Some((0, 0)), seconds)?;
     let possible = hour < 24 && minute < 60 && second < 60 && fields.next().is_none();
-    possible.then_some(((hour * 60 + minute) * 60 + second) * SECOND)
+    possible.then_some(((hour * 60 + minute) * 60 + second) * SECOND + nanos)
+}
+
+/// Reads seconds, and the nanoseconds beyond them.
+fn seconds(text: &str) -> Option<(i64, i64)> {
+    let Some((whole, decimals)) = text.split_once('.') else { return Some((number(text, 2)?, 0)) };
+    let missing = 9_usize.checked_sub(decimals.len()).filter(|missing| *missing < 9)?;
+    let nanos = number(decimals, decimals.len())? * 10_i64.pow(u32::try_from(missing).ok()?);
+    Some((number(whole, 2)?, nanos))
 }
 
 /// Returns the days from 1970-01-01 to a date of the proleptic Gregorian calendar, if there is such a date.
@@ -131,6 +139,14 @@ mod tests {
         let shown = |text| Instant::parse(text).map(|instant| instant.to_string());
         assert_eq!(shown("2026-11-25T12:00").as_deref(), Some("2026-11-25T12:00:00Z"));
         assert_eq!(shown("2026-11-25T12:00:30Z").as_deref(), Some("2026-11-25T12:00:30Z"));
+        assert_eq!(
+            shown("2026-11-25T12:00:30.5").as_deref(),
+            Some("2026-11-25T12:00:30.500000000Z")
+        );
+        assert_eq!(
+            shown("2026-11-25T12:00:30.000000001Z").as_deref(),
+            Some("2026-11-25T12:00:30.000000001Z")
+        );
         assert_eq!(shown("2026-11-25T00:00").as_deref(), Some("2026-11-25"));
         assert_eq!(shown("2026-11-25").as_deref(), Some("2026-11-25T23:59:59.999999999Z"));
         assert_eq!(Instant(-1).to_string(), "1969-12-31T23:59:59.999999999Z");
@@ -144,6 +160,10 @@ mod tests {
             "2026-11-25T24:00",
             "2026-11-25T1:00",
             "2026-11-25T",
+            "2026-11-25T12:00.5",
+            "2026-11-25T12:00:30.",
+            "2026-11-25T12:00:30.x",
+            "2026-11-25T12:00:30.0000000001",
             "9999-01-01",
             "20261125",
         ] {

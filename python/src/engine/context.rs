@@ -13,6 +13,7 @@ use barrow_engine::{AssetIdx, Context as EngineContext, Error};
 use barrow_store::{Asset, Values};
 use numpy::PyReadonlyArray1;
 use pyo3::exceptions::{PyIndexError, PyRuntimeError, PyValueError};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 
@@ -332,9 +333,12 @@ impl Context {
         Ok(sent.map_err(|refused| self.refused(refused))?)
     }
 
-    /// One target for each asset; NaN leaves an asset alone.
-    #[expect(clippy::needless_pass_by_value, reason = "an argument that is extracted is owned")]
-    fn order_targets(&self, targets: PyReadonlyArray1<'_, f64>) -> Result<()> {
+    /// One target for each asset, as an array or anything that NumPy makes one of; NaN leaves an asset alone.
+    fn order_targets(&self, targets: &Bound<'_, PyAny>) -> Result<()> {
+        let targets: PyReadonlyArray1<'_, f64> = match targets.extract() {
+            Ok(targets) => targets,
+            Err(_) => as_numbers(targets)?.extract()?,
+        };
         let targets = targets.as_array();
         if targets.len() != self.symbols.len() {
             let (expected, found) = (self.symbols.len(), targets.len());
@@ -347,6 +351,12 @@ impl Context {
         drop(tick);
         Ok(sent.map_err(|refused| self.refused(refused))?)
     }
+}
+
+/// Returns what NumPy makes of values as f64.
+fn as_numbers<'py>(values: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let asarray = values.py().import(intern!(values.py(), "numpy"))?.getattr("asarray")?;
+    asarray.call1((values, "float64"))
 }
 
 fn other_run() -> PyErr {

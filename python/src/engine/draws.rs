@@ -73,7 +73,7 @@ pub(crate) fn imagine<'py>(
     let (maker, params) = (Maker::of(strategy)?, params_of(params)?);
     let (objective, backtest) = (draws.objective.parse()?, &settings.backtest);
     let subject = Subject { lease: run.lease(), maker, over, params, backtest, objective };
-    let real = compared(py, "run", objective, subject.value(run.result()))?;
+    let real = found(py, "run", objective, subject.value(run.result()))?;
     let Some(share) = share else {
         let test = subject.drawn(py, &draws, show, &|all| {
             let Subject { lease, backtest, objective, .. } = subject;
@@ -121,11 +121,8 @@ pub(crate) fn permuted<'py>(
     over: Py<PyAny>,
     show: Option<Py<PyAny>>,
 ) -> Result<Bound<'py, PyAny>> {
-    let Some(objective) = plan.objectives.first().copied() else {
-        return Err(Error::NoObjective.into());
-    };
-    let what = if cut.is_some() { "result" } else { "sweep" };
-    let real = compared(py, what, objective, real)?;
+    let objective = plan.first_objective()?;
+    let real = compared(py, plan, cut.is_some(), real)?;
     let (lease, scope) = (bundle.lease(), &settings.backtest.scope);
     let again = Again { space: space.unbind(), settings, plan, cut: cut.as_ref() };
     let (cancel, done) = (AtomicBool::new(false), AtomicU64::new(0));
@@ -147,8 +144,58 @@ pub(crate) fn permuted<'py>(
     test_record(py, test.map_err(|refusal: Refusal| refusal.raised(py))?)
 }
 
+/// Returns what the permuted markets of these numbers come to, and the share of ticks whose moves can change places: what
+/// [`permuted`] does, for a process that has some of the markets.
+#[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "they are those of a search and of draws")]
+#[expect(clippy::needless_pass_by_value, reason = "an argument that is extracted is owned")]
+pub(crate) fn permuted_values<'py>(
+    py: Python<'py>,
+    bundle: &Bundle,
+    _strategy: &Bound<'py, PyAny>,
+    space: Bound<'py, Space>,
+    settings: &Settings,
+    plan: &Plan,
+    cut: Option<Cut>,
+    seed: u64,
+    draws: Vec<u64>,
+    over: Bound<'py, PyAny>,
+) -> Result<(Vec<Option<f64>>, f64)> {
+    let (lease, scope) = (bundle.lease(), &settings.backtest.scope);
+    let again = Again { space: space.unbind(), settings, plan, cut: cut.as_ref() };
+    let market = py.detach(|| {
+        let apart = again.apart(lease, bundle.cache())?;
+        Ok(Market::read(lease, scope, apart)?)
+    });
+    let market = market.map_err(|refusal: Refusal| refusal.raised(py))?;
+    let one = |draw: u64| {
+        let imagined = py.detach(|| market.permuted(seed, draw));
+        let imagined = imagined.map_err(|error| Refusal::from(error).raised(py))?;
+        again.value(py, imagined, &over)
+    };
+    Ok((draws.into_iter().map(one).collect::<Result<_>>()?, market.free()))
+}
+
+/// Makes a record, `PermutationTest`, of the values over all markets.
+#[pyfunction]
+pub(crate) fn permutation_record<'py>(
+    py: Python<'py>,
+    plan: &Plan,
+    real: f64,
+    values: Vec<Option<f64>>,
+    free: f64,
+) -> Result<Bound<'py, PyAny>> {
+    test_record(py, PermutationTest::of(plan.first_objective()?, real, values, free))
+}
+
+/// Returns the first objective over the true market, of a search or with `folds` out of sample, where there is one.
+#[pyfunction]
+pub(crate) fn compared(py: Python<'_>, plan: &Plan, folds: bool, real: Option<f64>) -> Result<f64> {
+    found(py, if folds { "result" } else { "sweep" }, plan.first_objective()?, real)
+}
+
 /// The objective over the true market.
-fn compared(py: Python<'_>, what: &str, objective: Objective, real: Option<f64>) -> Result<f64> {
+fn found(py: Python<'_>, what: &str, objective: Objective, real: Option<f64>) -> Result<f64> {
     real.ok_or_else(|| {
         let text = format!("the {what} has no `{}` to compare with", objective.metric.name());
         raised(py, "StatisticError", &text, &[]).into()

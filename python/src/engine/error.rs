@@ -41,6 +41,12 @@ fn of_engine(error: &Error) -> PyErr {
             let text = format!("{text}: name another file for `study`");
             raised(py, class_of(error), &text, &[])
         }
+        Error::BadLength { .. } => {
+            let text = format!(
+                "{text}: write 500 (bars), `250s` (sessions), `90d`, `6m` or `4y` (calendar)"
+            );
+            raised(py, class_of(error), &text, &[])
+        }
         other => raised(py, class_of(other), &text, &[]),
     })
 }

@@ -34,7 +34,7 @@ pub(crate) use axes::space_axes;
 pub(crate) use context::Context;
 pub(crate) use crew::{ask_of, failed_end, figures_of};
 pub(crate) use cross::{CrossValidationReport, cross_validate};
-pub(crate) use draws::{imagine, permuted};
+pub(crate) use draws::{compared, imagine, permutation_record, permuted, permuted_values};
 pub(crate) use memory::Memory;
 pub(crate) use performance::Performance;
 pub(crate) use plan::Plan;

@@ -7,6 +7,7 @@ use pyo3::types::{PyDict, PyTuple};
 
 use super::runner::terms_of;
 use crate::error::{Result, raised};
+use crate::words::several;
 
 /// Method, seed, ends, objectives and limits of a search.
 #[pyclass(frozen, module = "barrow._barrow")]
@@ -37,6 +38,11 @@ struct Given {
 }
 
 impl Plan {
+    /// The first objective.
+    pub(crate) fn first_objective(&self) -> std::result::Result<Objective, Error> {
+        self.objectives.first().copied().ok_or(Error::NoObjective)
+    }
+
     /// Tells whether every point of a grid is run, by the shortest way.
     pub(crate) fn is_plain_grid(&self) -> bool {
         let open = self.trials.is_none() && self.cost.is_none() && self.round.is_none();
@@ -50,7 +56,7 @@ impl Plan {
 impl Plan {
     #[new]
     #[pyo3(signature = (
-        search, objectives, seed=0, trials=None, cost=None, round=None, limits=Vec::new(), workers=0, time_limit=None,
+        search, objectives, seed=0, trials=None, cost=None, round=None, limits=None, workers=0, time_limit=None,
         part="spread"
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are Python's keyword arguments")]
@@ -62,7 +68,7 @@ impl Plan {
         trials: Option<u64>,
         cost: Option<f64>,
         round: Option<usize>,
-        limits: Vec<String>,
+        limits: Option<&Bound<'_, PyAny>>,
         workers: usize,
         time_limit: Option<f64>,
         part: &str,
@@ -78,6 +84,7 @@ impl Plan {
             );
             return Err(raised(py, "SettingError", &text, &[]).into());
         }
+        let limits = limits.map_or_else(|| Ok(Vec::new()), several)?;
         let (search, part) = (search.to_owned(), part.to_owned());
         let given = Given { search, objectives, limits, time_limit, part };
         let (objectives, limits) = (objectives_of(&given.objectives)?, limits_of(&given.limits)?);

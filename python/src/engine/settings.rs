@@ -10,6 +10,7 @@ use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
 
 use crate::error::Result;
 use crate::when::when;
+use crate::words::several;
 
 /// Cash, costs, period, assets and seed of a run.
 #[pyclass(frozen, module = "barrow._barrow")]
@@ -28,13 +29,13 @@ impl Settings {
         slippage: &str,
         start: Option<&Bound<'_, PyAny>>,
         end: Option<&Bound<'_, PyAny>>,
-        assets: Option<Vec<String>>,
+        assets: Option<&Bound<'_, PyAny>>,
         seed: u64,
     ) -> Result<Self> {
         let scope = Scope {
             from: start.map(when).transpose()?.map(|when| when.first_ns),
             to: end.map(when).transpose()?.map(|when| when.last_ns),
-            assets,
+            assets: assets.map(several).transpose()?,
         };
         let commission: Commission = commission.parse()?;
         let slippage: Slippage = slippage.parse()?;
