@@ -1,7 +1,8 @@
 """Promise: a version that is pushed anywhere is fetched from there as it was; nothing travels twice, nothing damaged is kept.
 
 Method: catalogs in folders of their own are machines; between them stand a directory, a file system in memory, a web server
-and an S3 server of this process. Python only moves bytes: what is interrupted, damaged or lied about is tested where the
+and an S3 server of this process; where `BARROW_COMMAND` names a command that takes URLs, it fetches what Python pushed, and the other
+way round. Python only moves bytes: what is interrupted, damaged or lied about is tested where the
 library decides, in Rust.
 """
 
@@ -12,6 +13,7 @@ import functools
 import http.server
 import os
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -78,14 +80,18 @@ def travels(bundle: barrow.Bundle, remote: Any, there: Path, **storage: Any) -> 
     same(bundle, barrow.open("market", root=there))
     assert barrow.fetch("market", remote, root=there, **storage).unchanged
 
-    time = np.array(["2020-06-01"], dtype="M8[ns]")
-    row = {name: np.array([60.0]) for name in ("open", "high", "low", "close", "volume")}
-    barrow.ingest("market", {"symbol": np.array(["AAA"]), "time": time, **row}, append=True)
-    later = barrow.open("market")
+    later = append("2020-06-01")
     assert barrow.push("market", remote, **storage).parts_sent == 1
     fetched = barrow.fetch("market", remote, root=there, **storage)
     assert (fetched.parts, fetched.parts_fetched) == (2, 1)
     same(later, barrow.open("market", root=there))
+
+
+def append(day: str) -> barrow.Bundle:
+    """Appends a bar to the bundle `market`."""
+    row = {name: np.array([60.0]) for name in ("open", "high", "low", "close", "volume")}
+    barrow.ingest("market", {"symbol": np.array(["AAA"]), "time": np.array([day], dtype="M8[ns]"), **row}, append=True)
+    return barrow.open("market")
 
 
 def same(one: barrow.Bundle, other: barrow.Bundle) -> None:
@@ -150,7 +156,9 @@ def test_a_web_server(bundle: barrow.Bundle, there: Path, web: tuple[str, Path])
         barrow.fetch("market", url, root=there.with_name("third"))
 
 
-def test_an_s3_server(bundle: barrow.Bundle, there: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A bucket, which the environment says how to reach."""
     pytest.importorskip("s3fs", reason="fsspec speaks S3 through s3fs")
     moto = pytest.importorskip("moto.server", reason="the S3 server of the tests is moto's")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
@@ -158,15 +166,65 @@ def test_an_s3_server(bundle: barrow.Bundle, there: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
-    try:
-        host, port = server.get_host_and_port()
-        storage = {"endpoint_url": f"http://{host}:{port}"}
-        fsspec.filesystem("s3", **storage).mkdir("bars")
-        travels(bundle, "s3://bars/daily", there, storage_options=storage)
-        _, young = versions_there("s3://bars/daily", storage_options=storage)
-        assert young == ([], 5, 0, 0, 0, 0)
-    finally:
-        server.stop()
+    host, port = server.get_host_and_port()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    # The servers of a process have one memory.
+    bucket = f"bars-{port}"
+    fsspec.filesystem("s3", skip_instance_cache=True).mkdir(bucket)
+    yield f"s3://{bucket}"
+    server.stop()
+
+
+def test_an_s3_server(bundle: barrow.Bundle, there: Path, s3: str) -> None:
+    storage = {"endpoint_url": os.environ["AWS_ENDPOINT_URL"]}
+    travels(bundle, f"{s3}/daily", there, storage_options=storage)
+    _, young = versions_there(f"{s3}/daily", storage_options=storage)
+    assert young == ([], 5, 0, 0, 0, 0)
+
+
+def command(*args: object) -> str:
+    """Runs the command; returns what it said."""
+    program = os.environ.get("BARROW_COMMAND")
+    if program is None:
+        pytest.skip("BARROW_COMMAND names no command with the feature object-store")
+    done = subprocess.run([program, *map(str, args)], capture_output=True, text=True, check=False)
+    return f"exit {done.returncode}\n{done.stdout}{done.stderr}"
+
+
+def test_the_command_and_python_fetch_what_the_other_pushed(bundle: barrow.Bundle, there: Path, s3: str) -> None:
+    remote = f"{s3}/shared/daily"
+    barrow.push("market", remote)
+    assert "exit 0" in command("fetch", "market", remote, "--root", there)
+    same(bundle, barrow.open("market", root=there))
+    assert "its 1 part of" in command("push", "market", remote), "Python had sent it"
+    later = append("2020-06-01")
+    assert "1 of 2 parts" in command("push", "market", remote)
+    assert barrow.push("market", remote).bytes_sent == 0, "the command had sent it"
+    fetched = barrow.fetch("market", remote, root=there)
+    assert (fetched.parts, fetched.parts_fetched) == (2, 1)
+    same(later, barrow.open("market", root=there))
+    chosen = command("fetch", f"market@{bundle.version[:12]}", remote, "--root", there.with_name("third"))
+    assert "is the newest version here" in chosen, "the only one"
+    pruned = command("prune-remote", remote, "--json")
+    assert '"kept":2' in pruned and '"removed":[]' in pruned, pruned
+    refused = command("push", "market", "s3://nowhere/daily")
+    assert "NoSuchBucket" in refused and "exit 2" in refused
+
+
+def test_the_command_reads_a_web_server(bundle: barrow.Bundle, there: Path, web: tuple[str, Path]) -> None:
+    url, folder = web
+    assert "no bundle `market`" in command("fetch", "market", url, "--root", there)
+    assert "exit 0" in command("push", "market", folder)
+    remote = url.replace("//", "//reader:secret@")
+    assert "exit 0" in command("fetch", "market", remote, "--root", there)
+    same(bundle, barrow.open("market", root=there))
+    append("2020-06-01")
+    refused = command("push", "market", remote)
+    assert "501 Not Implemented: a web server without WebDAV is only read from" in refused
+    assert "exit 2" in refused and "secret" not in refused
+    damaged = next((folder / "objects").glob("*/*"))
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"x")
+    assert "is damaged: expected digest" in command("fetch", "market", url, "--root", there.with_name("third"))
 
 
 def test_versions_are_chosen_and_lie_beside_the_newest(bundle: barrow.Bundle, there: Path, rows: Any) -> None:

@@ -10,17 +10,18 @@ use std::path::{Path, PathBuf};
 use barrow_tests::checkout;
 
 /// The layers, lowest first: a crate may depend on what stands before it.
-const LAYERS: [&str; 6] = [
+const LAYERS: [&str; 7] = [
     "barrow-format",
     "barrow-store",
     "barrow-engine",
     "barrow-sql",
+    "barrow-remote",
     "barrow-tools",
     "barrow-python",
 ];
 
 /// Crates of the product: they may not use what stands outside.
-const LAYER_FOLDERS: [&str; 6] = ["format", "store", "engine", "sql", "tools", "python"];
+const LAYER_FOLDERS: [&str; 7] = ["format", "store", "engine", "sql", "remote", "tools", "python"];
 
 const SOURCE_LINES_MAX: usize = 400;
 
@@ -56,7 +57,8 @@ fn shown(path: &Path) -> String {
 }
 
 fn rust_sources() -> Vec<(PathBuf, String)> {
-    let folders = ["format", "store", "engine", "sql", "tools", "python", "tests", "bench", "fuzz"];
+    let folders =
+        ["format", "store", "engine", "sql", "remote", "tools", "python", "tests", "bench", "fuzz"];
     let paths = folders.iter().flat_map(|folder| files(&checkout().join(folder)));
     paths
         .filter(|path| has_extension(path, &["rs"]))
@@ -224,7 +226,7 @@ fn nothing_is_left_undone() {
 #[test]
 fn unsafe_code_is_fenced() {
     let mut offences = Vec::new();
-    for folder in ["format", "engine", "sql", "tools"] {
+    for folder in ["format", "engine", "sql", "remote", "tools"] {
         let lib = fs::read_to_string(checkout().join(folder).join("src/lib.rs")).expect("a crate");
         if !lib.contains("#![forbid(unsafe_code)]") {
             offences.push(format!("{folder}/src/lib.rs does not forbid unsafe code"));
@@ -275,8 +277,8 @@ fn files_named_in(text: &str) -> Vec<String> {
     let quoted = prose.split('`').skip(1).step_by(2).map(str::to_owned);
     let linked = prose.split("](").skip(1).filter_map(|rest| rest.split(')').next());
     let folders = [
-        "format/", "store/", "engine/", "sql/", "tools/", "python/", "tests/", "fuzz/", "bench/",
-        "docs/",
+        "format/", "store/", "engine/", "sql/", "remote/", "tools/", "python/", "tests/", "fuzz/",
+        "bench/", "docs/",
     ];
     quoted
         .chain(linked.filter(|to| !to.contains("://") && !to.starts_with('#')).map(str::to_owned))

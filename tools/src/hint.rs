@@ -293,10 +293,19 @@ fn remote_hint(problem: &RemoteError) -> String {
                 .to_owned()
         }
         RemoteError::AgeLimit { .. } => "leave `--older-than` away, or say `2d` or more".to_owned(),
-        RemoteError::Io { .. } => {
-            "run the command again when the place can be reached: what was moved is not moved again"
-                .to_owned()
+        RemoteError::Io { source, .. } => match source.kind() {
+            io::ErrorKind::Unsupported => {
+                "directories and buckets are pushed to and pruned; `barrow fetch` takes NAME, or NAME@VERSION with all \
+                 64 digits, from a server that lists nothing"
+            }
+            io::ErrorKind::PermissionDenied => {
+                "a directory needs the right to read or write there; a URL takes its credentials from the environment, \
+                 AWS_ACCESS_KEY_ID and others: see docs/remote.md"
+            }
+            io::ErrorKind::NotFound => "a bucket has to be there before the first push to it",
+            _ => "run the command again when the place can be reached: what was moved is not moved again",
         }
+        .to_owned(),
         _ => "`barrow push NAME REMOTE --check`, where the version is sound, sends again what is damaged"
             .to_owned(),
     }

@@ -18,7 +18,7 @@ use crate::status::ExitStatus;
 /// it is there; NAME@VERSION lies beside the newest one.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  barrow fetch us-daily /mnt/share/bars\n  barrow fetch us-daily@3f2a /mnt/share/bars --wait"
+    after_help = "Examples:\n  barrow fetch us-daily /mnt/share/bars\n  barrow fetch us-daily@3f2a s3://bars/daily --wait"
 )]
 pub(crate) struct FetchArgs {
     /// NAME or NAME@VERSION
@@ -59,7 +59,7 @@ pub(crate) fn run(args: &FetchArgs, invocation: &Invocation) -> anyhow::Result<E
         stop: None,
         watch: Some(&watch),
     };
-    let fetched = catalog.fetch(&args.bundle, &remote, &options)?;
+    let fetched = catalog.fetch(&args.bundle, &*remote, &options)?;
     let moved = bar.done("fetched", fetched.bytes_fetched);
     if printer.json {
         printer.json(&Answer {

@@ -7,7 +7,7 @@ use barrow_store::{PruneMode, RemotePolicy, RemotePruned, prune_remote};
 use serde::Serialize;
 
 use crate::age::Age;
-use crate::commands::remote::directory_at;
+use crate::commands::remote::{directory_at, remote_at};
 use crate::hint::Complaint;
 use crate::invocation::Invocation;
 use crate::numbers::{bytes, count_len, counted_len};
@@ -25,7 +25,7 @@ use crate::table::{Align, Sheet};
     after_help = "Examples:\n  barrow prune-remote /mnt/share/bars --dry-run\n  barrow prune-remote /mnt/share/bars us-daily --keep 30"
 )]
 pub(crate) struct PruneRemoteArgs {
-    /// Directory of the remote: a shared disk, a stick, a mounted bucket
+    /// Directory of the remote; in a build with the feature object-store also its URL: `s3://bucket/bars`
     #[arg(value_name = "REMOTE")]
     remote: String,
     /// Bundle whose versions may go [default: every bundle]
@@ -68,12 +68,13 @@ pub(crate) fn run(args: &PruneRemoteArgs, invocation: &Invocation) -> anyhow::Re
         mode: if args.dry_run { PruneMode::DryRun } else { PruneMode::Remove },
         stop: None,
     };
-    let remote = directory_at(&args.remote)?;
-    if !remote.root().is_dir() {
-        let said = format!("there is no directory `{}`", remote.root().display());
+    if let Some(directory) = directory_at(&args.remote)?
+        && !directory.root().is_dir()
+    {
+        let said = format!("there is no directory `{}`", directory.root().display());
         return Err(Complaint::new(said).hint("the first `barrow push` to it makes it").into());
     }
-    let pruned = prune_remote(&remote, &policy)?;
+    let pruned = prune_remote(&*remote_at(&args.remote)?, &policy)?;
     if printer.json {
         let RemotePruned { versions, kept, parts, objects, bytes, young } = pruned;
         let row = |(bundle, version): (String, _)| Row { bundle, version: format!("{version}") };

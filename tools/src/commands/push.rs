@@ -17,7 +17,7 @@ use crate::status::ExitStatus;
 /// remote's newest version; NAME@VERSION only where the remote has none.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  barrow push us-daily /mnt/share/bars\n  barrow push us-daily@3f2a /mnt/share/bars"
+    after_help = "Examples:\n  barrow push us-daily /mnt/share/bars\n  barrow push us-daily@3f2a s3://bars/daily"
 )]
 pub(crate) struct PushArgs {
     /// NAME, NAME@VERSION or NAME@DATE
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &PushArgs, invocation: &Invocation) -> anyhow::Result<Ex
         stop: None,
         watch: Some(&watch),
     };
-    let pushed = catalog.push(&args.bundle, &remote, &options)?;
+    let pushed = catalog.push(&args.bundle, &*remote, &options)?;
     let moved = bar.done("sent", pushed.bytes_sent);
     if printer.json {
         printer.json(&Answer {

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use barrow_store::{DirectoryRemote, Progress};
+use barrow_store::{DirectoryRemote, Progress, Remote};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::commands::verify::bytes_rate;
@@ -13,7 +13,8 @@ use crate::printer::Printer;
 /// Where to, or where from.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RemoteArgs {
-    /// Directory of the remote: a shared disk, a stick, a mounted bucket
+    /// Directory of the remote; in a build with the feature object-store also its URL: `s3://bucket/bars`,
+    /// `https://host/bars`
     #[arg(value_name = "REMOTE")]
     remote: String,
     /// Objects of 8 MiB that are under way at once, 1 to 64
@@ -23,8 +24,8 @@ pub(crate) struct RemoteArgs {
 
 impl RemoteArgs {
     /// Names the remote. No I/O.
-    pub(crate) fn open(&self) -> Result<DirectoryRemote, Complaint> {
-        directory_at(&self.remote)
+    pub(crate) fn open(&self) -> Result<Box<dyn Remote>, Complaint> {
+        remote_at(&self.remote)
     }
 
     pub(crate) fn streams(&self) -> usize {
@@ -32,20 +33,46 @@ impl RemoteArgs {
     }
 }
 
-/// Names the remote at a directory, as it is or as a `file://`. No I/O.
-pub(crate) fn directory_at(text: &str) -> Result<DirectoryRemote, Complaint> {
+/// Names the remote at a directory or a URL. No I/O.
+pub(crate) fn remote_at(text: &str) -> Result<Box<dyn Remote>, Complaint> {
+    match directory_at(text)? {
+        Some(directory) => Ok(Box::new(directory)),
+        None => store_at(text),
+    }
+}
+
+/// Names the remote at a directory, as it is or as a `file://`; `None` for other URLs. No I/O.
+pub(crate) fn directory_at(text: &str) -> Result<Option<DirectoryRemote>, Complaint> {
     match text.split_once("://") {
-        None => Ok(DirectoryRemote::at(text)),
-        Some(("file", path)) if path.starts_with('/') => Ok(DirectoryRemote::at(path)),
+        None => Ok(Some(DirectoryRemote::at(text))),
+        Some(("file", path)) if path.starts_with('/') => Ok(Some(DirectoryRemote::at(path))),
         Some(("file", _)) => Err(Complaint::new(format!("`{text}` names no directory"))
             .hint("a directory is written as it is, or as `file:///srv/bars`")),
-        Some((scheme, _)) => {
-            Err(Complaint::new(format!("a remote over `{scheme}` is not for this command")).hint(
-                "the Python package reaches it, by `barrow.push`, `barrow.fetch` and \
-                 `barrow.remote.prune`; this command takes directories",
-            ))
-        }
+        Some(_) => Ok(None),
     }
+}
+
+/// Names the remote at a URL of an object store.
+#[cfg(feature = "object-store")]
+fn store_at(url: &str) -> Result<Box<dyn Remote>, Complaint> {
+    let opened = barrow_remote::ObjectStoreRemote::at(url);
+    let remote = opened.map_err(|error| {
+        Complaint::new(format!("{:#}", anyhow::Error::from(error))).hint(
+            "a remote is a directory, or at a URL like `s3://bucket/bars`, `gs://bucket/bars`, `az://container/bars` or \
+             `https://host/bars`; its settings are those of the environment that begin with AWS_, GOOGLE_ and AZURE_",
+        )
+    })?;
+    Ok(Box::new(remote))
+}
+
+/// Says that this build reaches directories only.
+#[cfg(not(feature = "object-store"))]
+fn store_at(url: &str) -> Result<Box<dyn Remote>, Complaint> {
+    let scheme = url.split_once("://").map_or(url, |(scheme, _)| scheme);
+    Err(Complaint::new(format!("this build reaches no remote over `{scheme}`")).hint(
+        "`cargo build --release --features object-store --bin barrow` makes one that does; the Python package does, \
+         by `barrow.push`, `barrow.fetch` and `barrow.remote.prune`",
+    ))
 }
 
 /// Shows how far a transfer is, in bytes.
