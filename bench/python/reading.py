@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 ASSETS, BARS = 3000, 2520
@@ -45,6 +46,7 @@ def make(root: Path) -> None:
         "volume": np.floor(np.exp(random.normal(13, 0.8, size=ASSETS * BARS))),
     }
     barrow.ingest("M", rows, root=root, memory="4GiB")
+    barrow.ingest("warm", {name: column[:BARS] for name, column in rows.items()}, root=root)
 
 
 def fresh(program: str, root: Path, runs: int) -> list[float]:
@@ -59,8 +61,7 @@ def fresh(program: str, root: Path, runs: int) -> list[float]:
     return found[1:]
 
 
-def repeated(call: object, runs: int, batch: int = 1) -> list[float]:
-    assert callable(call)
+def repeated(call: Callable[[], object], runs: int, batch: int = 1) -> list[float]:
     call()
     found = []
     for _ in range(runs):
@@ -88,6 +89,23 @@ close = barrow.open("M")["A01500"].close
 first = close[0]
 print(time.perf_counter() - begun)
 """
+#: The first table of a process that has made one of another bundle, with what that brings in.
+TABLE = """
+import time
+import numpy, pyarrow, polars, barrow
+pyarrow.table(barrow.open("warm"))
+bundle = barrow.open("M", verify="{verify}")
+begun = time.perf_counter()
+{taken}
+print(time.perf_counter() - begun)
+"""
+FIRST = [
+    ("pages compared, pyarrow with symbols", "pages", "pyarrow.table(bundle)"),
+    ("pages compared, pyarrow, columns alone", "pages", "pyarrow.table(bundle.arrow(symbols=None))"),
+    ("pages compared, to_polars()", "pages", "bundle.to_polars()"),
+    ("not compared, pyarrow with symbols", "never", "pyarrow.table(bundle)"),
+    ("not compared, pyarrow with runs", "never", "pyarrow.table(bundle.arrow(symbols='runs'))"),
+]
 #: Scans M and waits, so that all processes hold it at once.
 HOLD = """
 import sys
@@ -160,20 +178,25 @@ def measure(root: Path) -> list[tuple[str, float, float | None, str]]:
     row("close of all assets on one date", repeated(lambda: bundle.cross_section("close", time_), 200), 1e6, "us", 120)
     row("panel of close, whole", repeated(lambda: bundle.panel("close"), 10), 1e3, "ms", None)
     plain = bundle.arrow(symbols=None)
-    row("M to pyarrow, all columns", repeated(lambda: pa.table(plain), 100), 1e3, "ms", 1)
-    row("M to polars, all columns", repeated(lambda: pl.DataFrame(plain), 100), 1e3, "ms", 1)
-    row("... to pyarrow with symbols as runs", repeated(lambda: pa.table(bundle.arrow(symbols="runs")), 100), 1e3, "ms", 1)
-    begun = time.perf_counter()
-    pa.table(bundle)
-    rows.append(("... with symbols as a dictionary, first", (time.perf_counter() - begun) * 1e3, None, "ms"))
-    row("... and again", repeated(lambda: pa.table(bundle), 100), 1e3, "ms", 1)
-    row("... to polars, which makes categories", repeated(lambda: pl.DataFrame(bundle), 10), 1e3, "ms", None)
-    row("... to polars by to_polars()", repeated(lambda: bundle.to_polars(), 10), 1e3, "ms", None)
-    frame, table = pl.DataFrame(plain), pa.table(plain)
+    ways: list[tuple[str, Callable[[], object], float | None]] = [
+        ("M to pyarrow, with symbols", lambda: pa.table(bundle), 1),
+        ("M to polars by to_polars(), with symbols", bundle.to_polars, 1),
+        ("M to polars by DataFrame(), with codes", lambda: pl.DataFrame(bundle.arrow(symbols="codes")), 1),
+        ("M to polars by DataFrame(), columns alone", lambda: pl.DataFrame(plain), 1),
+        ("M to polars by DataFrame(), with symbols, which it copies", lambda: pl.DataFrame(bundle), None),
+        ("M to pandas by to_pandas(), with symbols", bundle.to_pandas, None),
+    ]
+    for what, call, most in ways:
+        row(what, repeated(call, 100 if most else 10), 1e3, "ms", most)
+    for what, verify, taken in FIRST:
+        program = TABLE.format(verify=verify, taken=taken)
+        row(f"... the first of a process: {what}", fresh(program, root, 9), 1e3, "ms", None)
+    frames, table = [pl.DataFrame(plain), bundle.to_polars()], pa.table(bundle)
     for name in bundle.column_names:
         address = bundle.column(name).ctypes.data
         assert table.column(name).chunk(0).buffers()[1].address == address, name
-        assert frame[name].to_physical().to_numpy().ctypes.data == address, name
+        for frame in frames:
+            assert frame[name].to_physical().to_numpy().ctypes.data == address, name
     assert np.shares_memory(bundle.column("close"), bundle["A01500"].close)
     one = bundle.path.stat().st_size / MIB
     alone = proportional_mib("", root, 8)

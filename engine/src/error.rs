@@ -8,7 +8,7 @@ use crate::time::{TimeStyle, Timestamp};
 #[non_exhaustive]
 pub enum Error {
     /// The store could not serve the bundle, an asset or a derived series.
-    #[error("the bundle could not be read")]
+    #[error(transparent)]
     Store(#[from] barrow_store::Error),
 
     /// The bundle's bytes are not what they should be.
@@ -292,7 +292,7 @@ pub enum Error {
     },
 
     /// A study was made of something else.
-    #[error("the study has `{name}` {found}, this run {expected}")]
+    #[error("the study has `{name}` {}, this run {}", on_one_line(found), on_one_line(expected))]
     OtherStudy {
         /// What differs.
         name: String,
@@ -353,6 +353,11 @@ pub enum Error {
         /// Its own error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+/// Facts of a study may be lists, a line each.
+fn on_one_line(text: &str) -> String {
+    if text.is_empty() { "none".to_owned() } else { text.replace('\n', ", ") }
 }
 
 fn did_you_mean(nearest: Option<&str>) -> String {

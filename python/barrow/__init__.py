@@ -3,11 +3,11 @@
 ```python
 import barrow
 
-barrow.ingest("us-daily", "prices/")        # CSV, Parquet, zip, frames: one version, or nothing
-bundle = barrow.open("us-daily")            # mapped once a process, in microseconds
-close = bundle["AAPL"].close                # a read-only view of the file: f64, shape [bars]
-panel = bundle.panel("close", "2020", "2024")  # times x assets, NaN where there is no bar
-polars.DataFrame(bundle)                    # or pyarrow.table(bundle), duckdb.sql("from bundle")
+barrow.ingest("us-daily", "prices/")           # CSV, Parquet, zip, frames
+bundle = barrow.open("us-daily")               # mapped once a process
+close = bundle["AAPL"].close                   # a read-only view, f64 [bars]
+panel = bundle.panel("close", "2020", "2024")  # times x assets
+frame = bundle.to_polars()                     # or pyarrow.table(bundle)
 ```
 
 Importing it imports NumPy and no frame library: those are imported where the first frame is made.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 if TYPE_CHECKING:
     import pandas
@@ -10,6 +11,10 @@ if TYPE_CHECKING:
     import pyarrow
 
     from barrow._barrow import Bars, Bundle
+
+#: The symbol of every bar as polars holds it, by version: what bundles that are still there have.
+_categories: WeakValueDictionary[str, polars.Series] = WeakValueDictionary()
+_holders: WeakKeyDictionary[Bundle, polars.Series] = WeakKeyDictionary()
 
 
 def to_arrow(source: Any) -> pyarrow.Table:
@@ -24,6 +29,20 @@ def to_polars(source: Any) -> polars.DataFrame:
     import polars
 
     return polars.DataFrame(source)
+
+
+def bundle_to_polars(bundle: Bundle) -> polars.DataFrame:
+    """All columns over the same memory, behind the symbol of each bar, which polars converts once for each version."""
+    import polars
+
+    symbols = _categories.get(bundle.version)
+    if symbols is None:
+        frame = polars.DataFrame(bundle)
+        symbols = _categories[bundle.version] = frame["symbol"]
+    else:
+        frame = polars.DataFrame(bundle.arrow(symbols=None)).insert_column(0, symbols)
+    _holders[bundle] = symbols
+    return frame
 
 
 def to_pandas(source: Any) -> pandas.DataFrame:
@@ -46,7 +65,8 @@ def bundle_to_pandas(bundle: Bundle) -> pandas.DataFrame:
     import pandas
 
     counts = [asset.rows for asset in bundle.assets]
-    codes = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+    # Of the type that pandas chooses, which takes these then as they are.
+    codes = np.repeat(np.arange(len(counts), dtype=np.min_scalar_type(-max(len(counts), 1))), counts)
     symbols = pandas.Categorical.from_codes(codes, categories=list(bundle.symbols), validate=False)
     columns: dict[str, Any] = {"symbol": symbols}
     columns.update((name, bundle.column(name)) for name in bundle.column_names)

@@ -107,7 +107,8 @@ def sweep(
     :param space: A :class:`Space`, or axes by name: ``{"fast": "2..20:2", "slow": [25, 50]}``.
     :param search: ``"grid"``, ``"random"``, ``"sobol"``, ``"halton"``, ``"lhs"``, ``"tpe"``, ``"gp"``, ``"cmaes"``,
         ``"genetic"``, ``"halving"``, ``"hyperband"``, ``"asha"`` or ``"bohb"``, with settings behind a colon: ``"bohb:eta=3"``.
-    :param trials: The most trials; :param cost: the most work, in whole runs. All but a grid need one of the two.
+    :param trials: The most trials. All but a grid need this or ``cost``.
+    :param cost: The most work, in whole runs.
     :param objective: A metric, in its usual direction, or ``"max:turnover"``; several where the search takes several.
     :param constraints: Rules between parameters, such as ``"fast < slow"``.
     :param limits: What results must keep, such as ``"max_drawdown<=0.2"``.

@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use arrow_array::RecordBatch;
 use barrow_store::{Asset, Error};
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PySlice, PyString, PyTuple};
 
 use crate::array::view;
 use crate::bundle::Bundle;
@@ -72,6 +73,17 @@ impl Bars {
         let lease = self.bundle.get().lease();
         let whole = py.detach(|| lease.asset_batch(self.asset))?;
         Ok(whole.slice(self.rows.start, self.rows.len()))
+    }
+
+    /// Returns the bars of a slice of rows.
+    fn stretch(&self, slice: &Bound<'_, PySlice>) -> PyResult<Self> {
+        let found = slice.indices(isize::try_from(self.rows.len())?)?;
+        if found.step != 1 {
+            let text = "bars are contiguous: a slice of them has no step; columns have, as in `bars.close[::5]`";
+            return Err(PyValueError::new_err(text));
+        }
+        let start = self.rows.start + usize::try_from(found.start)?;
+        Ok(self.with_rows(slice.py(), start..start + found.slicelength))
     }
 
     fn standard<'py>(&self, py: Python<'py>, place: usize) -> Result<Bound<'py, PyAny>> {
@@ -166,11 +178,34 @@ impl Bars {
         self.named(py, name)
     }
 
-    /// Any column, by its name: a view of the type that is stored.
+    /// Any column, by its name: a view of the type that is stored. Of a slice, as `bars[-20:]`, the `Bars` of those rows.
     ///
-    /// Raises `barrow.errors.UnknownColumnError`, a `KeyError`, with the columns there are.
-    fn __getitem__<'py>(&self, py: Python<'py>, name: &str) -> Result<Bound<'py, PyAny>> {
-        self.named(py, name)
+    /// Raises `barrow.errors.UnknownColumnError`, a `KeyError`, with the columns there are; `ValueError` for a slice with a step;
+    /// `TypeError`.
+    fn __getitem__<'py>(
+        &self,
+        py: Python<'py>,
+        key: &Bound<'py, PyAny>,
+    ) -> Result<Bound<'py, PyAny>> {
+        if let Ok(name) = key.cast::<PyString>() {
+            return self.named(py, &name.to_cow()?);
+        }
+        let Ok(slice) = key.cast::<PySlice>() else { return Err(no_column(key).into()) };
+        Ok(Bound::new(py, self.stretch(slice)?)?.into_any())
+    }
+
+    /// An array would have to be of one type.
+    #[pyo3(signature = (dtype=None, copy=None))]
+    #[expect(clippy::unused_self, reason = "NumPy calls it on an object, with these arguments")]
+    fn __array__(
+        &self,
+        dtype: Option<&Bound<'_, PyAny>>,
+        copy: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let _ = (dtype, copy);
+        Err(PyTypeError::new_err(
+            "bars are no array: take a column, as `bars.close`, or a frame by `to_pandas()` or `to_polars()`",
+        ))
     }
 
     fn __len__(&self) -> usize {
@@ -228,4 +263,12 @@ impl Bars {
             self.rows.len()
         )
     }
+}
+
+/// An exception for a key that is neither the name of a column nor a slice.
+fn no_column(key: &Bound<'_, PyAny>) -> PyErr {
+    let given = key.get_type();
+    PyTypeError::new_err(format!(
+        "bars are asked for a column by its name, or for a stretch by a slice, not by {given}; one bar of a column is `bars.close[-1]`"
+    ))
 }

@@ -7,14 +7,12 @@ use std::sync::{Arc, OnceLock};
 use arrow_array::ArrayRef;
 use barrow_store::{Asset, Lease, Origin, SeriesCache, Values};
 use barrow_tools::market::Imagined;
-use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyString, PyTuple};
+use pyo3::types::{PyDict, PyTuple};
 
 use crate::array::{Keeper, Shown, owned, owned_matrix, view};
 use crate::asset;
-use crate::bars::Bars;
 use crate::column::Column;
 use crate::columns::Columns;
 use crate::engine::{cache, instants};
@@ -94,23 +92,6 @@ impl Bundle {
         }
         view(slf, access.shown, |lease| Ok(lease.column(name)?))
     }
-
-    /// Finds an asset by its symbol, or by its place in symbol order, from the end where it is negative.
-    fn find(&self, key: &Bound<'_, PyAny>) -> Result<Asset> {
-        if let Ok(symbol) = key.cast::<PyString>() {
-            return Ok(self.lease.asset(&symbol.to_cow()?)?);
-        }
-        let asked: i64 = key.extract()?;
-        let count = i64::from(self.lease.asset_count());
-        let place = if asked < 0 { asked + count } else { asked };
-        match u32::try_from(place) {
-            Ok(ordinal) if place < count => Ok(self.lease.asset_at(ordinal)?),
-            _ => {
-                let text = format!("no asset at place {asked} of {count}");
-                Err(PyIndexError::new_err(text).into())
-            }
-        }
-    }
 }
 
 impl Keeper for Bundle {
@@ -147,7 +128,7 @@ impl Bundle {
 
     /// The symbols, ascending by bytes. Made at the first call.
     #[getter]
-    fn symbols<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyTuple>> {
+    pub(crate) fn symbols<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyTuple>> {
         let made = self.symbols.get_or_try_init(py, || {
             let symbols = self.lease.assets().map(|asset| Ok(self.lease.symbol(asset?)));
             let symbols: Vec<&str> = symbols.collect::<Result<_>>()?;
@@ -239,29 +220,6 @@ impl Bundle {
             })
         })?;
         made.as_ref().map_or_else(|| Self::calendar(slf), |made| Ok(made.bind(py).clone()))
-    }
-
-    /// The bars of an asset, by its symbol or by its place in symbol order (negative: from the end). Takes under a microsecond and
-    /// reads nothing.
-    ///
-    /// Raises `barrow.errors.UnknownSymbolError`, a `KeyError`, with the nearest symbol; `IndexError`.
-    fn __getitem__(slf: &Bound<'_, Self>, key: &Bound<'_, PyAny>) -> Result<Bars> {
-        let asset = slf.get().find(key)?;
-        Ok(Bars::new(slf.clone().unbind(), asset))
-    }
-
-    fn __len__(&self) -> usize {
-        usize::try_from(self.lease.asset_count()).unwrap_or(usize::MAX)
-    }
-
-    /// Tells whether there is an asset of a symbol, without looking for the nearest.
-    fn __contains__(&self, key: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let Ok(symbol) = key.cast::<PyString>() else { return Ok(false) };
-        Ok(matches!(self.lease.bundle().asset(&symbol.to_cow()?), Ok(Some(_))))
-    }
-
-    fn __iter__<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
-        Ok(self.symbols(py)?.into_any().try_iter()?.into_any())
     }
 
     /// A whole column: the values of all assets, asset after asset in symbol order, oldest bar first. Shape `[rows]`; NaN where a

@@ -1,5 +1,6 @@
 //! A bundle, or the bars of an asset, as Arrow tables over the same memory.
 
+use arrow_array::ArrayRef;
 use barrow_store::Lease;
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
@@ -7,7 +8,7 @@ use pyo3::types::PyCapsule;
 use crate::bars::Bars;
 use crate::bundle::Bundle;
 use crate::error::Result;
-use crate::symbols::{Symbols, dictionary_of_symbols, with_symbols};
+use crate::symbols::{Symbols, codes_of, dictionary_of_symbols, with_symbols};
 use crate::table::{Table, frame};
 
 impl Bundle {
@@ -21,19 +22,23 @@ impl Bundle {
         let lease = self.lease();
         let places = places(lease, columns)?;
         let bars = py.detach(|| lease.record_batch_of(&places))?;
-        let symbols = match symbols {
+        let (name, symbols) = match symbols {
             Symbols::None => return Ok(Table::of_batch(bars)),
-            Symbols::Runs => lease.symbol_runs()?,
-            Symbols::Dictionary => {
-                if self.symbol_keys.get().is_none() {
-                    let made = py.detach(|| dictionary_of_symbols(lease))?;
-                    // Another thread may have been faster, with the same.
-                    let _ = self.symbol_keys.set(made);
-                }
-                self.symbol_keys.wait().clone()
-            }
+            Symbols::Runs => ("symbol", lease.symbol_runs()?),
+            Symbols::Dictionary => ("symbol", self.dictionary(py)?),
+            Symbols::Codes => ("code", codes_of(&self.dictionary(py)?)),
         };
-        Ok(Table::of_batch(with_symbols(symbols, &bars)?))
+        Ok(Table::of_batch(with_symbols(name, symbols, &bars)?))
+    }
+
+    /// Returns the symbol of every bar as a dictionary, made at the first call.
+    fn dictionary(&self, py: Python<'_>) -> Result<ArrayRef> {
+        if self.symbol_keys.get().is_none() {
+            let made = py.detach(|| dictionary_of_symbols(self.lease()))?;
+            // Another thread may have been faster, with the same.
+            let _ = self.symbol_keys.set(made);
+        }
+        Ok(self.symbol_keys.wait().clone())
     }
 }
 
@@ -44,10 +49,14 @@ impl Bundle {
     ///
     /// `symbols` says how the symbol stands beside each bar: as a `dictionary` (1 byte a bar, 2 of more than 128 assets, 4 of
     /// more than 32,768; made at the first call, and shared by all bundles of that version for as long as one of them has it), as
-    /// `runs` (run-end encoded: nothing a bar, which pyarrow and DuckDB read), or `None` for no such column.
+    /// the numbers of that dictionary alone (`codes`: a column `code`, the place in `Bundle.symbols`, which every library takes
+    /// without a copy), as `runs` (run-end encoded: nothing a bar, which pyarrow and DuckDB read), or `None` for no such column.
     ///
     /// Raises `barrow.errors.UnknownColumnError`, `barrow.errors.DamagedError`.
-    #[pyo3(signature = (columns=None, *, symbols=Some("dictionary")))]
+    #[pyo3(
+        signature = (columns=None, *, symbols=Some("dictionary")),
+        text_signature = "($self, columns=None, *, symbols='dictionary')",
+    )]
     fn arrow(
         &self,
         py: Python<'_>,
@@ -76,9 +85,10 @@ impl Bundle {
         frame(slf.as_any(), "to_arrow")
     }
 
-    /// The long table as a `polars.DataFrame` over the same memory, but for the symbols, which polars makes categories of.
+    /// The long table as a `polars.DataFrame` over the same memory, but for the symbols, of which polars makes categories of its own
+    /// (`Categorical`, 4 bytes a bar): once, for all bundles of that version, for as long as one of them is there.
     fn to_polars<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        frame(slf.as_any(), "to_polars")
+        frame(slf.as_any(), "bundle_to_polars")
     }
 
     /// The long table as a `pandas.DataFrame` over the same memory: a category `symbol`, and times without a zone, in UTC.

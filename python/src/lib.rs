@@ -20,6 +20,7 @@ mod error;
 mod exports;
 mod ingest;
 mod interruptible;
+mod mapping;
 mod opening;
 mod pool;
 mod query;

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use arrow_array::cast::AsArray as _;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{Field, Schema};
 use barrow_format::Version;
@@ -19,6 +20,8 @@ pub(crate) enum Symbols {
     None,
     /// As a dictionary: a number of 8, 16 or 32 bits for each bar.
     Dictionary,
+    /// As the numbers of that dictionary alone.
+    Codes,
     /// Once for each asset, run-end encoded.
     Runs,
 }
@@ -28,9 +31,10 @@ impl Symbols {
         match name {
             None => Ok(Self::None),
             Some("dictionary") => Ok(Self::Dictionary),
+            Some("codes") => Ok(Self::Codes),
             Some("runs") => Ok(Self::Runs),
             Some(other) => Err(PyValueError::new_err(format!(
-                "`{other}` is no way to show symbols: expected `dictionary`, `runs` or None"
+                "`{other}` is no way to show symbols: expected `dictionary`, `codes`, `runs` or None"
             ))),
         }
     }
@@ -52,9 +56,19 @@ pub(crate) fn dictionary_of_symbols(lease: &Lease) -> barrow_store::Result<Array
     Ok(symbols)
 }
 
-/// Returns a batch with a column of symbols before its own.
-pub(crate) fn with_symbols(symbols: ArrayRef, bars: &RecordBatch) -> Result<RecordBatch> {
-    let mut fields = vec![Field::new("symbol", symbols.data_type().clone(), false)];
+/// Returns the numbers of a dictionary over the same memory.
+pub(crate) fn codes_of(dictionary: &dyn Array) -> ArrayRef {
+    let codes = dictionary.as_any_dictionary().keys();
+    codes.slice(0, codes.len())
+}
+
+/// Returns a batch with a column that tells the symbol before its own.
+pub(crate) fn with_symbols(
+    name: &str,
+    symbols: ArrayRef,
+    bars: &RecordBatch,
+) -> Result<RecordBatch> {
+    let mut fields = vec![Field::new(name, symbols.data_type().clone(), false)];
     fields.extend(bars.schema().fields().iter().map(|field| field.as_ref().clone()));
     let schema = Schema::new_with_metadata(fields, bars.schema().metadata().clone());
     let columns = std::iter::once(symbols).chain(bars.columns().iter().cloned()).collect();

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pytest
 
 import barrow
+from barrow import _frames
 from libraries import library
 
 duckdb, pl = library("duckdb"), library("polars")
@@ -48,7 +49,24 @@ def test_polars_shares_the_memory(bundle: barrow.Bundle, rows: Rows) -> None:
     order = np.lexsort((rows["time"], rows["symbol"]))
     assert frame["symbol"].cast(pl.String).to_list() == rows["symbol"][order].tolist()
     np.testing.assert_array_equal(frame["close"].to_numpy(), rows["close"][order])
-    assert frame.equals(bundle.to_polars())
+
+
+def test_polars_makes_categories_once(root: Path, rows: Rows) -> None:
+    barrow.ingest("once", rows)
+    bundle, other = barrow.open("once"), barrow.open("once")
+    version, frame = bundle.version, bundle.to_polars()
+    assert frame.equals(pl.DataFrame(bundle))
+    assert frame.schema == pl.DataFrame(bundle).schema
+    for again in (bundle.to_polars(), other.to_polars()):
+        assert again.equals(frame)
+        for name in frame.columns:
+            stored = [made[name].to_physical().to_numpy(allow_copy=False) for made in (again, frame)]
+            assert np.shares_memory(*stored), name
+    symbols = frame["symbol"].cast(pl.String).to_list()
+    del bundle, other, frame, again, stored
+    gc.collect()
+    assert version not in _frames._categories, "nothing of a bundle that is gone stays behind"
+    assert barrow.open("once").to_polars()["symbol"].cast(pl.String).to_list() == symbols
 
 
 def test_pandas_shares_the_memory(bundle: barrow.Bundle) -> None:
@@ -93,6 +111,13 @@ def test_the_table_can_be_narrower(bundle: barrow.Bundle) -> None:
     assert pa.table(bundle.arrow(["close"], symbols=None)).column_names == ["close"]
     runs = pa.table(bundle.arrow(["close"], symbols="runs")).column("symbol").chunk(0)
     assert pa.compute.run_end_decode(runs).to_pylist() == pa.table(bundle).column("symbol").to_pylist()
+    codes = bundle.arrow(["close"], symbols="codes")
+    assert list(codes.column_names) == ["code", "close"]
+    table, frame = pa.table(codes), pl.DataFrame(codes)
+    assert [bundle.symbols[code] for code in frame["code"]] == pa.table(bundle).column("symbol").to_pylist()
+    (keys,) = pa.table(bundle).column("symbol").chunks
+    addresses = [table.column("code").chunk(0).buffers()[1].address, address(frame["code"].to_numpy(allow_copy=False))]
+    assert addresses == [keys.indices.buffers()[1].address] * 2
     with pytest.raises(barrow.errors.UnknownColumnError):
         bundle.arrow(["vwap"])
     with pytest.raises(ValueError, match="dictionary"):

@@ -76,6 +76,30 @@ def test_assets_are_found_by_symbol_and_by_place(bundle: barrow.Bundle) -> None:
     assert bundle["EMPTY"].close.shape == (0,)
     with pytest.raises(IndexError):
         bundle[3]
+    with pytest.raises(TypeError, match="by its symbol or by its place"):
+        bundle[1.5]  # type: ignore[index]
+
+
+def test_a_bundle_is_used_as_a_mapping(bundle: barrow.Bundle) -> None:
+    assert list(bundle.keys()) == list(bundle.symbols)
+    assert [(symbol, len(bars)) for symbol, bars in bundle.items()] == [(s, len(bundle[s])) for s in bundle.symbols]
+    assert [bars.symbol for bars in bundle.values()] == list(bundle.symbols)
+    everything = dict(bundle)
+    assert list(everything) == list(bundle.symbols)
+    np.testing.assert_array_equal(everything["BRK.B"].close, bundle["BRK.B"].close)
+    assert bundle.get("NONE") is None
+    assert bundle.get("NONE", 7) == 7
+    found = bundle.get("BRK.B")
+    assert found is not None
+    assert found.symbol == "BRK.B"
+
+
+def test_no_array_is_made_of_what_is_none(bundle: barrow.Bundle) -> None:
+    for source, way in ((bundle, "to_pandas"), (bundle["BRK.B"], "bars.close")):
+        with pytest.raises(TypeError, match=way):
+            np.asarray(source)
+        with pytest.raises(TypeError, match=way):
+            np.array(source, dtype=float, copy=True)
 
 
 def test_stretches_of_bars(bundle: barrow.Bundle) -> None:
@@ -87,6 +111,14 @@ def test_stretches_of_bars(bundle: barrow.Bundle) -> None:
     assert len(bars.last(2).between(None, first)) == 1
     assert len(bars.between("1990", "1991")) == 0
     assert len(bars.last(99)) == 3
+    for part in (slice(1), slice(-2, None), slice(1, 2), slice(5, None), slice(2, 1), slice(None)):
+        np.testing.assert_array_equal(bars[part].close, bars.close[part])
+        np.testing.assert_array_equal(bars[1:][part].close, bars.close[1:][part])
+        assert np.shares_memory(bars[part].close, bars.close) == (len(bars[part]) > 0)
+    with pytest.raises(ValueError, match="no step"):
+        bars[::2]
+    with pytest.raises(TypeError, match="by its name"):
+        bars[0]  # type: ignore[call-overload]
     with pytest.raises(ValueError, match="write the year as text, `2005`"):
         bars.between(2005)
 

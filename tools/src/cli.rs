@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use barrow_store::BundlePool;
-use clap::{ArgAction, CommandFactory, Parser, Subcommand};
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 #[cfg(feature = "sql")]
 use crate::commands::sql;
@@ -105,7 +105,8 @@ fn run_args(args: Vec<OsString>) -> ExitStatus {
             ExitStatus::Failed
         });
     }
-    let cli = match Cli::try_parse_from(args) {
+    let parsed = command().try_get_matches_from(args);
+    let cli = match parsed.and_then(|found| Cli::from_arg_matches(&found)) {
         Ok(cli) => cli,
         Err(error) => return hint::report_usage(&error),
     };
@@ -129,6 +130,20 @@ fn run_args(args: Vec<OsString>) -> ExitStatus {
     // A mount goes with its last user, and the pool would be one until the process is gone without a word.
     BundlePool::global().clear();
     status
+}
+
+/// All commands. Numbers below zero are values, which are refused where they make no sense, and never flags.
+fn command() -> clap::Command {
+    fn with_negative_numbers(command: clap::Command) -> clap::Command {
+        command.mut_subcommands(with_negative_numbers).mut_args(|arg| {
+            if arg.get_action().takes_values() && !arg.is_allow_hyphen_values_set() {
+                arg.allow_negative_numbers(true)
+            } else {
+                arg
+            }
+        })
+    }
+    with_negative_numbers(Cli::command())
 }
 
 fn dispatch(command: &Command, invocation: &Invocation) -> anyhow::Result<ExitStatus> {
@@ -160,7 +175,7 @@ fn dispatch(command: &Command, invocation: &Invocation) -> anyhow::Result<ExitSt
         Command::CrossValidate(args) => cross_validate::run(args, invocation),
         Command::Study(args) => study::run(args, invocation),
         Command::Demo(args) => demo::run(args, invocation),
-        Command::Completions(args) => completions::run(args, invocation, Cli::command()),
+        Command::Completions(args) => completions::run(args, invocation, self::command()),
     }
 }
 
@@ -170,12 +185,12 @@ mod tests {
 
     #[test]
     fn the_definitions_are_consistent() {
-        Cli::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]
     fn every_command_and_flag_is_documented() {
-        let mut cli = Cli::command();
+        let mut cli = command();
         cli.build();
         for command in cli.get_subcommands() {
             assert!(command.get_about().is_some(), "`{}` has no description", command.get_name());

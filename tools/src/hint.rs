@@ -97,18 +97,42 @@ pub(crate) fn report_usage(error: &clap::Error) -> ExitStatus {
         if let Some(hint) = inner.strip_prefix("tip: ") {
             hints.push(hint.to_owned());
         } else if let Some(rest) = inner.strip_prefix("Usage: ") {
-            usage = Some(format!("the usage is `{rest}`"));
+            // The parser takes what the environment says for a flag that was typed.
+            usage = Some(format!("the usage is `{}`", rest.replace("--root <DIR> ", "")));
         } else if !inner.starts_with("For more information") {
             said.push(line.strip_prefix("error: ").unwrap_or(line));
         }
     }
     hints.extend(usage);
+    hints.extend(environment_hint(&said));
+    if !cfg!(feature = "sql") && said.iter().any(|line| line.contains("subcommand `sql`")) {
+        hints.insert(
+            0,
+            "SQL is in builds with the feature `sql`: `cargo build --features sql`".to_owned(),
+        );
+    }
     if hints.is_empty() {
         hints.push("`--help` says what can stand there".to_owned());
     }
     let (bad, accent) = (printer.err("error:", Tone::Bad), printer.err("hint:", Tone::Accent));
     printer.complain(format_args!("{bad} {}\n\n{accent} {}", said.join("\n"), hints.join("; ")));
     ExitStatus::Failed
+}
+
+/// Says that a flag which is wrong may not have been typed.
+fn environment_hint(said: &[&str]) -> Option<String> {
+    let flags = [
+        ("`--root ", "BARROW_ROOT"),
+        ("`--open ", "BARROW_OPEN"),
+        ("`--verify-reads ", "BARROW_VERIFY_READS"),
+    ];
+    let is_said = |flag: &str| said.iter().any(|line| line.contains(flag));
+    let wrong = flags
+        .into_iter()
+        .find(|(flag, variable)| is_said(flag) && std::env::var_os(variable).is_some());
+    wrong.map(|(_, variable)| {
+        format!("`{variable}` in the environment stands for that flag where it is not given")
+    })
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
@@ -122,7 +146,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 fn status(error: &anyhow::Error) -> ExitStatus {
-    let is_no = error.chain().any(|cause| match cause.downcast_ref::<StoreError>() {
+    let is_no = error.chain().any(|cause| match of_store(cause) {
         Some(
             StoreError::UnknownBundle { .. }
             | StoreError::UnknownSymbol { .. }
@@ -140,12 +164,20 @@ fn status(error: &anyhow::Error) -> ExitStatus {
     if is_no { ExitStatus::No } else { ExitStatus::Failed }
 }
 
+/// The error of the store that an error is, by itself or as one of the engine.
+fn of_store<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a StoreError> {
+    match error.downcast_ref::<EngineError>() {
+        Some(EngineError::Store(error)) => Some(error),
+        _ => error.downcast_ref::<StoreError>(),
+    }
+}
+
 /// What to do about one error of the chain.
 fn hint(error: &(dyn StdError + 'static), invocation: &Invocation) -> Option<String> {
     if let Some(complaint) = error.downcast_ref::<Complaint>() {
         return complaint.hint.clone();
     }
-    if let Some(error) = error.downcast_ref::<StoreError>() {
+    if let Some(error) = of_store(error) {
         return store_hint(error, invocation);
     }
     if let Some(error) = error.downcast_ref::<io::Error>() {

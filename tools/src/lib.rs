@@ -23,6 +23,7 @@ mod isolate;
 mod log;
 mod manifest;
 pub mod market;
+mod meaning;
 mod metrics;
 mod numbers;
 mod opening;
@@ -36,6 +37,7 @@ mod status;
 mod table;
 #[cfg(test)]
 mod testing;
+mod threads;
 
 pub use crate::cli::run;
 pub use crate::invocation::default_root;

@@ -23,21 +23,30 @@ pub(crate) struct SelectionArgs {
     #[arg(long, value_name = "WHEN")]
     pub(crate) to: Option<When>,
     /// Only rows where a condition holds: 'close > 100 and volume >= 1e6'
-    #[arg(short = 'w', long = "filter", visible_alias = "where", value_name = "CONDITION")]
+    #[arg(
+        short = 'w',
+        long = "filter",
+        visible_alias = "where",
+        value_name = "CONDITION",
+        allow_hyphen_values = true
+    )]
     pub(crate) filter: Option<String>,
 }
 
 impl SelectionArgs {
     /// The query that asks for these rows and columns.
-    pub(crate) fn query(&self) -> Query {
-        let (from, to) = span(self.from, self.to).into_inner();
-        Query {
+    ///
+    /// # Errors
+    /// When the stretch ends before it begins.
+    pub(crate) fn query(&self) -> anyhow::Result<Query> {
+        let (from, to) = span(self.from, self.to)?.into_inner();
+        Ok(Query {
             assets: AssetChoice { symbols: self.assets.clone(), metadata: self.metadata.clone() },
             from_ns: Some(from),
             to_ns: Some(to),
             filter: self.filter.clone(),
             columns: self.columns.clone(),
             ..Query::default()
-        }
+        })
     }
 }

@@ -80,7 +80,8 @@ pub struct BundleEntry {
     pub assets: u64,
     /// Size of the version's parts in bytes.
     pub bytes: u64,
-    /// When the version was first published, in nanoseconds since 1970-01-01 00:00 UTC.
+    /// When the version became the newest, in nanoseconds since 1970-01-01 00:00 UTC; of a restored one, when it was
+    /// restored.
     pub published_ns: i64,
     /// The program that wrote it.
     pub tool: String,
@@ -183,6 +184,7 @@ impl Catalog {
     pub fn bundle(&self, name: &str) -> Result<BundleEntry> {
         let head = self.head(name)?;
         let entry = self.entry(name, head.version)?;
+        let again = returns::at(&self.dir(name), head.generation)?;
         Ok(BundleEntry {
             name: name.to_owned(),
             version: head.version,
@@ -190,7 +192,7 @@ impl Catalog {
             rows: entry.rows,
             assets: entry.assets,
             bytes: entry.bytes(),
-            published_ns: entry.published_ns,
+            published_ns: again.map_or(entry.published_ns, |back| back.published_ns),
             tool: entry.tool,
         })
     }

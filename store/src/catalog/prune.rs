@@ -47,7 +47,7 @@ pub enum PruneMode {
 /// What pruning did, or would do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pruned {
-    /// The versions that are gone, newest first.
+    /// The versions that are gone, newest first, each with the time at which it last became the newest.
     pub removed: Vec<VersionEntry>,
     /// The versions that the policy lets go but that are still needed, newest first.
     pub spared: Vec<Spared>,
@@ -64,7 +64,7 @@ pub struct Pruned {
 pub struct Spared {
     /// The version.
     pub version: Version,
-    /// When it was first published, in nanoseconds since 1970-01-01 00:00 UTC.
+    /// When it last became the newest, in nanoseconds since 1970-01-01 00:00 UTC.
     pub published_ns: i64,
     /// What it is needed for.
     pub reason: SparedReason,
@@ -268,7 +268,8 @@ fn by_last_publication(
         returns.iter().map(|back| (back.version, (back.generation, back.published_ns))).collect();
     let dated = |entry: VersionEntry| {
         let first = (entry.generation, entry.published_ns);
-        (again.get(&entry.version).copied().unwrap_or(first).max(first), entry)
+        let last = again.get(&entry.version).copied().unwrap_or(first).max(first);
+        (last, VersionEntry { published_ns: last.1, ..entry })
     };
     let mut dated: Vec<_> = history.into_iter().map(dated).collect();
     dated.sort_by_key(|(published, _)| Reverse(*published));

@@ -167,7 +167,10 @@ fn steps(planned: &Planned) -> Vec<String> {
         }
     });
     let threads = planned.threads.min(planned.tasks.len());
-    steps.push(format!("{} tasks on {} threads", planned.tasks.len(), threads.max(1)));
+    let counted =
+        |count: usize, noun| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
+    let (tasks, threads) = (planned.tasks.len(), threads.max(1));
+    steps.push(format!("{} on {}", counted(tasks, "task"), counted(threads, "thread")));
     steps
 }
 

@@ -153,6 +153,74 @@ fn history_grows_with_each_version() {
     assert_eq!(one("small"), Some(9.5));
 }
 
+/// The moment that JSON tells, not masked.
+fn told(place: &Place, args: &[&str], pointer: &str) -> String {
+    let said = place.run(&[args, &["--json"]].concat()).stdout;
+    let answer: Value = serde_json::from_slice(&said).expect("JSON");
+    answer.pointer(pointer).and_then(Value::as_str).expect("a text").to_owned()
+}
+
+#[test]
+fn moments_are_told_such_that_they_can_be_asked_for() {
+    let place = Place::new();
+    let first = told(&place, &["history", "small"], "/versions/0/version");
+    // So that the second in which the first was published is over.
+    std::thread::sleep(Duration::from_millis(1100));
+    fs::write(place.path().join("next.csv"), "symbol,date,close\nBETA,2012-01-11,99\n").unwrap();
+    assert!(place.run(&["ingest", "small", "next.csv", "--append"]).status.success());
+    let published = told(&place, &["history", "small"], "/versions/1/published");
+    let to_the_second = published.split('.').next().expect("a text");
+    for moment in [published.as_str(), to_the_second, &format!("{to_the_second}Z")] {
+        let spec = format!("small@{moment}").replace("ZZ", "Z");
+        assert_eq!(told(&place, &["inspect", &spec], "/version"), first, "{spec}");
+    }
+    // A version that was restored was published when it was restored.
+    let spec = format!("small@{first}");
+    assert!(place.run(&["restore", &spec]).status.success());
+    let restored = told(&place, &["history", "small"], "/versions/0/published");
+    assert_ne!(restored, published);
+    assert_eq!(told(&place, &["ls"], "/bundles/0/published"), restored);
+}
+
+#[test]
+fn a_pin_keeps_its_note_until_it_gets_another() {
+    let place = Place::new();
+    let note = || told(&place, &["history", "small"], "/versions/0/pin");
+    for (args, expected) in [
+        (&["--note", "the paper"][..], "the paper"),
+        (&[], "the paper"),
+        (&["--note", "the book"], "the book"),
+        (&["--note", ""], ""),
+    ] {
+        assert!(place.run(&[&["pin", "small"], args].concat()).status.success());
+        assert_eq!(note(), expected);
+    }
+}
+
+#[test]
+fn differences_of_meaning_are_told() {
+    let place = Place::new();
+    let zone = ["ingest", "local", "bars.csv", "--timezone", "America/New_York", "--drop", "vwap"];
+    assert!(place.run(&zone).status.success());
+    snapshot("diff-meaning", place.transcript(&["diff", "small", "local"]));
+    let answer = place.json(&["diff", "small", "local"]);
+    let expected = serde_json::json!([
+        { "what": "time_zone", "first": "UTC", "second": "America/New_York" }
+    ]);
+    assert_eq!(answer["meaning"], expected, "{answer}");
+    assert_eq!(answer["meaning_changed"], true);
+}
+
+#[test]
+fn what_is_taken_away_leaves_the_columns() {
+    let place = Place::new();
+    let all = place.json(&["ingest", "copy", "bars.csv"])["columns"].clone();
+    fs::write(place.path().join("gone.csv"), "symbol,date\nBETA,2012-01-10\n").unwrap();
+    let answer = place.json(&["ingest", "copy", "gone.csv", "--remove"]);
+    assert_eq!(answer["columns"], all, "{answer}");
+    assert_eq!(answer["change"]["rows_removed"], 1);
+}
+
 #[test]
 fn verifying() {
     let place = Place::new();

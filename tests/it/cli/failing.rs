@@ -58,6 +58,16 @@ fn bad_values_are_answered_with_what_is_right() {
     check("groups", &[&crossed[..], &["--groups", "1"]].concat());
     check("trials-file", &[SWEEP.as_slice(), &["--out", "trials.xlsx"]].concat());
     check("quiet-and-verbose", &["ls", "-q", "-v"]);
+    let backwards = ["--from", "2012-01-06", "--to", "2012-01-05"];
+    check("stretch", &[&["query", "small"], &backwards[..]].concat());
+    check("stretch-of-a-run", &[CROSS.as_slice(), &backwards[..]].concat());
+    check("out-ending", &["query", "small", "--out", "bars.xls"]);
+    check("out-dash", &["export", "small", "--out", "-"]);
+    check("threads", &["ingest", "x", "bars.csv", "--threads", "99999"]);
+    check("negative", &[CROSS.as_slice(), &["--cash", "-5"]].concat());
+    check("source-dash", &["ingest", "x", "-"]);
+    check("include", &["ingest", "x", ".", "--include", "*.xyz"]);
+    check("study", &["study", "show", "bars.csv"]);
 }
 
 #[test]

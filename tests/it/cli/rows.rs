@@ -1,6 +1,7 @@
 //! Commands about rows: query and export.
 
 use std::fs;
+use std::process::Command;
 
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
@@ -37,6 +38,27 @@ fn a_table_is_cut_and_says_so() {
     let all = place.run(&["query", "long", "--limit", "150"]);
     assert_eq!(String::from_utf8_lossy(&all.stdout).lines().count(), 151);
     assert!(!String::from_utf8_lossy(&all.stderr).contains("the first"));
+}
+
+#[test]
+fn pipes_are_written_to_and_stay() {
+    let place = Place::new();
+    let pipe = place.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::read_to_string(pipe).expect("the pipe can be read")
+    });
+    let query = ["query", "small", "--format", "csv"];
+    let to_pipe = place.run(&[&query[..], &["--out", "pipe"]].concat());
+    assert!(to_pipe.status.success() && to_pipe.stdout.is_empty());
+    let through = reader.join().expect("the reader ends");
+    assert!(!fs::metadata(&pipe).expect("it is there").is_file());
+    let plain = place.run(&query).stdout;
+    let dashed = place.run(&[&query[..], &["--out", "-"]].concat()).stdout;
+    assert_eq!(through.as_bytes(), plain);
+    assert_eq!(dashed, plain);
+    assert!(!place.path().join("-").exists());
 }
 
 #[test]

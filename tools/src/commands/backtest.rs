@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use barrow_engine::{
-    Backtest, Commission, Error, Objective, Params, Performance, Scope, Slippage, Workers,
-    strategies, unadjusted_splits,
+    Backtest, Commission, Objective, Params, Performance, Scope, Slippage, Workers, strategies,
+    unadjusted_splits,
 };
 use barrow_store::{Lease, SeriesCache};
 
 use super::permutations::{PermutationArgs, Subject, Tested};
 use super::resampling::ResamplingArgs;
-use crate::instant::When;
+use crate::instant::{When, span};
 use crate::invocation::Invocation;
 use crate::metrics::{LISTED, name, text_of};
 use crate::numbers::{count, count_len, counted_len, duration, fixed, float, rate, shortest};
@@ -85,7 +85,8 @@ pub(crate) struct SettingArgs {
 }
 
 impl SettingArgs {
-    pub(crate) fn backtest(&self) -> Result<Backtest, Error> {
+    pub(crate) fn backtest(&self) -> anyhow::Result<Backtest> {
+        span(self.from, self.to)?;
         Ok(Backtest {
             cash: self.cash,
             commission: self.commission.parse::<Commission>()?,

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::hint::Complaint;
 use crate::instant::shown;
 use crate::invocation::Invocation;
+use crate::meaning::{self, MeaningChange};
 use crate::numbers::{count, count_len};
 use crate::printer::{Printer, Tone};
 use crate::status::ExitStatus;
@@ -50,6 +51,7 @@ struct Answer {
     adjustments_removed: u64,
     adjustments_changed: u64,
     meaning_changed: bool,
+    meaning: Vec<MeaningChange>,
 }
 
 #[derive(Serialize)]
@@ -147,6 +149,7 @@ fn answer(first: &Lease, second: &Lease, found: Difference) -> Answer {
         adjustments_removed: found.adjustments_removed,
         adjustments_changed: found.adjustments_changed,
         meaning_changed: found.meaning_changed,
+        meaning: meaning::changes(first.schema(), second.schema()),
     }
 }
 
@@ -160,8 +163,8 @@ fn print(answer: &Answer, printer: Printer, limit: usize) -> std::io::Result<()>
         writeln!(out, "the content is the same")?;
         return out.flush();
     }
-    if answer.meaning_changed {
-        writeln!(out, "frequency, time zone, timestamps, calendar or a column's type differ")?;
+    for change in &answer.meaning {
+        writeln!(out, "{}", change.said())?;
     }
     let mut sheet = Sheet::new([
         ("", Align::Left),

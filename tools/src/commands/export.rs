@@ -14,7 +14,7 @@ use crate::hint::Complaint;
 use crate::invocation::Invocation;
 use crate::manifest::{self, Manifest, OddNans};
 use crate::numbers::{bytes, count_len, counted, counted_len, duration};
-use crate::output::{Format, Shape, WholeFile, output, write_text};
+use crate::output::{Format, Shape, WholeFile, is_stream, output, write_text};
 use crate::selection::SelectionArgs;
 use crate::status::ExitStatus;
 
@@ -85,7 +85,7 @@ pub(crate) fn run(args: &ExportArgs, invocation: &Invocation) -> anyhow::Result<
     let printer = invocation.printer;
     let format = chosen(args)?;
     let lease = invocation.lease(&args.bundle)?;
-    let plan = args.selection.query().plan(&lease)?;
+    let plan = args.selection.query()?.plan(&lease)?;
     let started = Instant::now();
     let bar = printer.bar(plan.rows_in_range(), "rows");
     let written = match format {
@@ -138,6 +138,12 @@ impl ExportFormat {
 }
 
 fn chosen(args: &ExportArgs) -> anyhow::Result<ExportFormat> {
+    if args.out == Path::new("-") || is_stream(&args.out) {
+        let message = format!("`export` writes files, and `{}` is none", args.out.display());
+        return Err(Complaint::new(message)
+            .hint("`barrow query BUNDLE --format csv` writes rows to the standard output")
+            .into());
+    }
     if let Some(format) = args.format {
         return Ok(format);
     }
@@ -224,7 +230,7 @@ fn write_folder(
     for asset in plan.assets() {
         let symbol = plan.lease().symbol(*asset);
         let choice = AssetChoice { symbols: vec![symbol.to_owned()], metadata: Vec::new() };
-        let query = Query { assets: choice, ..args.selection.query() };
+        let query = Query { assets: choice, ..args.selection.query()? };
         let first = Query { limit: Some(1), threads: 1, ..query.clone() };
         if first.plan(plan.lease())?.batches().next().transpose()?.is_none() {
             continue;

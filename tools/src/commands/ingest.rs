@@ -18,6 +18,7 @@ use crate::invocation::Invocation;
 use crate::numbers::{bytes, count, counted, float, rate, seconds};
 use crate::printer::{Printer, Tone};
 use crate::status::ExitStatus;
+use crate::threads::threads;
 
 /// Read vendor files into a bundle and publish one new version, or nothing
 ///
@@ -174,8 +175,8 @@ struct WorkArgs {
     /// Memory for rows, as in 512MiB or 4GiB; more rows are sorted on disk
     #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = parse_size)]
     memory: u64,
-    /// Threads [default: one a core]
-    #[arg(long, value_name = "N")]
+    /// Threads, at most 1024; 0 is one a core [default: 0]
+    #[arg(long, value_name = "N", value_parser = threads())]
     threads: Option<usize>,
     /// Wait for another writer of the bundle, at most this long [default without SECONDS: for ever]
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "")]

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::instant::shown;
 use crate::invocation::Invocation;
+use crate::meaning;
 use crate::numbers::{bytes, count, count_len, counted, float, shortest};
 use crate::printer::Tone;
 use crate::status::ExitStatus;
@@ -216,11 +217,7 @@ fn schema_answer(lease: &Lease, schema: &Schema) -> anyhow::Result<SchemaAnswer>
         frequency,
         step_seconds,
         time_zone: schema.time_zone().to_owned(),
-        stamp: match schema.stamp() {
-            Stamp::Session => "session",
-            Stamp::BarStart => "bar-start",
-            Stamp::BarEnd => "bar-end",
-        },
+        stamp: meaning::stamp(schema),
         calendar_name: schema.calendar_name().to_owned(),
         columns: schema.columns().iter().enumerate().map(column).collect::<Result<_, _>>()?,
     })

@@ -17,9 +17,9 @@ pub(crate) struct PinArgs {
     /// NAME@VERSION, or NAME for its newest version
     #[arg(value_name = "BUNDLE")]
     bundle: String,
-    /// Why it is kept, for people
-    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
-    note: String,
+    /// Why it is kept, for people [default: the note that it has]
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
 }
 
 /// Let a pinned version of a bundle be pruned again
@@ -42,9 +42,12 @@ struct Answer<'a> {
 pub(crate) fn run(args: &PinArgs, invocation: &Invocation) -> anyhow::Result<ExitStatus> {
     let (name, version) = resolve(&args.bundle, invocation)?;
     let catalog = invocation.catalog();
-    let pinned_before = catalog.pins(name)?.iter().any(|pin| pin.version == version);
-    catalog.pin(name, version, args.note.trim())?;
-    answer(name, version, true, !pinned_before, invocation)?;
+    let before = catalog.pins(name)?.into_iter().find(|pin| pin.version == version);
+    let changed = before.is_none();
+    let note = args.note.as_deref().map(str::trim);
+    let kept = before.map(|pin| pin.note).unwrap_or_default();
+    catalog.pin(name, version, note.unwrap_or(&kept))?;
+    answer(name, version, true, changed, invocation)?;
     Ok(ExitStatus::Done)
 }
 

@@ -9,8 +9,8 @@ use barrow_store::query::{Plan, Query};
 pub(crate) use self::args::QueryArgs;
 use crate::interrupt;
 use crate::invocation::Invocation;
-use crate::numbers::count_len;
-use crate::output::{Format, Shape, WholeFile, output};
+use crate::numbers::counted_len;
+use crate::output::{Format, Shape, WholeFile, file_of, output};
 use crate::printer::Tone;
 use crate::status::ExitStatus;
 
@@ -24,16 +24,18 @@ pub(crate) fn run(args: &QueryArgs, invocation: &Invocation) -> anyhow::Result<E
     if args.explain {
         return explain(&query.plan(&lease)?, invocation);
     }
-    let format = Format::choose(args.format, args.out.as_deref(), invocation.printer)?;
+    let out = file_of(args.out.as_deref());
+    let format = Format::choose(args.format, out, invocation.printer)?;
     let is_cut = format == Format::Table && query.limit.is_none();
     let limit = query.limit.or(is_cut.then_some(TABLE_ROWS));
     let plan = Query { limit, ..query.clone() }.plan(&lease)?;
-    let rows = match &args.out {
+    let rows = match out {
         Some(path) => {
             let file = WholeFile::begin(path)?;
             let rows = write(&plan, format, file.writer()?, true, invocation)?;
             file.publish()?;
-            printer.say(format_args!("{} rows to `{}`", count_len(rows), path.display()));
+            let rows_said = counted_len(rows, "row");
+            printer.say(format_args!("{rows_said} to `{}`", path.display()));
             rows
         }
         None => write(&plan, format, std::io::stdout(), false, invocation)?,

@@ -13,7 +13,6 @@ use barrow_engine::{
 };
 use barrow_store::{Journal, Lease, SeriesCache};
 use clap::ValueEnum;
-use clap::builder::RangedU64ValueParser;
 use indicatif::ProgressBar;
 
 use super::backtest::SettingArgs;
@@ -21,6 +20,7 @@ use crate::hint::Complaint;
 use crate::interrupt;
 use crate::isolate::{Orders, ProcessCrews};
 use crate::metrics::text;
+use crate::threads::threads;
 
 /// What is searched and how.
 #[derive(Debug, clap::Args)]
@@ -66,12 +66,9 @@ pub(crate) struct SearchArgs {
     pub(crate) memory_limit: Option<u64>,
     /// Worker threads or processes, at most 1024; 0 is one a core
     #[arg(short = 'j', long, value_name = "N", default_value_t = 0,
-        value_parser = RangedU64ValueParser::<usize>::new().range(0..=WORKERS_MAX))]
+        value_parser = threads())]
     pub(crate) workers: usize,
 }
-
-/// More than any machine has use for.
-const WORKERS_MAX: u64 = 1024;
 
 /// What a budget below 1 runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

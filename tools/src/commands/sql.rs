@@ -8,8 +8,8 @@ use barrow_sql::{Answer, Database, Error, table_name};
 
 use crate::hint::Complaint;
 use crate::invocation::Invocation;
-use crate::numbers::count_len;
-use crate::output::{Format, WholeFile};
+use crate::numbers::counted_len;
+use crate::output::{Format, WholeFile, file_of};
 use crate::printer::Tone;
 use crate::status::ExitStatus;
 
@@ -37,7 +37,7 @@ pub(crate) struct SqlArgs {
     /// How to write them [default: by the name of --out, else table]
     #[arg(short = 'F', long, value_name = "FORMAT")]
     format: Option<Format>,
-    /// Write to a file, which appears whole or not at all
+    /// Write to a file, which appears whole or not at all; - is stdout
     #[arg(short, long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Show what is pushed down into the scans instead of running the query
@@ -53,16 +53,18 @@ pub(crate) fn run(args: &SqlArgs, invocation: &Invocation) -> anyhow::Result<Exi
         write!(printer.stdout(), "{plan}")?;
         return Ok(ExitStatus::Done);
     }
-    let format = Format::choose(args.format, args.out.as_deref(), printer)?;
+    let out = file_of(args.out.as_deref());
+    let format = Format::choose(args.format, out, printer)?;
     let answer = database.query(&args.query).map_err(|error| worded(error, invocation))?;
     let is_cut = format == Format::Table && args.limit.is_none();
     let limit = args.limit.or(is_cut.then_some(TABLE_ROWS));
-    let rows = match &args.out {
+    let rows = match out {
         Some(path) => {
             let file = WholeFile::begin(path)?;
             let rows = write(answer, format, limit, file.writer()?)?;
             file.publish()?;
-            printer.say(format_args!("{} rows to `{}`", count_len(rows), path.display()));
+            let rows_said = counted_len(rows, "row");
+            printer.say(format_args!("{rows_said} to `{}`", path.display()));
             rows
         }
         None => write(answer, format, limit, std::io::stdout())?,

@@ -74,7 +74,16 @@ enum What {
 
 pub(crate) fn run(args: &StudyArgs, invocation: &Invocation) -> anyhow::Result<ExitStatus> {
     match &args.what {
-        What::Ls { folder } => list(&studies_in(folder)?, invocation),
+        What::Ls { folder } => {
+            let studies = studies_in(folder)?;
+            let printer = invocation.printer;
+            if studies.is_empty() && !printer.json {
+                printer.say(format_args!("no studies in `{}`", folder.display()));
+                printer.say("`barrow sweep ... --study FILE` makes one");
+                return Ok(ExitStatus::Done);
+            }
+            list(&studies, invocation)
+        }
         What::Compare { files } => {
             let opened = files.iter().map(|file| Opened::open(file));
             list(&opened.collect::<anyhow::Result<Vec<_>>>()?, invocation)

@@ -11,6 +11,7 @@ use crate::invocation::Invocation;
 use crate::numbers::{bytes, count, counted_len, duration, float};
 use crate::printer::{Printer, Tone};
 use crate::status::ExitStatus;
+use crate::threads::threads;
 
 /// Check every byte of a bundle against its SHA-256 digests
 ///
@@ -25,8 +26,8 @@ pub(crate) struct VerifyArgs {
     /// Bundle: NAME, NAME@VERSION or a .barrow file
     #[arg(value_name = "BUNDLE")]
     bundle: String,
-    /// Threads [default: one a core]
-    #[arg(long, value_name = "N")]
+    /// Threads, at most 1024; 0 is one a core [default: 0]
+    #[arg(long, value_name = "N", value_parser = threads())]
     threads: Option<usize>,
 }
 

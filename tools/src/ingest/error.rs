@@ -209,6 +209,20 @@ pub enum IngestError {
         /// The folder, or list of sources.
         path: PathBuf,
     },
+    /// There are files, and none that was chosen.
+    #[error("none of {files} data files in `{}` is chosen by name", path.display())]
+    NoneChosen {
+        /// The folder, or list of sources.
+        path: PathBuf,
+        /// How many there are.
+        files: usize,
+    },
+    /// The source is a pipe or a device, and sources are read more than once.
+    #[error("`{}` is no file", path.display())]
+    NotAFile {
+        /// The source.
+        path: PathBuf,
+    },
     /// A file holds nothing.
     #[error("`{file}` is empty")]
     EmptyFile {
@@ -349,6 +363,14 @@ impl IngestError {
             Self::NoFiles { .. } => Some(
                 "folders are searched for `.csv`, `.txt`, `.tsv`, `.parquet`, `.pq`, `.arrow`, \
                  `.feather`, `.ipc`, `.gz` and `.zip`; name other files one by one",
+            ),
+            Self::NoneChosen { .. } => Some(
+                "`--include` and `--exclude` are compared with the whole name of a file, and with its path from the \
+                 folder that is named; `*` is any text",
+            ),
+            Self::NotAFile { .. } => Some(
+                "sources are read more than once, so a pipe will not do: write it to a file first, whose name tells the \
+                 symbol where no column does",
             ),
             Self::EmptyFile { .. } | Self::NoRows { .. } => {
                 Some("remove the file, or leave it out with `--exclude NAME`")

@@ -156,7 +156,8 @@ impl<'a> Ingestion<'a> {
             Read::Published(summary) => Ok(summary),
             Read::Rows { context, skipped, gathered } => {
                 let outcome = self.publish(&context, gathered)?;
-                Ok(summary::summarise(self.name, &context, skipped, outcome, begun.elapsed()))
+                let (known, elapsed) = (self.known.as_ref(), begun.elapsed());
+                Ok(summary::summarise(self.name, &context, known, skipped, outcome, elapsed))
             }
         }
     }
@@ -186,7 +187,7 @@ impl<'a> Ingestion<'a> {
             && let Some(direct) = direct::publish(&context, catalog, name, jobs.clone())?
         {
             let (outcome, elapsed) = (Outcome::of(&direct), begun.elapsed());
-            let summary = summary::summarise(name, &context, found.skipped, outcome, elapsed);
+            let summary = summary::summarise(name, &context, None, found.skipped, outcome, elapsed);
             return Ok(Read::Published(summary));
         }
         let gathered = self.gather(&context, jobs, actions)?;

@@ -54,11 +54,20 @@ const DEPTH_MAX: usize = 64;
 ///
 /// # Errors
 ///
-/// [`IngestError::Io`] for what cannot be listed, [`IngestError::NoFiles`].
+/// [`IngestError::Io`] for what cannot be listed, [`IngestError::NotAFile`], [`IngestError::NoFiles`],
+/// [`IngestError::NoneChosen`].
 pub(crate) fn find(roots: &[PathBuf], options: &IngestOptions) -> Result<Found, IngestError> {
     let (mut files, mut skipped) = (Vec::new(), Vec::new());
     for root in roots {
-        let meta = fs::metadata(root).map_err(io_error("open", root))?;
+        let meta = match fs::metadata(root) {
+            Err(_) if root == Path::new("-") => {
+                return Err(IngestError::NotAFile { path: root.clone() });
+            }
+            meta => meta.map_err(io_error("open", root))?,
+        };
+        if !meta.is_dir() && !meta.is_file() {
+            return Err(IngestError::NotAFile { path: root.clone() });
+        }
         let absolute = std::path::absolute(root).map_err(io_error("resolve", root))?;
         let name =
             absolute.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned());
@@ -75,13 +84,17 @@ pub(crate) fn find(roots: &[PathBuf], options: &IngestOptions) -> Result<Found, 
         (options.include.is_empty() || options.include.iter().any(hit))
             && !options.exclude.iter().any(hit)
     };
+    let there = files.len();
     files.retain(|(_, name)| chosen(name));
     files.sort_by(|a, b| (&a.1, &a.0).cmp(&(&b.1, &b.0)));
     files.dedup_by(|a, b| a.0 == b.0);
     skipped.sort();
     if files.is_empty() {
         let path = roots.first().cloned().unwrap_or_default();
-        return Err(IngestError::NoFiles { path });
+        return Err(match there {
+            0 => IngestError::NoFiles { path },
+            files => IngestError::NoneChosen { path, files },
+        });
     }
     let sources: Result<Vec<Source>, IngestError> =
         files.into_par_iter().map(|(path, name)| open(path, name)).collect();
@@ -245,7 +258,15 @@ mod tests {
         let only = IngestOptions { include: vec!["*.gz".into()], ..IngestOptions::default() };
         assert_eq!(find(std::slice::from_ref(&root), &only).unwrap().sources.len(), 1);
         let none = IngestOptions { exclude: vec!["*".into()], ..IngestOptions::default() };
-        assert!(matches!(find(&[root], &none), Err(IngestError::NoFiles { .. })));
+        let found = find(std::slice::from_ref(&root), &none);
+        assert!(matches!(found, Err(IngestError::NoneChosen { files: 3, .. })));
+        let empty = folder.path().join("empty");
+        fs::create_dir(&empty).unwrap();
+        assert!(matches!(find(&[empty], &options), Err(IngestError::NoFiles { .. })));
+        for stream in ["/dev/null", "-"] {
+            let refused = find(&[stream.into()], &options);
+            assert!(matches!(refused, Err(IngestError::NotAFile { .. })), "{stream}");
+        }
         let gone = find(&[folder.path().join("gone")], &options);
         assert!(matches!(gone, Err(IngestError::Io { verb: "open", .. })));
     }

@@ -121,11 +121,11 @@ impl Outcome {
 pub(crate) fn summarise(
     name: &str,
     context: &Context<'_>,
+    known: Option<&Lease>,
     skipped: Vec<String>,
     outcome: Outcome,
     elapsed: Duration,
 ) -> IngestSummary {
-    let time = std::iter::once("time".to_owned());
     IngestSummary {
         bundle: name.to_owned(),
         version: outcome.published.version.to_string(),
@@ -141,13 +141,27 @@ pub(crate) fn summarise(
         source_bytes: context.sources.iter().map(|source| source.bytes).sum(),
         skipped,
         frequency: outcome.frequency.to_string(),
-        columns: time.chain(context.settler.names.iter().cloned()).collect(),
+        columns: columns(context, known),
         dropped_columns: context.text_columns.clone(),
         adjustments: outcome.adjustments,
         unused_actions: outcome.unused_actions,
         recognised: context.described.clone(),
         elapsed_seconds: elapsed.as_secs_f64(),
     }
+}
+
+/// Returns the columns of the bundle: those that it had, then those that are new.
+fn columns(context: &Context<'_>, known: Option<&Lease>) -> Vec<String> {
+    let mut all: Vec<String> = match known {
+        Some(known) => known.schema().columns().iter().map(|column| column.name.clone()).collect(),
+        None => vec!["time".to_owned()],
+    };
+    for name in &context.settler.names {
+        if !all.contains(name) {
+            all.push(name.clone());
+        }
+    }
+    all
 }
 
 /// Says what actions alone, so many of the bundle's assets and of others, came to.

@@ -16,7 +16,7 @@ use barrow_format::Column;
 use barrow_store::query::{Batch, Plan, Times};
 
 pub(crate) use self::arrow::data_type as arrow_type;
-pub(crate) use self::file::{WholeFile, write_text};
+pub(crate) use self::file::{WholeFile, is_stream, write_text};
 pub(crate) use self::trials::{TrialFormat, write_trials};
 use crate::hint::Complaint;
 use crate::printer::Printer;
@@ -50,6 +50,19 @@ impl Format {
         }
     }
 
+    /// The format of an answer that goes to a file: a name without an ending, such as that of a pipe, asks for a table.
+    fn of_answer(out: &Path) -> anyhow::Result<Self> {
+        match Self::of(out) {
+            Some(format) => Ok(format),
+            None if out.extension().is_none() => Ok(Self::Table),
+            None => {
+                let message = format!("`{}` does not tell how to write the rows", out.display());
+                let hint = "end the name in `.csv`, `.json`, `.parquet`, `.arrow` or `.txt` (a table), or choose with `--format`";
+                Err(Complaint::new(message).hint(hint).into())
+            }
+        }
+    }
+
     /// The format of an answer: the one that was asked for, else that of the file's name, else a table. What a terminal
     /// cannot show is refused where it would go to one.
     pub(crate) fn choose(
@@ -58,7 +71,11 @@ impl Format {
         printer: Printer,
     ) -> anyhow::Result<Self> {
         let json = printer.json.then_some(Self::Json);
-        let format = asked.or(json).or(out.and_then(Self::of)).unwrap_or(Self::Table);
+        let format = match (asked.or(json), out) {
+            (Some(format), _) => format,
+            (None, Some(out)) => Self::of_answer(out)?,
+            (None, None) => Self::Table,
+        };
         let is_binary = matches!(format, Self::Parquet | Self::Arrow);
         if out.is_none() && is_binary && printer.stdout_is_terminal() {
             return Err(Complaint::new("a terminal cannot show this format")
@@ -67,6 +84,11 @@ impl Format {
         }
         Ok(format)
     }
+}
+
+/// The file that an `--out` names, if it does: `-` is the standard output.
+pub(crate) fn file_of(out: Option<&Path>) -> Option<&Path> {
+    out.filter(|out| *out != Path::new("-"))
 }
 
 /// What all rows of an output have in common.

@@ -11,7 +11,8 @@ use crate::testing::{DAY, Small};
 
 /// The bytes of the selected rows in `format`.
 fn written(small: &Small, args: &SelectionArgs, format: Format) -> Vec<u8> {
-    let plan = args.query().plan(&small.lease).expect("a possible selection");
+    let query = args.query().expect("a possible stretch");
+    let plan = query.plan(&small.lease).expect("a possible selection");
     let mut bytes = Vec::new();
     let printer = Printer::new(Verbosity::Quiet, false);
     let mut output = output(format, Shape::of(&plan), &mut bytes, printer).expect("an output");

@@ -122,7 +122,13 @@ fn tiles(performance: &Performance) -> Vec<Tile> {
             format!("{} a year", figure(Metric::AnnualReturn)),
             mood(metrics.total_return),
         ),
-        tile(Metric::FinalEquity, format!("from {}", fixed(performance.cash, 0)), Mood::Plain),
+        // In whole units, so that millions have room in a tile.
+        Tile {
+            name: title(name(Metric::FinalEquity)),
+            value: fixed(performance.final_equity, 0),
+            note: format!("from {}", fixed(performance.cash, 0)),
+            mood: Mood::Plain,
+        },
         tile(Metric::Sharpe, format!("Sortino {}", figure(Metric::Sortino)), Mood::Plain),
         tile(
             Metric::MaxDrawdown,

@@ -18,10 +18,12 @@ pub(super) fn write_study(page: &mut String, section: &StudySection) -> fmt::Res
         ("Equity", Unit::Money, "tall", line("equity", "equity", &section.equity, None)),
         ("Drawdown", Unit::Percent, "low", line("drawdown", "drawdown", &below, Some(0.0))),
     ];
+    page.push_str("<div class=\"charts\">\n");
     for (title, unit, size, line) in charts {
         let (level, band, note) = (None, None, "");
         write_chart(page, &Chart { title, note, unit, size, lines: vec![line], level, band })?;
     }
+    page.push_str("</div>\n");
     for drawing in &section.drawings {
         write_drawing(page, drawing)?;
     }

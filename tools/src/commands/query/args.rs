@@ -8,6 +8,7 @@ use crate::hint::Complaint;
 use crate::invocation::Invocation;
 use crate::output::Format;
 use crate::selection::SelectionArgs;
+use crate::threads::threads;
 
 /// Print rows of a bundle, or what is computed of them, as a table, CSV, JSON, Parquet or Arrow
 ///
@@ -40,7 +41,7 @@ pub(crate) struct QueryArgs {
     #[command(flatten)]
     selection: SelectionArgs,
     /// More columns: 'close, ret = close / lag(close, 1) - 1'
-    #[arg(short, long, value_name = "LIST")]
+    #[arg(short, long, value_name = "LIST", allow_hyphen_values = true)]
     select: Option<String>,
     /// Put bars together first: 5m, 1h, session, week, month
     #[arg(long, value_name = "PERIOD")]
@@ -82,8 +83,8 @@ pub(crate) struct QueryArgs {
     /// Say what would be read and what skipped, and do nothing
     #[arg(long)]
     pub(super) explain: bool,
-    /// Threads; the answer is the same at any number [default: one a core]
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    /// Threads, at most 1024; the answer is the same at any number [default: one a core]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = threads())]
     threads: usize,
     /// Rows at most [default: 100 in a table, else all]
     #[arg(short = 'n', long, value_name = "N")]
@@ -91,7 +92,7 @@ pub(crate) struct QueryArgs {
     /// How to write them [default: by the name of --out, else table]
     #[arg(short = 'F', long, value_name = "FORMAT")]
     pub(super) format: Option<Format>,
-    /// Write to a file, which appears whole or not at all
+    /// Write to a file, which appears whole or not at all; - is stdout
     #[arg(short, long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
 }
@@ -161,7 +162,7 @@ impl QueryArgs {
             answer: self.answer()?,
             limit: self.limit,
             threads: self.threads,
-            ..self.selection.query()
+            ..self.selection.query()?
         })
     }
 
