@@ -101,7 +101,11 @@ impl<'a, 'l> Batch<'a, 'l> {
                 (None, _) => End::Skipped,
                 (Some(_), Some(trial)) => End::Done(Trial { index, ..trial }),
                 (Some(_), None) if self.is_stopped() => End::NotRun,
-                (Some(params), None) => self.trial(params, index),
+                (Some(params), None) => match self.trial(params, index) {
+                    // A run that ended itself because of that has not failed.
+                    End::Failed(_) if self.is_cancelled() => End::NotRun,
+                    end => end,
+                },
             };
             ended(&end);
             end
@@ -110,8 +114,11 @@ impl<'a, 'l> Batch<'a, 'l> {
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
+        self.is_cancelled() || self.refused.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
         self.cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed))
-            || self.refused.load(Ordering::Relaxed)
     }
 
     /// Runs points by [`block::run`]; `None` for those that have to be run one by one.

@@ -96,7 +96,11 @@ impl<'a, 'l> Threads<'a, 'l> {
             if let Some(ask) = ask
                 && !self.batch.is_stopped()
             {
-                ended(vec![(ask.id, Ended::of(|| run(ask)))]);
+                let end = Ended::of(|| run(ask));
+                // As in a batch.
+                if !(matches!(end, Ended::Failed(_)) && self.batch.is_cancelled()) {
+                    ended(vec![(ask.id, end)]);
+                }
             }
         });
     }

@@ -19,7 +19,7 @@ use super::performance::Performance;
 use super::plan::Plan;
 use super::settings::{Settings, params_of};
 use super::space::Space;
-use super::watch::watched;
+use super::watch::{Stop, watched};
 use crate::bundle::Bundle;
 use crate::error::{Failure, Result, raised, whole_text};
 use crate::records::Record;
@@ -75,17 +75,17 @@ pub(crate) fn imagine<'py>(
     let subject = Subject { lease: run.lease(), maker, over, params, backtest, objective };
     let real = found(py, "run", objective, subject.value(run.result()))?;
     let Some(share) = share else {
-        let test = subject.drawn(py, &draws, show, &|all| {
+        let test = subject.drawn(py, &draws, show, &|all, stop| {
             let Subject { lease, backtest, objective, .. } = subject;
             let (scope, seed) = (&backtest.scope, draws.seed);
             Permutation { lease, scope, apart: None, objective, real, seed }
-                .test(all, &|imagined| subject.run(imagined))
+                .test(all, &|imagined| subject.run(imagined, stop))
         })?;
         return test_record(py, test);
     };
-    let values = subject.drawn(py, &draws, show, &|all| {
+    let values = subject.drawn(py, &draws, show, &|all, stop| {
         let market = Market::read(subject.lease, &backtest.scope, None)?;
-        all.each(&|draw| subject.run(market.noisy(share, draws.seed, draw)?))
+        all.each(&|draw| subject.run(market.noisy(share, draws.seed, draw)?, stop))
     })?;
     let defined: Vec<f64> = values.iter().flatten().copied().collect();
     let NoiseSpread { median, low, same_sign } = NoiseSpread::of(real, &defined)?;
@@ -233,7 +233,7 @@ impl Subject<'_> {
         py: Python<'_>,
         asked: &Asked,
         show: Option<&Bound<'_, PyAny>>,
-        draw: &(dyn Fn(&Draws<'_>) -> std::result::Result<T, Refusal> + Sync),
+        draw: &(dyn Fn(&Draws<'_>, &Stop) -> std::result::Result<T, Refusal> + Sync),
     ) -> Result<T> {
         // Strategies of Python are run one at a time, as in sweeps: they may share what they like.
         let at_once = match (self.maker.is_scripted(), asked.workers) {
@@ -244,14 +244,15 @@ impl Subject<'_> {
         let (count, total) = (asked.count, asked.count);
         let drawn = watched(py, show, |watch| {
             let progress = |done| watch.show(Progress { done, total, best: None, folds: (0, 1) });
-            draw(&Draws { count, at_once, cancel: &watch.cancel, progress: &progress })
+            let cancel = &watch.cancel;
+            draw(&Draws { count, at_once, cancel, progress: &progress }, cancel)
         })?;
         drawn.map_err(|refusal| refusal.raised(py))
     }
 
-    fn run(&self, imagined: Imagined) -> std::result::Result<Option<f64>, Refusal> {
+    fn run(&self, imagined: Imagined, stop: &Stop) -> std::result::Result<Option<f64>, Refusal> {
         let run = |maker: &Maker, lease: &Lease| -> std::result::Result<_, Error> {
-            let mut strategy = maker.make(&self.params, lease)?;
+            let mut strategy = maker.make(&self.params, lease, Some(stop))?;
             let run = self.backtest.run(lease, strategy.as_mut(), &SeriesCache::default());
             Ok(self.value(&run?))
         };

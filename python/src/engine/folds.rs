@@ -59,13 +59,13 @@ impl Searched<'_, '_> {
             progress: None,
             cancel: None,
         };
-        let factory = |params: &Params| maker.make(params, lease);
         let space = Arc::clone(&space.space);
         let Some(crew) = crew else {
             let report = watched(py, show, |watch| {
                 let workers = Workers::shared(if maker.is_scripted() { 1 } else { plan.workers })?;
                 let progress = |progress| watch.show(progress);
-                let cancel = Some(&watch.cancel);
+                let cancel = Some(&*watch.cancel);
+                let factory = |params: &Params| maker.make(params, lease, Some(&watch.cancel));
                 let folds = Folds { progress: Some(&progress), cancel, ..folds };
                 folds.run(lease, &factory, &space, cache, &workers)
             })?;
@@ -74,6 +74,7 @@ impl Searched<'_, '_> {
         let crew = Outside::new(crew, plan.terms)?;
         let show = show.map(|show| show.clone().unbind());
         let progress = |progress| tell(show.as_ref(), progress);
+        let factory = |params: &Params| maker.make(params, lease, None);
         let run = || {
             let folds = Folds { progress: Some(&progress), ..folds };
             folds.run_with(lease, &factory, &space, cache, &crew)

@@ -7,6 +7,7 @@ use pyo3::types::PyString;
 
 use super::scripted::{Scripted, failed};
 use super::settings::params_dict;
+use super::watch::Stop;
 use super::weights::{Weighted, Weights};
 
 /// A built-in strategy by its name, or something of Python that makes one from parameters.
@@ -37,16 +38,17 @@ impl Maker {
         matches!(self, Self::Scripted(_))
     }
 
-    /// Makes a strategy.
+    /// Makes a strategy; one of Python fails at the bar after a stop.
     pub(crate) fn make(
         &self,
         params: &Params,
         lease: &Lease,
+        stop: Option<&Stop>,
     ) -> Result<Box<dyn Strategy + Send>, Error> {
         match self {
             Self::BuiltIn(name) => strategies::build(name, params),
             Self::Scripted(callable) => {
-                Python::attach(|py| scripted(callable.bind(py), params, lease))
+                Python::attach(|py| scripted(callable.bind(py), params, lease, stop))
             }
         }
     }
@@ -56,11 +58,12 @@ fn scripted(
     callable: &Bound<'_, PyAny>,
     params: &Params,
     lease: &Lease,
+    stop: Option<&Stop>,
 ) -> Result<Box<dyn Strategy + Send>, Error> {
     let arguments = params_dict(callable.py(), params).map_err(failed)?;
     let made = callable.call((), Some(&arguments)).map_err(failed)?;
     match made.cast::<Weights>() {
         Ok(weights) => Ok(Box::new(Weighted::new(weights.get().clone()))),
-        Err(_) => Ok(Box::new(Scripted::new(&made, lease)?)),
+        Err(_) => Ok(Box::new(Scripted::new(&made, lease, stop.cloned())?)),
     }
 }

@@ -123,7 +123,7 @@ fn serve(
     }
     let portals = scopes.iter().map(|scope| Portal::new(lease, cache, scope));
     let portals = portals.collect::<std::result::Result<Vec<_>, _>>()?;
-    let factory = |params: &Params| maker.make(params, lease);
+    let factory = |params: &Params| maker.make(params, lease, None);
     let crew = Threads::over(backtest, &portals, &factory, workers, *terms, None);
     while let Ok(asks) = asked.recv() {
         let ended = Mutex::new(Vec::with_capacity(asks.len()));

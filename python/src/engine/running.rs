@@ -32,7 +32,7 @@ pub(crate) fn run(
     let lease = bundle.lease();
     settings.warn_of_splits(py, lease)?;
     let run = || {
-        let mut strategy = maker.make(&params, lease)?;
+        let mut strategy = maker.make(&params, lease, None)?;
         let portal = Portal::new(lease, bundle.cache(), &settings.backtest.scope)?;
         settings.backtest.run_on(&portal, strategy.as_mut())
     };

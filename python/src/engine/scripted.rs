@@ -1,5 +1,7 @@
 //! [`Scripted`]: a strategy written in Python as the engine runs it.
 
+use std::sync::atomic::Ordering;
+
 use barrow_engine::{AssetIdx, Error, Params, Strategy, TimeStyle, Timestamp};
 use barrow_engine::{Context as EngineContext, Setup as EngineSetup};
 use barrow_store::Lease;
@@ -11,6 +13,7 @@ use super::context::Context;
 use super::memory::Memory;
 use super::settings::params_of;
 use super::setup::{Declared, Setup};
+use super::watch::Stop;
 use crate::error::Failure;
 
 /// An object with `setup(setup)` and `on_bar(ctx)`.
@@ -21,6 +24,7 @@ pub(crate) struct Scripted {
     object: Py<PyAny>,
     lease: Lease,
     declared: Declared,
+    stop: Option<Stop>,
     /// Made before the first tick.
     run: Option<Run>,
 }
@@ -37,7 +41,11 @@ impl Scripted {
     ///
     /// # Errors
     /// [`Error::Constraint`] where its `admits` refuses its parameters, and its exceptions.
-    pub(crate) fn new(object: &Bound<'_, PyAny>, lease: &Lease) -> Result<Self, Error> {
+    pub(crate) fn new(
+        object: &Bound<'_, PyAny>,
+        lease: &Lease,
+        stop: Option<Stop>,
+    ) -> Result<Self, Error> {
         let py = object.py();
         let admits =
             object.call_method0(intern!(py, "admits")).and_then(|admits| admits.is_truthy());
@@ -52,7 +60,7 @@ impl Scripted {
         };
         let (name, params) = facts().map_err(failed)?;
         let (object, lease) = (object.clone().unbind(), lease.clone());
-        Ok(Self { name, params, object, lease, declared: Declared::default(), run: None })
+        Ok(Self { name, params, object, lease, declared: Declared::default(), stop, run: None })
     }
 
     fn failed(&self, exception: PyErr) -> Error {
@@ -104,6 +112,9 @@ impl Strategy for Scripted {
 
     fn on_bar(&mut self, context: &mut EngineContext<'_>) -> Result<(), Error> {
         let Some(run) = &self.run else { return Ok(()) };
+        if self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+            return Err(Error::Strategy { strategy: self.name.clone(), source: Box::new(Stopped) });
+        }
         Python::attach(|py| {
             let shown = run.context.bind(py);
             shown.get().begin(context, &self.declared);
@@ -126,6 +137,11 @@ pub(crate) fn failed(exception: PyErr) -> Error {
     let raised = Raised { exception, place: None };
     Error::Strategy { strategy: "of Python".to_owned(), source: Box::new(raised) }
 }
+
+/// Nobody waits for the run any more.
+#[derive(Debug, thiserror::Error)]
+#[error("was stopped")]
+struct Stopped;
 
 /// An exception of a strategy's own code, and at which bar it was raised.
 #[derive(Debug, thiserror::Error)]

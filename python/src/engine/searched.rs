@@ -15,7 +15,7 @@ use super::maker::Maker;
 use super::plan::Plan;
 use super::settings::Settings;
 use super::space::Space;
-use super::watch::{Watch, tell, watched};
+use super::watch::{Stop, Watch, tell, watched};
 use crate::bundle::Bundle;
 use crate::error::Result;
 
@@ -74,8 +74,9 @@ impl Searched {
     pub(crate) fn make(
         &self,
         params: &Params,
+        stop: Option<&Stop>,
     ) -> std::result::Result<Box<dyn barrow_engine::Strategy + Send>, Error> {
-        self.maker.make(params, &self.lease)
+        self.maker.make(params, &self.lease, stop)
     }
 
     pub(crate) fn cache(&self) -> &SeriesCache {
@@ -92,9 +93,9 @@ impl Searched {
         study: Option<&Path>,
         watch: &Watch,
     ) -> std::result::Result<barrow_engine::SweepReport, Error> {
-        let (cancel, workers) = (Some(&watch.cancel), self.workers()?);
+        let (cancel, workers) = (Some(&*watch.cancel), self.workers()?);
         let cache = self.cache();
-        let factory = |params: &Params| self.make(params);
+        let factory = |params: &Params| self.make(params, Some(&watch.cancel));
         let progress = |progress| watch.show(progress);
         if self.plan.is_plain_grid() && study.is_none() {
             let sweep = Sweep {
@@ -155,7 +156,7 @@ impl Searched {
             })
         };
         let mut study = study.map(open).transpose()?;
-        let factory = |params: &Params| self.make(params);
+        let factory = |params: &Params| self.make(params, None);
         hunt.run(portal, &factory, &self.space, crew, study.as_mut())
     }
 }

@@ -218,7 +218,7 @@ impl SweepReport {
         };
         let (searched, params) = (&self.searched, self.report.params(trial));
         let run = || {
-            let mut strategy = searched.make(&params)?;
+            let mut strategy = searched.make(&params, None)?;
             searched.backtest.run(&searched.lease, strategy.as_mut(), searched.cache())
         };
         let performance = if searched.maker.is_scripted() { run() } else { py.detach(run) };
@@ -228,10 +228,10 @@ impl SweepReport {
     /// Whether the best trial is more than luck, by name.
     fn verdict<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyDict>> {
         let searched = &self.searched;
-        let verdict = watched(py, None, |_| {
+        let verdict = watched(py, None, |watch| {
             let workers = searched.workers()?;
             let portal = Portal::new(&searched.lease, searched.cache(), &searched.backtest.scope)?;
-            let factory = |params: &Params| searched.make(params);
+            let factory = |params: &Params| searched.make(params, Some(&watch.cancel));
             Verdict::of(&self.report, &searched.backtest, &portal, &factory, &workers)
         })??;
         Ok(verdict_dict(py, &verdict)?)
@@ -247,9 +247,9 @@ impl SweepReport {
     ) -> Result<String> {
         let searched = &self.searched;
         let test = permutations.map(test_of).transpose()?;
-        let page = watched(py, None, |_| {
+        let page = watched(py, None, |watch| {
             let workers = searched.workers()?;
-            let factory = |params: &Params| searched.make(params);
+            let factory = |params: &Params| searched.make(params, Some(&watch.cancel));
             let rerun = Rerun {
                 backtest: &searched.backtest,
                 lease: &searched.lease,

@@ -1,7 +1,7 @@
 //! [`Watch`]: what work on other threads and who waits for it tell each other.
 
 use std::sync::atomic::AtomicBool;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use barrow_engine::Progress;
 use pyo3::exceptions::PyKeyboardInterrupt;
@@ -9,11 +9,14 @@ use pyo3::prelude::*;
 
 use crate::interruptible;
 
+/// Whether what runs is to end.
+pub(crate) type Stop = Arc<AtomicBool>;
+
 /// Cancellation one way, progress the other.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
-    /// Once true, nothing more is to be started.
-    pub(crate) cancel: AtomicBool,
+    /// Once true, nothing more is to be started, and strategies of Python end at their next bar.
+    pub(crate) cancel: Stop,
     progress: Mutex<Option<Progress>>,
 }
 
