@@ -211,6 +211,13 @@ def test_the_command_and_python_fetch_what_the_other_pushed(bundle: barrow.Bundl
     assert "NoSuchBucket" in refused and "exit 2" in refused
 
 
+def test_the_command_shows_no_setting_that_may_be_secret(bundle: barrow.Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    for remote, name in (("gs://bars/daily", "GOOGLE_SERVICE_ACCOUNT_KEY"), ("s3://bars/daily", "AWS_TIMEOUT")):
+        monkeypatch.setenv(name, '"s3cr3t"')
+        refused = command("push", "market", remote)
+        assert f"`{remote}` names no remote" in refused and "s3cr3t" not in refused, refused
+
+
 def test_the_command_reads_a_web_server(bundle: barrow.Bundle, there: Path, web: tuple[str, Path]) -> None:
     url, folder = web
     assert "no bundle `market`" in command("fetch", "market", url, "--root", there)

@@ -29,27 +29,39 @@ fn kind(error: &object_store::Error) -> io::ErrorKind {
     }
 }
 
-/// Says what was asked of a server and what it answered, in a line: the innermost error, and of a longer answer the code and the
-/// message. The rest of it may repeat credentials, and so may the query of a URL.
-pub(crate) fn said(error: &object_store::Error) -> String {
+/// Says why there is no store. What it quotes is left out: of a setting, it may be the secret.
+pub(crate) fn problem(error: &object_store::Error) -> String {
+    let text = line(&error.source().unwrap_or(error).to_string());
+    match (text.find('"'), text.rfind('"')) {
+        (Some(first), Some(last)) => format!("{}...{}", &text[..=first], &text[last..]),
+        _ => text,
+    }
+}
+
+/// Says in a line what was asked of a server and what it answered. The query of a URL may hold credentials.
+fn said(error: &object_store::Error) -> String {
     let texts: Vec<String> = chain(error).map(ToString::to_string).collect();
     let request = texts.iter().rev().find_map(|text| {
         let (request, _) = text.strip_prefix("Error performing ")?.split_once(" in ")?;
         request.split('?').next()
     });
-    let innermost = texts.last().map_or("", String::as_str);
-    let answer = innermost.strip_prefix("Server returned non-2xx status code: ");
-    let answer = answer.map_or_else(
-        || line(innermost),
-        |answer| {
-            let (status, body) = answer.split_once(": ").unwrap_or((answer, ""));
-            let (code, message) = (element(body, "Code"), element(body, "Message"));
-            let plain = (!body.trim_start().starts_with('<')).then_some(body);
-            let parts = [Some(status), code, message, plain].into_iter().flatten().map(line);
-            parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
-        },
-    );
-    request.map_or_else(|| answer.clone(), |request| format!("{request}: {answer}"))
+    let answer = answer(texts.last().map_or("", String::as_str));
+    match request {
+        Some(request) => format!("{request}: {answer}"),
+        None => answer,
+    }
+}
+
+/// Says what the innermost error is, and of what a server sent with it the code and the message: the rest may repeat credentials.
+fn answer(innermost: &str) -> String {
+    let Some(sent) = innermost.strip_prefix("Server returned non-2xx status code: ") else {
+        return line(innermost);
+    };
+    let (status, body) = sent.split_once(": ").unwrap_or((sent, ""));
+    let plain = (!body.trim_start().starts_with('<')).then_some(body);
+    let parts = [Some(status), element(body, "Code"), element(body, "Message"), plain];
+    let parts = parts.into_iter().flatten().map(line).filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join(", ")
 }
 
 /// Returns the first line of a text, or as much of it as people read.

@@ -13,7 +13,7 @@ use object_store::{ObjectStore, ObjectStoreExt as _, PutPayload};
 use tokio::runtime::{Builder, Runtime};
 use url::Url;
 
-use crate::answer::{failure, said};
+use crate::answer::{failure, problem};
 use crate::error::{Error, Result};
 use crate::web;
 
@@ -53,7 +53,7 @@ pub struct ObjectStoreRemote {
 }
 
 impl ObjectStoreRemote {
-    /// Names the remote at a URL: `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`, `https://host/path`. No I/O.
+    /// Names the remote at a URL: `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`, `https://host/path`. The place is not asked.
     ///
     /// Credentials and other settings are those of the environment: `AWS_ACCESS_KEY_ID`, `AWS_REGION`, `AWS_ENDPOINT_URL`,
     /// `GOOGLE_APPLICATION_CREDENTIALS`, `AZURE_STORAGE_ACCOUNT_NAME` and whatever else `object_store` knows by these beginnings. Without them, the
@@ -64,21 +64,22 @@ impl ObjectStoreRemote {
     /// [`Error`]: where the URL names none of these, or the settings cannot be used.
     pub fn at(url: &str) -> Result<Self> {
         let url = Url::parse(url)?;
-        let name = shown(&url);
+        let shown = shown(&url);
+        let name = shown.to_string();
         if url.query().or(url.fragment()).is_some() {
             return Err(Error::Query { remote: name });
         }
         let opened = match url.scheme() {
             "http" | "https" => web::open(&url),
             scheme if BUCKETS.contains(&scheme) || AZURE.contains(&scheme) => {
-                object_store::parse_url_opts(&url, settings())
+                object_store::parse_url_opts(&shown, settings())
                     .map(|(store, prefix)| (store.into(), prefix))
             }
             scheme => return Err(Error::Scheme { scheme: scheme.to_owned() }),
         };
         match opened {
             Ok((store, prefix)) => Ok(Self { name, store, prefix }),
-            Err(error) => Err(Error::Store { remote: name, problem: said(&error) }),
+            Err(error) => Err(Error::Store { remote: name, problem: problem(&error) }),
         }
     }
 
@@ -118,11 +119,10 @@ impl Remote for ObjectStoreRemote {
     }
 
     fn list(&self, folder: &str) -> io::Result<Vec<String>> {
-        let listed =
-            self.ask(
-                folder,
-                |store, path| async move { store.list_with_delimiter(Some(&path)).await },
-            )?;
+        let list = |store: Arc<dyn ObjectStore>, path: Path| async move {
+            store.list_with_delimiter(Some(&path)).await
+        };
+        let listed = self.ask(folder, list)?;
         let objects = listed.objects.iter().map(|object| &object.location);
         let paths = listed.common_prefixes.iter().chain(objects);
         Ok(paths.filter_map(|path| path.filename().map(str::to_owned)).collect())
@@ -202,13 +202,14 @@ fn settings() -> impl Iterator<Item = (String, String)> {
 }
 
 /// Returns what people may see of a URL: nobody's name or password, and no query.
-fn shown(url: &Url) -> String {
+fn shown(url: &Url) -> Url {
     let mut url = url.clone();
+    // Fails where there is no host, and nothing before it.
     let _ = url.set_password(None);
     if !AZURE.contains(&url.scheme()) {
         let _ = url.set_username("");
     }
     url.set_query(None);
     url.set_fragment(None);
-    url.to_string()
+    url
 }
