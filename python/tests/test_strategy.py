@@ -7,6 +7,7 @@ that differ after a cut.
 
 from __future__ import annotations
 
+import copy
 import gc
 import re
 import weakref
@@ -372,6 +373,21 @@ def test_weights_over_some_assets_and_a_period(bundle: barrow.Bundle) -> None:
     assert str(result.fills["time"][0])[:10] == "2020-02-11"
     first = barrow.open("market")["AAA"].between("2020-02-10", "2020-02-10").close[0]
     assert result.fills["quantity"][0] == 0.5 * 100_000 / first
+
+
+def test_panels_are_a_mapping_of_columns(bundle: barrow.Bundle) -> None:
+    panels = barrow.Panels(bundle)
+    assert list(panels) == list(panels.keys()) == ["open", "high", "low", "close", "volume"]
+    assert len(panels) == 5 and "close" in panels and "time" not in panels
+    for name, values in panels.items():
+        np.testing.assert_array_equal(values, bundle.panel(name).values)
+        assert getattr(panels, name) is values is panels[name]
+    assert panels.get("vwap") is None and len({panels, panels, barrow.Panels(bundle)}) == 2
+    with pytest.raises(AttributeError, match="panels have no `clos`; their columns: open, high, low, close, volume"):
+        getattr(panels, "clos")
+    with pytest.raises(barrow.errors.UnknownColumnError, match="no column `clos`"):
+        panels["clos"]
+    assert repr(copy.copy(panels)) == repr(panels) == "<barrow.Panels of market: 60 times, 3 assets>"
 
 
 def test_a_function_that_looks_ahead_is_found(bundle: barrow.Bundle) -> None:
