@@ -19,8 +19,8 @@ _SHOWN = 8
 class Columns:
     """Columns of equal length, each a NumPy array, in a fixed order.
 
-    ``table["price"]`` is a column and ``len(table)`` the number of rows; ``dict(table)`` works. :meth:`to_pandas` and
-    :meth:`to_polars` make frames of it.
+    ``table["price"]`` is a column and ``len(table)`` the number of rows; ``dict(table)`` works. :meth:`to_pandas`,
+    :meth:`to_polars` and :meth:`to_arrow` make frames of it; with pyarrow it is an Arrow stream, too, as DuckDB takes one.
     """
 
     __slots__ = ("_columns",)
@@ -67,6 +67,17 @@ class Columns:
         # Texts are handed over as Python's.
         plain = {name: column.tolist() if column.dtype.kind in "UO" else column for name, column in self._columns.items()}
         return pl.DataFrame(plain)
+
+    def to_arrow(self) -> Any:
+        """A ``pyarrow.Table``; an undefined figure is NaN there too."""
+        try:
+            import pyarrow as pa
+        except ImportError as error:
+            raise MissingPackageError.of("pyarrow", "a table of Arrow") from error
+        return pa.table({name: pa.array(column) for name, column in self._columns.items()})
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        return self.to_arrow().__arrow_c_stream__(requested_schema)
 
     def _texts(self, rows: int) -> list[list[str]]:
         return [[_text(column[row]) for column in self._columns.values()] for row in range(rows)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import html
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -99,15 +100,31 @@ def maker_of(
 
 
 class _Again:
-    """Makes strategies like an instance: itself where nothing is to be changed."""
+    """Makes strategies like an instance: itself the first time, where nothing is to be changed, and then what it was before."""
 
     def __init__(self, strategy: Strategy) -> None:
-        self.strategy = strategy
+        self._first: Optional[Strategy] = strategy
+        self._before = _copied(strategy)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Again, (self._before,)
 
     def __call__(self, **params: Any) -> Strategy:
-        if not params:
-            return self.strategy
-        return type(self.strategy)(**{**self.strategy.params(), **params})
+        if params:
+            return type(self._before)(**{**self._before.params(), **params})
+        first, self._first = self._first, None
+        return _copied(self._before) if first is None else first
+
+
+def _copied(strategy: Strategy) -> Strategy:
+    """A strategy with the state that another has; what cannot be copied is that of both."""
+    made = copy.copy(strategy)
+    for name, value in vars(made).items():
+        try:
+            setattr(made, name, copy.deepcopy(value))
+        except Exception:
+            continue
+    return made
 
 
 class Performance(Curve):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 from typing import TYPE_CHECKING, Any, ClassVar, Union
+
+import numpy as np
 
 from barrow.errors import SettingError
 
@@ -44,17 +47,17 @@ class Strategy:
         super().__init_subclass__(**kwargs)
         if "name" not in vars(cls):
             cls.name = cls.__name__
-        own = {
-            name: value
-            for name, value in vars(cls).items()
-            if not name.startswith("_") and name != "name" and isinstance(value, (bool, int, float, str))
-        }
+        public = {name: value for name, value in vars(cls).items() if not name.startswith("_") and name != "name"}
+        plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in public.items()}
+        own = {name: value for name, value in plain.items() if isinstance(value, (bool, int, float, str))}
         cls._defaults = {**cls._defaults, **own}
+        if inspect.isgeneratorfunction(cls.on_bar) or inspect.iscoroutinefunction(cls.on_bar):
+            raise SettingError(f"`on_bar` of `{cls.__name__}` would end before its first line: write it without `yield` and `async`")
 
     def __init__(self, **params: Param) -> None:
         for name, value in params.items():
             if name not in self._defaults:
-                raise SettingError(_unknown(type(self).__name__, name, list(self._defaults)))
+                raise SettingError(_unknown(type(self), name, list(self._defaults)))
             setattr(self, name, value)
 
     def params(self) -> dict[str, Param]:
@@ -68,7 +71,7 @@ class Strategy:
     def setup(self, setup: Setup) -> None:
         """Is called once before the first bar: declares indicators and signals that :meth:`on_bar` reads.
 
-        Forgets any earlier run.
+        Forgets any earlier run of this object. Tests of a result that an object was run for run copies of what it was before.
         """
 
     def on_bar(self, ctx: Context) -> None:
@@ -80,7 +83,13 @@ class Strategy:
         return f"{type(self).__name__}({params})"
 
 
-def _unknown(strategy: str, name: str, known: list[str]) -> str:
+def _unknown(strategy: type[Strategy], name: str, known: list[str]) -> str:
+    if name in dir(strategy) and name not in dir(Strategy):
+        kind = type(getattr(strategy, name)).__name__
+        return (
+            f"`{name}` of strategy `{strategy.__name__}` is a `{kind}`, and no parameter: "
+            "those are public class attributes that are numbers, truth values or texts"
+        )
     near = difflib.get_close_matches(name, known, 1)
     meant = f", did you mean `{near[0]}`" if near else ""
-    return f"strategy `{strategy}` has no parameter `{name}`{meant}; known: {', '.join(known) or 'none'}"
+    return f"strategy `{strategy.__name__}` has no parameter `{name}`{meant}; known: {', '.join(known) or 'none'}"

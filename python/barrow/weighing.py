@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 import numpy as np
@@ -14,10 +14,10 @@ from barrow.errors import MissingPackageError, SettingError
 __all__ = ["Panels"]
 
 
-class Panels:
-    """Columns of all assets of a run as matrices: a row a time of the calendar, a column an asset in symbol order.
+class Panels(Mapping[str, npt.NDArray[np.float64]]):
+    """Columns of all assets of a run as matrices, by name: a row a time of the calendar, a column an asset in symbol order.
 
-    ``panels["close"]`` is read-only, of shape ``[times, assets]``, NaN where an asset has no bar. It begins with the bundle
+    ``panels["close"]``, or ``panels.close``, is read-only, of shape ``[times, assets]``, NaN where an asset has no bar. It begins with the bundle
     and ends with the run.
     """
 
@@ -43,6 +43,32 @@ class Panels:
             self._columns[column] = found
         return found
 
+    def __getattr__(self, name: str) -> npt.NDArray[np.float64]:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if name not in self:
+            raise AttributeError(f"panels have no `{name}`; their columns: {', '.join(self)}")
+        return self[name]
+
+    def __contains__(self, column: object) -> bool:
+        return column in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return self._bundle.column_names[1:]
+
     def to_pandas(self, column: str) -> Any:
         """A column as a ``pandas.DataFrame``: times as index, symbols as columns."""
         try:
@@ -56,7 +82,7 @@ class Panels:
         cut = Panels.__new__(Panels)
         cut._bundle, cut._end, cut.symbols, cut._places = self._bundle, self._end, self.symbols, self._places
         cut._columns = {name: column[:rows] for name, column in self._columns.items()}
-        for name in self._bundle.column_names[1:]:
+        for name in self:
             if name not in cut._columns:
                 cut._columns[name] = self[name][:rows]
         return cut

@@ -167,9 +167,11 @@ fn objects(name: &str, array: &Bound<'_, PyAny>) -> Result<ArrayRef> {
     let is_missing = |value: &Bound<'_, PyAny>| {
         // What pandas calls missing is no number.
         let missing = |kind: Bound<'_, PyString>| kind == "NAType" || kind == "NaTType";
-        value.is_none()
-            || value.extract::<f64>().is_ok_and(f64::is_nan)
-            || value.get_type().name().is_ok_and(missing)
+        // A text is asked for no number: that takes a microsecond.
+        !value.is_instance_of::<PyString>()
+            && (value.is_none()
+                || value.extract::<f64>().is_ok_and(f64::is_nan)
+                || value.get_type().name().is_ok_and(missing))
     };
     let present = || values.iter().filter(|value| !is_missing(value));
     let is_whole = |value: &Bound<'_, PyAny>| value.is_instance_of::<PyInt>();
@@ -209,19 +211,18 @@ fn texts(
     is_missing: impl Fn(&Bound<'_, PyAny>) -> bool,
 ) -> Result<ArrayRef> {
     let text = |value: &Bound<'_, PyAny>| -> PyResult<Option<String>> {
+        if let Ok(text) = value.cast::<PyString>() {
+            return Ok(Some(text.to_cow()?.into_owned()));
+        }
         if is_missing(value) {
             return Ok(None);
         }
         if let Some(isoformat) = value.getattr_opt("isoformat")? {
             return isoformat.call0()?.extract().map(Some);
         }
-        value.extract().map(Some).map_err(|_| {
-            let text = match value.get_type().name() {
-                Ok(kind) => format!("column `{name}` holds texts or dates, and a `{kind}`"),
-                Err(_) => format!("column `{name}` holds neither numbers, times nor text"),
-            };
-            PyTypeError::new_err(text)
-        })
+        let kind = value.get_type().name()?;
+        let text = format!("column `{name}` holds texts or dates, and a `{kind}`");
+        Err(PyTypeError::new_err(text))
     };
     let texts: Vec<Option<String>> = values.iter().map(text).collect::<PyResult<_>>()?;
     Ok(Arc::new(StringArray::from(texts)))

@@ -162,6 +162,15 @@ def test_frames_have_the_columns(bundle: barrow.Bundle) -> None:
     table = fills.to_polars()
     assert table["symbol"].to_list() == fills["symbol"].tolist()
     assert table["time"].dtype == polars.Datetime("ns")
+    pyarrow = pytest.importorskip("pyarrow")
+    arrow = pyarrow.table(fills)
+    assert arrow.equals(fills.to_arrow()) and arrow.column_names == list(fills.columns)
+    assert arrow.column("symbol").to_pylist() == fills["symbol"].tolist()
+    np.testing.assert_array_equal(arrow.column("price").to_numpy(), fills["price"])
+    trials = barrow.sweep(bundle, "sma-cross", {"fast": [2, 3]}, workers=1).trials
+    assert trials.to_arrow().num_rows == 2
+    duckdb = pytest.importorskip("duckdb")
+    assert duckdb.sql("select count(*) from fills").fetchall() == [(len(fills),)]
 
 
 def test_it_shows_itself(bundle: barrow.Bundle) -> None:

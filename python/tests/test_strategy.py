@@ -7,6 +7,7 @@ that differ after a cut.
 
 from __future__ import annotations
 
+import copy
 import gc
 import re
 import weakref
@@ -263,6 +264,63 @@ def test_parameters_are_class_attributes(bundle: barrow.Bundle) -> None:
     same(barrow.backtest(bundle, Told(fast=2), slow=7), barrow.backtest(bundle, Told, fast=2, slow=7))
 
 
+class Counting(barrow.Strategy):
+    """Trades by what it has seen, of which only the first run of an object begins with nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[float] = []
+        self.cannot_be_copied = (number for number in range(0))
+
+    def on_bar(self, ctx: Context) -> None:
+        self.seen.append(ctx.equity)
+        if ctx.has_bar("AAA"):
+            ctx.order_target("AAA", len(self.seen) % 7)
+
+
+def test_what_is_run_again_begins_with_nothing(bundle: barrow.Bundle) -> None:
+    strategy = Counting()
+    result = barrow.backtest(bundle, strategy)
+    assert len(strategy.seen) == 60, "the object itself was run"
+    expected = barrow.backtest(bundle, Counting)
+    same(result, expected)
+    for seed in (0, 1):
+        test, of_class = result.permutation_test(5, seed=seed), expected.permutation_test(5, seed=seed)
+        np.testing.assert_array_equal(test.values, of_class.values)
+        np.testing.assert_array_equal(result.noise_test(3, seed=seed).values, expected.noise_test(3, seed=seed).values)
+    assert len(strategy.seen) == 60
+
+
+def test_what_is_no_parameter_says_what_it_is(bundle: barrow.Bundle) -> None:
+    class Odd(Told):
+        windows = (1, 2)
+        ratio = np.float32(0.5)
+        count = np.int64(3)
+
+    assert Odd(ratio=0.25).params() == {"fast": 3, "slow": 8, "shares": 100, "ratio": 0.25, "count": 3}
+    assert barrow.backtest(bundle, Odd).params["count"] == 3
+    with pytest.raises(barrow.errors.SettingError, match="`windows` of strategy `Odd` is a `tuple`, and no parameter"):
+        Odd(windows=5)
+    with pytest.raises(barrow.errors.SettingError, match="no parameter `window`; known: fast"):
+        Odd(window=5)
+    with pytest.raises(ValueError, match="a whole number has 64 bits, found 1180591620717411303424"):
+        barrow.backtest(bundle, Odd, fast=2**70)
+
+
+def test_a_strategy_that_would_do_nothing_is_refused() -> None:
+    with pytest.raises(barrow.errors.SettingError, match="`on_bar` of `Lazy` would end before its first line"):
+
+        class Lazy(barrow.Strategy):
+            def on_bar(self, ctx: Context) -> Any:
+                yield ctx
+
+    with pytest.raises(barrow.errors.SettingError, match="without `yield` and `async`"):
+
+        class Later(barrow.Strategy):
+            async def on_bar(self, ctx: Context) -> None:  # type: ignore[override]
+                pass
+
+
 def test_nothing_of_a_run_is_kept_alive(bundle: barrow.Bundle) -> None:
     strategy = Told()
     gone = weakref.ref(strategy)
@@ -315,6 +373,21 @@ def test_weights_over_some_assets_and_a_period(bundle: barrow.Bundle) -> None:
     assert str(result.fills["time"][0])[:10] == "2020-02-11"
     first = barrow.open("market")["AAA"].between("2020-02-10", "2020-02-10").close[0]
     assert result.fills["quantity"][0] == 0.5 * 100_000 / first
+
+
+def test_panels_are_a_mapping_of_columns(bundle: barrow.Bundle) -> None:
+    panels = barrow.Panels(bundle)
+    assert list(panels) == list(panels.keys()) == ["open", "high", "low", "close", "volume"]
+    assert len(panels) == 5 and "close" in panels and "time" not in panels
+    for name, values in panels.items():
+        np.testing.assert_array_equal(values, bundle.panel(name).values)
+        assert getattr(panels, name) is values is panels[name]
+    assert panels.get("vwap") is None and len({panels, panels, barrow.Panels(bundle)}) == 2
+    with pytest.raises(AttributeError, match="panels have no `clos`; their columns: open, high, low, close, volume"):
+        getattr(panels, "clos")
+    with pytest.raises(barrow.errors.UnknownColumnError, match="no column `clos`"):
+        panels["clos"]
+    assert repr(copy.copy(panels)) == repr(panels) == "<barrow.Panels of market: 60 times, 3 assets>"
 
 
 def test_a_function_that_looks_ahead_is_found(bundle: barrow.Bundle) -> None:

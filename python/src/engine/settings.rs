@@ -4,7 +4,7 @@ use std::ffi::CString;
 
 use barrow_engine::{Backtest, Commission, Params, Scope, Slippage, Value, unadjusted_splits};
 use barrow_store::Lease;
-use pyo3::exceptions::{PyTypeError, PyUserWarning};
+use pyo3::exceptions::{PyTypeError, PyUserWarning, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
 
@@ -110,7 +110,12 @@ pub(crate) fn value_of(value: &Bound<'_, PyAny>) -> PyResult<Value> {
         return Ok(Value::Bool(truth.is_true()));
     }
     if let Ok(whole) = value.cast::<PyInt>() {
-        return Ok(Value::Int(whole.extract()?));
+        let wide = |_| {
+            PyValueError::new_err(format!(
+                "a parameter that is a whole number has 64 bits, found {whole}"
+            ))
+        };
+        return Ok(Value::Int(whole.extract().map_err(wide)?));
     }
     if let Ok(number) = value.cast::<PyFloat>() {
         return Ok(Value::Float(number.extract()?));
