@@ -4,10 +4,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use barrow_store::{Lease, SeriesCache};
+
 use super::crew::{Crew, Ended};
 use super::ranking::Ranking;
 use super::report::{Failure, Partial, SearchSummary, SweepReport};
-use super::terms::Part;
+use super::terms::{Part, Terms};
+use super::threads::Threads;
 use super::{Factory, Progress};
 use crate::Error;
 use crate::backtest::Backtest;
@@ -18,6 +21,7 @@ use crate::search::history::Spent;
 use crate::search::{Ask, Goals, Limit, Next, Outcome, SearchPlan, Space};
 use crate::study::{Identity, Study};
 use crate::time::{TimeStyle, Timestamp};
+use crate::workers::Workers;
 
 /// How a search is run.
 ///
@@ -25,6 +29,32 @@ use crate::time::{TimeStyle, Timestamp};
 /// of their ids once all of a round have ended. So the trials, and the best of them, are the same at
 /// any number of workers, whatever the search; and a study that was interrupted asks for the same
 /// trials as one that was not.
+///
+/// ```no_run
+/// use std::sync::Arc;
+///
+/// use barrow_engine::search::{Method, SearchPlan};
+/// use barrow_engine::{Backtest, Hunt, Space, Workers, strategies};
+/// use barrow_store::{Catalog, SeriesCache};
+///
+/// let lease = Catalog::at("/data/barrow").lease("us-daily")?;
+/// let space = Space::parse(["fast=int(2..60)", "slow=int(5..250)"])?;
+/// let space = Arc::new(space.with_constraints(["fast < slow"])?);
+/// let backtest = Backtest::with_cash(100_000.0);
+/// let plan = SearchPlan::of_trials("tpe".parse::<Method>()?, 7, 200);
+/// let hunt = Hunt::new(&backtest, "sharpe".parse()?, plan);
+/// let report = hunt.run_over(
+///     &lease,
+///     &|params| strategies::build("sma-cross", params), // or a strategy of your own
+///     &space,
+///     &SeriesCache::default(),
+///     &Workers::new(2)?,
+/// )?;
+/// if let Some(best) = report.best_trial() {
+///     println!("{} at {}", report.params(best), best.final_equity);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Hunt<'a> {
     /// Settings of each trial.
     pub backtest: &'a Backtest,
@@ -42,7 +72,33 @@ pub struct Hunt<'a> {
     pub cancel: Option<&'a AtomicBool>,
 }
 
+impl<'a> Hunt<'a> {
+    /// Returns a hunt for one objective without limits, progress and cancellation.
+    pub fn new(backtest: &'a Backtest, objective: Objective, plan: SearchPlan) -> Hunt<'a> {
+        let (objectives, limits) = (vec![objective], Vec::new());
+        Hunt { backtest, objectives, limits, plan, round: None, progress: None, cancel: None }
+    }
+}
+
 impl Hunt<'_> {
+    /// Runs the search over a leased version by threads of this process.
+    ///
+    /// # Errors
+    /// As [`Hunt::run`].
+    pub fn run_over(
+        &self,
+        lease: &Lease,
+        factory: &Factory<'_>,
+        space: &Arc<Space>,
+        cache: &SeriesCache,
+        workers: &Workers,
+    ) -> Result<SweepReport, Error> {
+        let portal = Portal::new(lease, cache, &self.backtest.scope)?;
+        let terms = Terms { seed: self.plan.seed, ..Terms::default() };
+        let crew = Threads::new(self.backtest, &portal, factory, workers, terms, self.cancel);
+        self.run(&portal, factory, space, &crew, None)
+    }
+
     /// Returns how many trials are asked for at a time: many where points do not depend on outcomes,
     /// few where each round makes the next one better, fewest where every single run does.
     pub fn round_len(&self) -> usize {
