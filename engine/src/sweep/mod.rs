@@ -4,8 +4,10 @@ mod batch;
 mod block;
 mod crew;
 mod driven;
+mod example;
 mod growing;
 mod hunt;
+mod identity;
 mod kept;
 mod piece;
 mod ranking;
@@ -20,6 +22,7 @@ pub(crate) use batch::End;
 use batch::{Batch, block_len};
 pub(crate) use crew::evaluate;
 pub use crew::{Crew, Crews, Ended, ThreadCrews};
+use example::first_strategy;
 pub use hunt::Hunt;
 pub(crate) use piece::{Piece, stitch};
 pub use ranking::{Ranking, at_different_points};
@@ -201,22 +204,4 @@ impl std::fmt::Debug for Sweep<'_> {
 struct Tally {
     done: AtomicU64,
     best: Mutex<Option<f64>>,
-}
-
-/// Builds the strategy of the first point that can be run: for its name and fixed parameters, and
-/// to refuse a wrong space before any work.
-fn first_strategy(factory: &Factory<'_>, space: &Space) -> Result<Box<dyn Strategy + Send>, Error> {
-    let mut broken = None;
-    for index in 0..space.len() {
-        let params = space.point(index);
-        if !space.admits(&params) {
-            continue;
-        }
-        match factory(&params) {
-            Err(error @ Error::Constraint { .. }) => broken = broken.or(Some(error)),
-            other => return other,
-        }
-    }
-    let source = broken.unwrap_or(Error::NoAdmissiblePoint { tries: space.len() });
-    Err(Error::NothingToRun { points: space.len(), source: Box::new(source) })
 }
