@@ -24,6 +24,25 @@ use crate::strategy::Strategy;
 /// At each tick, in this order: orders due fill at the open of their asset's bar, in the order in
 /// which they were sent; [`Strategy::on_bar`] is called and may send orders; equity is marked at
 /// the close. A fill is of the whole quantity, at the open with slippage against the trader.
+///
+/// ```no_run
+/// use barrow_engine::{Backtest, Commission, Params, Scope, Slippage, strategies};
+/// use barrow_store::{Catalog, SeriesCache};
+///
+/// let lease = Catalog::at("/data/barrow").lease("us-daily")?;
+/// let backtest = Backtest {
+///     commission: Commission::Bps(5.0),
+///     slippage: "bps:2".parse::<Slippage>()?,
+///     scope: Scope { assets: Some(vec!["AAPL".to_owned()]), ..Scope::default() },
+///     ..Backtest::with_cash(100_000.0)
+/// };
+/// let mut strategy = strategies::build("momentum", &Params::parse(["top=1"])?)?;
+/// let performance = backtest.run(&lease, strategy.as_mut(), &SeriesCache::default())?;
+/// for fill in performance.fills.iter().take(3) {
+///     println!("{} {} at {}", fill.quantity, performance.symbol(fill.asset), fill.price);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Backtest {
     /// Starting cash, quote currency; above zero.

@@ -106,6 +106,19 @@ impl From<i64> for Value {
     }
 }
 
+impl From<i32> for Value {
+    fn from(whole: i32) -> Value {
+        Value::Int(whole.into())
+    }
+}
+
+/// A count; one beyond the largest `i64` is that.
+impl From<usize> for Value {
+    fn from(count: usize) -> Value {
+        Value::Int(i64::try_from(count).unwrap_or(i64::MAX))
+    }
+}
+
 impl From<f64> for Value {
     fn from(number: f64) -> Value {
         Value::Float(number)
@@ -130,6 +143,8 @@ impl From<&str> for Value {
 /// use barrow_engine::{Params, Value};
 /// let params = Params::parse(["fast=5", "slow=20"])?;
 /// assert_eq!(params.get("slow"), Some(&Value::Int(20)));
+/// assert_eq!(params, Params::new().with("fast", 5).with("slow", 20_usize));
+/// assert_eq!(params, Params::from_iter([("fast", 5), ("slow", 20)]));
 /// # Ok::<(), barrow_engine::Error>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -189,6 +204,12 @@ impl Params {
     /// Tells whether there is none.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
+    }
+}
+
+impl<N: Into<String>, V: Into<Value>> FromIterator<(N, V)> for Params {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Params {
+        pairs.into_iter().fold(Params::new(), |params, (name, value)| params.with(name, value))
     }
 }
 

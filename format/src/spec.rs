@@ -69,7 +69,7 @@ impl fmt::Display for AdjustmentKind {
     }
 }
 
-/// One corporate action. It is stored beside the bars and applied when they are read, never baked in.
+/// One corporate action. It is stored beside the bars, which stay as they are: whoever reads both applies it, or not.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Adjustment {
     /// Place of the asset in symbol order.

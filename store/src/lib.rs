@@ -32,7 +32,7 @@
 //! locked; elsewhere, on a read-only disk perhaps, the map keeps the bytes for as long as it lives. Bytes on disk are
 //! checked before they become slices: a damaged file is an [`Error`] that names file, section and place, not a panic.
 //! Opening takes the same time for fifty assets as for fifty thousand and does not read the data: a flipped bit in a
-//! price is found by [`Lease::verify`], not by opening.
+//! price is found when its page is used for the first time (see [`VerifyReads`]), or by [`Lease::verify`].
 //!
 //! What is not promised: a mapped part that a stranger truncates ends the process with `SIGBUS`, and one that a stranger
 //! overwrites shows what was written. The catalog's own files are read-only and never change once they have their name.
@@ -55,7 +55,13 @@ mod testing;
 mod tests;
 mod writing;
 
-pub use barrow_format::{Asset, Defect, Schema, Values, ValuesBuf, Verification, Version};
+// What of the format is handed out or taken by a call here, so that a program needs this crate alone.
+pub use barrow_format::{
+    Adjustment, AdjustmentKind, Asset, AssetSpec, Bundle, BundleSpec, BundleWriter, Column,
+    Compression, Defect, Digest, Encoding, Error as FormatError, Frequency, LogicalType,
+    PhysicalType, Problem, Provenance, Schema, SchemaError, SectionKind, Sink, SourceRecord, Stamp,
+    Stats, Values, ValuesBuf, Verification, Version, Written,
+};
 
 pub use cache::byte_cache::CacheStats;
 pub use cache::decoded::DecodedCache;

@@ -227,7 +227,8 @@ fn asked_hint(error: &StoreError, invocation: &Invocation) -> Option<String> {
             format!("give one of them another name: `--select 'other = {name}'`")
         }
         StoreError::Period { .. } => {
-            "a period is a multiple of the bars, or `session`, `week` or `month`".to_owned()
+            "a period is a multiple of the bars, or `session`, `week`, `month`, `quarter` or `year`"
+                .to_owned()
         }
         _ => return None,
     })

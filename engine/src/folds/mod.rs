@@ -41,6 +41,32 @@ use crate::workers::Workers;
 /// purged cross-validation tests every group of bars several times and so has several, each over the whole
 /// period: where a walk-forward gives one Sharpe ratio, they give a distribution. Source: Lopez de
 /// Prado (2018), "Advances in financial machine learning", chapter 12.
+///
+/// ```no_run
+/// use std::sync::Arc;
+///
+/// use barrow_engine::search::{Method, SearchPlan};
+/// use barrow_engine::validation::Windows;
+/// use barrow_engine::{Backtest, Folds, Space, Workers, strategies};
+/// use barrow_store::{Catalog, SeriesCache};
+///
+/// let lease = Catalog::at("/data/barrow").lease("us-daily")?;
+/// let space = Arc::new(Space::parse(["fast=int(2..60)", "slow=int(61..250)"])?);
+/// let plan = SearchPlan::of_trials(Method::Random, 7, 1000);
+/// let windows = Windows::rolling("4y".parse()?, "1y".parse()?);
+/// let backtest = Backtest::with_cash(100_000.0);
+/// let report = Folds::new(backtest, "sharpe".parse()?, plan, windows).run(
+///     &lease,
+///     &|params| strategies::build("sma-cross", params),
+///     &space,
+///     &SeriesCache::default(),
+///     &Workers::new(2)?,
+/// )?;
+/// for fold in &report.folds {
+///     println!("{} {:?}", fold.chosen, fold.on_test.metrics.sharpe);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Folds<'a, C> {
     /// Settings of each trial; its period is what is cut into folds.
     pub backtest: Backtest,
@@ -84,6 +110,22 @@ struct Stage<'l, 'a> {
 }
 
 impl<C: Cut> Folds<'_, C> {
+    /// Returns folds without limits, progress and cancellation.
+    pub fn new(backtest: Backtest, objective: Objective, plan: SearchPlan, cut: C) -> Self {
+        let terms = Terms { seed: plan.seed, ..Terms::default() };
+        Folds {
+            backtest,
+            objective,
+            limits: Vec::new(),
+            plan,
+            cut,
+            round: None,
+            terms,
+            progress: None,
+            cancel: None,
+        }
+    }
+
     /// Runs all folds.
     ///
     /// # Errors

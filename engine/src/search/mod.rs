@@ -42,6 +42,7 @@ mod improvement;
 mod kde;
 mod ledger;
 mod method;
+mod method_text;
 mod model;
 mod numbering;
 mod pareto;

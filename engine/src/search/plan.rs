@@ -19,6 +19,7 @@ use super::sequence::{Sequence, SequenceSearch};
 use super::space::Space;
 use super::tpe::Tpe;
 use crate::Error;
+use crate::objective::Direction;
 
 /// Everything that decides which trials a search proposes, but the space and the outcomes.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +41,13 @@ impl SearchPlan {
     /// Returns a plan without an end of its own.
     pub fn new(method: Method, seed: u64, goals: Goals) -> SearchPlan {
         SearchPlan { method, seed, goals, trials_max: None, cost_max: None }
+    }
+
+    /// Returns a plan of at most so many trials that are better the larger they are: a
+    /// [`Hunt`](crate::Hunt) and [`Folds`](crate::Folds) put their own objectives in the place of that.
+    pub fn of_trials(method: Method, seed: u64, trials: u64) -> SearchPlan {
+        let goals = Goals::one(Direction::Max);
+        SearchPlan { trials_max: Some(trials), ..SearchPlan::new(method, seed, goals) }
     }
 
     /// Starts the search.

@@ -1,6 +1,6 @@
 //! `mean-reversion`: buys far below the mean, sells short far above it, leaves near it.
 
-use super::given::{Given, count, number};
+use super::given::{Given, number};
 use super::{ParamSpec, StrategySpec};
 use crate::Error;
 use crate::context::Context;
@@ -66,7 +66,7 @@ impl Strategy for MeanReversion {
 
     fn params(&self) -> Params {
         Params::new()
-            .with("lookback", count(self.lookback))
+            .with("lookback", self.lookback)
             .with("entry", number(self.entry))
             .with("exit", number(self.exit))
             .with("shares", number(self.shares))

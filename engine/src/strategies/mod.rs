@@ -10,6 +10,7 @@ mod momentum;
 mod sma_cross;
 
 pub use buy_and_hold::BuyAndHold;
+pub use given::Given;
 pub use mean_reversion::MeanReversion;
 pub use momentum::Momentum;
 pub use sma_cross::SmaCross;
@@ -19,7 +20,6 @@ use barrow_store::nearest;
 use crate::Error;
 use crate::params::{Params, Value};
 use crate::strategy::Strategy;
-use given::Given;
 
 /// A built-in strategy as it is described to users.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub struct StrategySpec {
     build: fn(&Given<'_>) -> Result<Box<dyn Strategy + Send>, Error>,
 }
 
-/// A parameter of a built-in strategy.
+/// A parameter of a strategy.
 #[derive(Debug)]
 pub struct ParamSpec {
     /// Its name.
@@ -73,15 +73,7 @@ pub fn build(name: &str, params: &Params) -> Result<Box<dyn Strategy + Send>, Er
         let nearest = nearest(name, known.iter().copied());
         return Err(Error::UnknownStrategy { name: name.to_owned(), nearest, known });
     };
-    for (given, _) in params {
-        if !spec.params.iter().any(|param| param.name == given) {
-            let known: Vec<&'static str> = spec.params.iter().map(|param| param.name).collect();
-            let nearest = nearest(given, known.iter().copied());
-            let strategy = spec.name;
-            return Err(Error::UnknownParam { strategy, name: given.clone(), nearest, known });
-        }
-    }
-    (spec.build)(&Given::new(spec, params))
+    (spec.build)(&Given::new(spec.name, spec.params, params)?)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! `momentum`: rotates into the assets that rose most.
 
-use super::given::{Given, count, number};
+use super::given::{Given, number};
 use super::{ParamSpec, StrategySpec};
 use crate::Error;
 use crate::context::Context;
@@ -75,9 +75,9 @@ impl Strategy for Momentum {
 
     fn params(&self) -> Params {
         Params::new()
-            .with("lookback", count(self.lookback))
-            .with("top", count(self.top))
-            .with("rebalance", count(self.rebalance))
+            .with("lookback", self.lookback)
+            .with("top", self.top)
+            .with("rebalance", self.rebalance)
             .with("invest", number(self.invest))
     }
 

@@ -1,6 +1,6 @@
 //! `sma-cross`: long while the short mean is above the long one.
 
-use super::given::{Given, count, number};
+use super::given::{Given, number};
 use super::{ParamSpec, StrategySpec};
 use crate::Error;
 use crate::context::Context;
@@ -62,8 +62,8 @@ impl Strategy for SmaCross {
 
     fn params(&self) -> Params {
         Params::new()
-            .with("fast", count(self.fast))
-            .with("slow", count(self.slow))
+            .with("fast", self.fast)
+            .with("slow", self.slow)
             .with("shares", number(self.shares))
     }
 

@@ -4,20 +4,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use barrow_store::{Lease, SeriesCache};
+
 use super::crew::{Crew, Ended};
+use super::example::search_example;
 use super::ranking::Ranking;
 use super::report::{Failure, Partial, SearchSummary, SweepReport};
-use super::terms::Part;
+use super::terms::Terms;
+use super::threads::Threads;
 use super::{Factory, Progress};
 use crate::Error;
 use crate::backtest::Backtest;
 use crate::objective::Objective;
-use crate::params::Params;
 use crate::portal::Portal;
 use crate::search::history::Spent;
 use crate::search::{Ask, Goals, Limit, Next, Outcome, SearchPlan, Space};
-use crate::study::{Identity, Study};
-use crate::time::{TimeStyle, Timestamp};
+use crate::study::Study;
+use crate::workers::Workers;
 
 /// How a search is run.
 ///
@@ -25,6 +28,32 @@ use crate::time::{TimeStyle, Timestamp};
 /// of their ids once all of a round have ended. So the trials, and the best of them, are the same at
 /// any number of workers, whatever the search; and a study that was interrupted asks for the same
 /// trials as one that was not.
+///
+/// ```no_run
+/// use std::sync::Arc;
+///
+/// use barrow_engine::search::{Method, SearchPlan};
+/// use barrow_engine::{Backtest, Hunt, Space, Workers, strategies};
+/// use barrow_store::{Catalog, SeriesCache};
+///
+/// let lease = Catalog::at("/data/barrow").lease("us-daily")?;
+/// let space = Space::parse(["fast=int(2..60)", "slow=int(5..250)"])?;
+/// let space = Arc::new(space.with_constraints(["fast < slow"])?);
+/// let backtest = Backtest::with_cash(100_000.0);
+/// let plan = SearchPlan::of_trials("tpe".parse::<Method>()?, 7, 200);
+/// let hunt = Hunt::new(&backtest, "sharpe".parse()?, plan);
+/// let report = hunt.run_over(
+///     &lease,
+///     &|params| strategies::build("sma-cross", params), // or a strategy of your own
+///     &space,
+///     &SeriesCache::default(),
+///     &Workers::new(2)?,
+/// )?;
+/// if let Some(best) = report.best_trial() {
+///     println!("{} at {}", report.params(best), best.final_equity);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Hunt<'a> {
     /// Settings of each trial.
     pub backtest: &'a Backtest,
@@ -42,7 +71,33 @@ pub struct Hunt<'a> {
     pub cancel: Option<&'a AtomicBool>,
 }
 
+impl<'a> Hunt<'a> {
+    /// Returns a hunt for one objective without limits, progress and cancellation.
+    pub fn new(backtest: &'a Backtest, objective: Objective, plan: SearchPlan) -> Hunt<'a> {
+        let (objectives, limits) = (vec![objective], Vec::new());
+        Hunt { backtest, objectives, limits, plan, round: None, progress: None, cancel: None }
+    }
+}
+
 impl Hunt<'_> {
+    /// Runs the search over a leased version by threads of this process.
+    ///
+    /// # Errors
+    /// As [`Hunt::run`].
+    pub fn run_over(
+        &self,
+        lease: &Lease,
+        factory: &Factory<'_>,
+        space: &Arc<Space>,
+        cache: &SeriesCache,
+        workers: &Workers,
+    ) -> Result<SweepReport, Error> {
+        let portal = Portal::new(lease, cache, &self.backtest.scope)?;
+        let terms = Terms { seed: self.plan.seed, ..Terms::default() };
+        let crew = Threads::new(self.backtest, &portal, factory, workers, terms, self.cancel);
+        self.run(&portal, factory, space, &crew, None)
+    }
+
     /// Returns how many trials are asked for at a time: many where points do not depend on outcomes,
     /// few where each round makes the next one better, fewest where every single run does.
     pub fn round_len(&self) -> usize {
@@ -130,37 +185,6 @@ impl Hunt<'_> {
         report.workers = crew.hands();
         report.elapsed_seconds = started.elapsed().as_secs_f64();
         Ok(report)
-    }
-
-    /// What makes two hunts the same study.
-    fn identity(&self, portal: &Portal<'_>, strategy: &str, space: &Space, part: Part) -> Identity {
-        let scope = &self.backtest.scope;
-        let lines = |items: Vec<String>| items.join("\n");
-        let time = |end: Option<i64>| {
-            let text = |ns| Timestamp::new(ns, TimeStyle::Session).to_string();
-            end.map_or_else(|| "all".to_owned(), text)
-        };
-        let facts = [
-            ("strategy", strategy.to_owned()),
-            ("bundle version", portal.version().to_string()),
-            ("space", lines(space.axes().iter().map(ToString::to_string).collect())),
-            ("constraints", lines(space.constraints().iter().map(ToString::to_string).collect())),
-            ("objectives", lines(self.objectives.iter().map(ToString::to_string).collect())),
-            ("limits", lines(self.limits.iter().map(ToString::to_string).collect())),
-            ("search", self.plan.method.written()),
-            ("search seed", self.plan.seed.to_string()),
-            ("round", self.round_len().to_string()),
-            ("part of the period", part.name().to_owned()),
-            ("cash", self.backtest.cash.to_string()),
-            ("commission", self.backtest.commission.to_string()),
-            ("slippage", self.backtest.slippage.to_string()),
-            ("seed", self.backtest.seed.to_string()),
-            ("from", time(scope.from)),
-            ("to", time(scope.to)),
-            ("assets", scope.assets.as_ref().map_or("all".to_owned(), |a| lines(a.clone()))),
-            ("library version", crate::LIBRARY_VERSION.to_owned()),
-        ];
-        Identity { facts: facts.map(|(name, value)| (name.to_owned(), value)).into() }
     }
 
     /// Asks until the round is full or nothing more is to be had; recorded asks come first.
@@ -338,29 +362,6 @@ struct Tally {
     /// Trials that there will be, as well as that is known; `u64::MAX` where it is not.
     total: u64,
 }
-
-/// Name and all parameters of the strategy at some point that can be built: for the report, and to
-/// refuse a wrong space before any work.
-fn search_example(factory: &Factory<'_>, space: &Space) -> Result<(String, Params), Error> {
-    let mut broken = None;
-    for draw in 0..EXAMPLES_MAX {
-        let mut stream = crate::stream::Stream::new(0, [draw, 5]);
-        let cube: Vec<f64> = space.dims().iter().map(|_| stream.uniform()).collect();
-        let params = space.at(&cube);
-        if !space.admits(&params) {
-            continue;
-        }
-        match factory(&params) {
-            Ok(strategy) => return Ok((strategy.name().to_owned(), strategy.params())),
-            Err(error @ Error::Constraint { .. }) => broken = Some(error),
-            Err(error) => return Err(error),
-        }
-    }
-    let source = broken.unwrap_or(Error::NoAdmissiblePoint { tries: EXAMPLES_MAX });
-    Err(Error::NothingToRun { points: EXAMPLES_MAX, source: Box::new(source) })
-}
-
-const EXAMPLES_MAX: u64 = 10_000;
 
 impl std::fmt::Debug for Hunt<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

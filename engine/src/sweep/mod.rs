@@ -4,8 +4,10 @@ mod batch;
 mod block;
 mod crew;
 mod driven;
+mod example;
 mod growing;
 mod hunt;
+mod identity;
 mod kept;
 mod piece;
 mod ranking;
@@ -20,6 +22,7 @@ pub(crate) use batch::End;
 use batch::{Batch, block_len};
 pub(crate) use crew::evaluate;
 pub use crew::{Crew, Crews, Ended, ThreadCrews};
+use example::first_strategy;
 pub use hunt::Hunt;
 pub(crate) use piece::{Piece, stitch};
 pub use ranking::{Ranking, at_different_points};
@@ -45,6 +48,7 @@ use crate::strategy::Strategy;
 use crate::workers::Workers;
 
 /// Makes the strategy of a trial from its parameters; called on the worker that runs it.
+/// [`Given`](strategies::Given) reads them, and refuses those that the strategy does not have.
 pub type Factory<'a> = dyn Fn(&Params) -> Result<Box<dyn Strategy + Send>, Error> + Sync + 'a;
 
 /// How a space is swept.
@@ -55,6 +59,24 @@ pub type Factory<'a> = dyn Fn(&Params) -> Result<Box<dyn Strategy + Send>, Error
 ///
 /// A point that breaks the strategy's constraint ([`Error::Constraint`]) is skipped and counted. A
 /// trial that fails or panics is reported with its parameters and message; the others go on.
+///
+/// ```no_run
+/// use barrow_engine::{Backtest, Commission, Space, Sweep, Workers};
+/// use barrow_store::{Catalog, SeriesCache};
+///
+/// let lease = Catalog::at("/data/barrow").lease("us-daily")?;
+/// let backtest = Backtest { commission: Commission::Bps(5.0), ..Backtest::with_cash(100_000.0) };
+/// let space = Space::parse(["fast=2..20:2", "slow=25..70:5"])?;
+/// let (cache, workers) = (SeriesCache::default(), Workers::new(2)?);
+/// let report = Sweep::new(backtest, "sharpe".parse()?)
+///     .run(&lease, "sma-cross", &space, &cache, &workers)?;
+/// for trial in &report.trials {
+///     println!("{} {:?}", report.params(trial), trial.metrics.sharpe);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// [`Sweep::run_with`] takes a strategy of your own; what chooses points by outcomes is a [`Hunt`].
 pub struct Sweep<'a> {
     /// How each trial is run.
     pub backtest: Backtest,
@@ -182,22 +204,4 @@ impl std::fmt::Debug for Sweep<'_> {
 struct Tally {
     done: AtomicU64,
     best: Mutex<Option<f64>>,
-}
-
-/// Builds the strategy of the first point that can be run: for its name and fixed parameters, and
-/// to refuse a wrong space before any work.
-fn first_strategy(factory: &Factory<'_>, space: &Space) -> Result<Box<dyn Strategy + Send>, Error> {
-    let mut broken = None;
-    for index in 0..space.len() {
-        let params = space.point(index);
-        if !space.admits(&params) {
-            continue;
-        }
-        match factory(&params) {
-            Err(error @ Error::Constraint { .. }) => broken = broken.or(Some(error)),
-            other => return other,
-        }
-    }
-    let source = broken.unwrap_or(Error::NoAdmissiblePoint { tries: space.len() });
-    Err(Error::NothingToRun { points: space.len(), source: Box::new(source) })
 }

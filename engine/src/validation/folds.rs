@@ -105,6 +105,21 @@ impl Fold {
 }
 
 impl Windows {
+    /// Returns windows of one length that move along by that of the test: nothing between them, no
+    /// stretch of its own to choose on, and no last test that is cut short.
+    pub fn rolling(train: Length, test: Length) -> Windows {
+        Windows {
+            train,
+            validate: None,
+            test,
+            step: None,
+            gap: 0,
+            purge: 0,
+            anchor: Anchor::Rolling,
+            partial_last: PartialLast::Drop,
+        }
+    }
+
     /// Returns the folds of a clock: ascending times, ns since the epoch, UTC.
     ///
     /// # Errors

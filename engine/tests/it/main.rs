@@ -26,6 +26,7 @@ mod scope;
 #[cfg(test)]
 mod searches;
 #[cfg(test)]
+mod spaces;
 mod splits;
 #[cfg(test)]
 mod studies;

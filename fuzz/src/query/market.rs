@@ -73,7 +73,8 @@ impl Market {
 
     /// A period that bars of this market add up to, or bars that were resampled once.
     pub(super) fn any_period(&self, draw: &mut Draw<'_>, resampled: Option<Period>) -> Period {
-        let days = [Period::Session, Period::Week, Period::Month][draw.below(3)];
+        let days = [Period::Session, Period::Week, Period::Month, Period::Quarter, Period::Year];
+        let days = days[draw.below(5)];
         let steps = [5, 60, 7, 180];
         let step = Period::Step { ns: steps[draw.below(4)] * MINUTE_NS };
         let is_choice = draw.one_in(2) && self.stamp != Stamp::Session;

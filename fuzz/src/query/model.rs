@@ -187,6 +187,11 @@ impl Model {
                 (date - Span::new().days(days), 0)
             }
             Period::Month => (date.first_of_month(), 0),
+            Period::Quarter => {
+                let behind = (date.month() - 1) % 3;
+                (date.first_of_month() - Span::new().months(behind), 0)
+            }
+            Period::Year => (date.first_of_year(), 0),
             Period::Step { ns } => {
                 let instant = time - i64::from(stamp == Stamp::BarEnd);
                 (date, (instant - self.begin(date)) / ns)
@@ -207,7 +212,7 @@ impl Model {
                 let end = (start + ns).min(self.begin(date.tomorrow().expect("a date")));
                 label = if stamp == Stamp::BarEnd { end } else { start };
             }
-            // Later sessions of a week or month overwrite earlier ones.
+            // Later sessions of a week, month, quarter or year overwrite earlier ones.
             labels.insert(key, label);
         }
         labels

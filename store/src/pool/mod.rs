@@ -1,9 +1,11 @@
 //! The pool: every process maps a bundle once, and finding it again costs nanoseconds.
 
+mod duty;
 pub(crate) mod front;
 pub(crate) mod opened;
 pub(crate) mod opening;
 pub(crate) mod shelf;
+mod stats;
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -19,9 +21,11 @@ use parking_lot::Mutex;
 use crate::cache::flight::Ticket;
 use crate::catalog::Catalog;
 use crate::error::Result;
+use crate::pool::duty::Duty;
 use crate::pool::front::SHARDS;
 use crate::pool::opened::{Opened, Padded, Pinned};
 use crate::pool::shelf::{Entry, Key, Shelf, Stage, Step};
+pub use crate::pool::stats::PoolStats;
 use crate::reading::lease::Lease;
 use crate::reading::options::OpenOptions;
 use crate::reading::snapshot::Snapshot;
@@ -53,24 +57,6 @@ pub struct BundlePool {
     clock: Padded<AtomicU64>,
     /// Counted by the shard of the thread that hits.
     hits: [Padded<AtomicU64>; SHARDS],
-}
-
-/// What a [`BundlePool`] has done so far and holds now.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PoolStats {
-    /// Leases answered without opening, those that waited for another thread's opening included.
-    pub hits: u64,
-    /// Leases that opened, or failed.
-    pub misses: u64,
-    /// Bundles that left because there were more than the capacity.
-    pub evictions: u64,
-    /// Bundles that left because they were no longer what their name means: a newer version was published, or a bare
-    /// file was replaced.
-    pub invalidations: u64,
-    /// Bundles held now.
-    pub open: usize,
-    /// Time spent opening, in nanoseconds, over all misses.
-    pub open_nanos: u64,
 }
 
 impl BundlePool {
@@ -275,7 +261,7 @@ impl BundlePool {
         ticket: Ticket<Result<Arc<Opened>>>,
         open: impl FnOnce() -> Result<Opened>,
     ) -> Result<Arc<Pinned>> {
-        let duty = Duty { pool: self, key, done: false };
+        let duty = Duty::new(self, key);
         let started = Instant::now();
         let outcome = open().map(Arc::new);
         let nanos = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
@@ -359,41 +345,5 @@ impl fmt::Debug for BundlePool {
             .field("capacity", &self.capacity())
             .field("stats", &self.stats())
             .finish_non_exhaustive()
-    }
-}
-
-/// The duty to replace the entry of an opening, also when the opening panics.
-struct Duty<'a> {
-    pool: &'a BundlePool,
-    key: Key<'a>,
-    done: bool,
-}
-
-impl Duty<'_> {
-    fn finish(mut self, opened: Option<&Arc<Opened>>, nanos: u64) {
-        self.done = true;
-        let mut shelf = self.pool.shelf.lock();
-        shelf.misses += 1;
-        shelf.open_nanos += nanos;
-        let Some(opened) = opened else {
-            shelf.remove_opening(self.key);
-            return;
-        };
-        self.pool.touch(opened);
-        opened.held.store(true, Ordering::Release);
-        if let Some(entry) = shelf.entries.find_mut(self.key.hash, |entry| entry.is(self.key)) {
-            entry.stage = Stage::Open { opened: Arc::clone(opened), pins: Default::default() };
-        }
-        let evicted = shelf.evict(self.pool.capacity());
-        drop(shelf);
-        drop(evicted);
-    }
-}
-
-impl Drop for Duty<'_> {
-    fn drop(&mut self) {
-        if !self.done {
-            self.pool.shelf.lock().remove_opening(self.key);
-        }
     }
 }

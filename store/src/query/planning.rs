@@ -96,7 +96,9 @@ impl Query {
         let (frequency, stamp) = match period {
             Period::Step { ns } => (Frequency::Intraday { step_ns: ns }, before.stamp()),
             Period::Session => (Frequency::Daily, Stamp::Session),
-            Period::Week | Period::Month => (Frequency::Irregular, Stamp::Session),
+            Period::Week | Period::Month | Period::Quarter | Period::Year => {
+                (Frequency::Irregular, Stamp::Session)
+            }
         };
         let columns = resample::columns(before.columns());
         let schema =
@@ -304,6 +306,8 @@ impl Planned {
                 Period::Session => 3 * DAY_NS,
                 Period::Week => 11 * DAY_NS,
                 Period::Month => 35 * DAY_NS,
+                Period::Quarter => 96 * DAY_NS,
+                Period::Year => 370 * DAY_NS,
             });
         }
     }

@@ -28,11 +28,15 @@ pub enum Period {
     Week,
     /// A month of the calendar.
     Month,
+    /// Three months, from January, April, July or October on.
+    Quarter,
+    /// A year of the calendar.
+    Year,
 }
 
 /// The text names no period.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("no period: write `30s`, `5m`, `1h`, `session`, `week` or `month`")]
+#[error("no period: write `30s`, `5m`, `1h`, `session`, `week`, `month`, `quarter` or `year`")]
 pub struct NotAPeriod;
 
 impl std::str::FromStr for Period {
@@ -43,6 +47,8 @@ impl std::str::FromStr for Period {
             "session" | "day" | "1d" => return Ok(Self::Session),
             "week" | "1w" => return Ok(Self::Week),
             "month" => return Ok(Self::Month),
+            "quarter" => return Ok(Self::Quarter),
+            "year" => return Ok(Self::Year),
             _ => {}
         }
         let ns = duration_ns(text).filter(|ns| (1..DAY_NS).contains(ns));
@@ -80,6 +86,8 @@ impl fmt::Display for Period {
             Self::Session => f.write_str("session"),
             Self::Week => f.write_str("week"),
             Self::Month => f.write_str("month"),
+            Self::Quarter => f.write_str("quarter"),
+            Self::Year => f.write_str("year"),
         }
     }
 }
@@ -150,6 +158,8 @@ impl Periods {
             // The first of January 1970 was a Thursday.
             Period::Week => made.join(&sessions, |day| (day + 3).div_euclid(7)),
             Period::Month => made.join(&sessions, month),
+            Period::Quarter => made.join(&sessions, |day| month(day).div_euclid(3)),
+            Period::Year => made.join(&sessions, |day| month(day).div_euclid(12)),
         }
         Some(made)
     }
@@ -179,7 +189,7 @@ impl Periods {
 /// The month of a day since the epoch, counted on through the years.
 fn month(day: i64) -> i64 {
     let date = Span::new().try_days(day).ok().and_then(|span| epoch().checked_add(span).ok());
-    date.map_or(day, |date| i64::from(date.year()) * 12 + i64::from(date.month()))
+    date.map_or(day, |date| i64::from(date.year()) * 12 + i64::from(date.month()) - 1)
 }
 
 fn epoch() -> Date {
@@ -373,7 +383,7 @@ mod tests {
 
     #[test]
     fn periods_are_written_as_they_are_read() {
-        for text in ["5m", "1h", "30s", "session", "week", "month"] {
+        for text in ["5m", "1h", "30s", "session", "week", "month", "quarter", "year"] {
             assert_eq!(text.parse::<Period>().unwrap().to_string(), text);
         }
         for text in ["", "m", "5", "0m", "24h", "5 m", "-5m", "fortnight", "99999999999999999999m"]

@@ -23,6 +23,22 @@ use crate::reading::verify;
 /// lease. A column that the file holds as one array lies in the map, and nothing is copied; any other is decoded at its
 /// first touch, series by series or, where few rows are wanted, block by block, into memory that the process shares ([`DecodedCache`](crate::DecodedCache)) and that
 /// the lease and its clones keep. [`Lease::origin`] tells which.
+///
+/// ```no_run
+/// use barrow_store::Catalog;
+///
+/// let catalog = Catalog::at("/var/lib/bars");
+/// let lease = catalog.lease("us-daily")?;
+/// for asset in lease.assets() {
+///     let asset = asset?;
+///     let bars = lease.bars(asset);
+///     println!("{} {} bars, closed at {:?}", lease.symbol(asset), bars.len(), bars.close().last());
+/// }
+/// // A worker, on this thread or in another process, is told a name: it maps the same pages.
+/// let spec = format!("{}@{}", lease.name(), lease.version());
+/// assert_eq!(catalog.lease(&spec)?.version(), lease.version());
+/// # Ok::<(), barrow_store::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Lease {
     pinned: Arc<Pinned>,

@@ -10,6 +10,7 @@ pub(crate) mod lease;
 pub(crate) mod life;
 pub(crate) mod options;
 pub(crate) mod panel;
+pub(crate) mod parts;
 pub(crate) mod reader;
 pub(crate) mod segments;
 pub(crate) mod snapshot;

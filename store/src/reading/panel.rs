@@ -1,5 +1,6 @@
 //! Panels: one column of all assets, aligned on the calendar.
 
+use std::fmt;
 use std::ops::{Range, RangeBounds};
 
 use barrow_format::{PhysicalType, Values};
@@ -16,7 +17,17 @@ use crate::reading::reader::Reader;
 const TIMES_AT_ONCE: usize = 2048;
 
 /// One column over a stretch of the calendar: times x assets.
-#[derive(Debug, Clone, PartialEq)]
+///
+/// ```no_run
+/// # let lease = barrow_store::Catalog::at("/var/lib/bars").lease("us-daily")?;
+/// let panel = lease.panel("close", ..)?;
+/// let apple = usize::try_from(lease.asset("AAPL")?.ordinal())?;
+/// for (time, close) in panel.times.iter().zip(panel.column(apple)) {
+///     println!("{time} {close}"); // NaN where there is no bar
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, PartialEq)]
 pub struct Panel<'a> {
     /// The stretch of the calendar: nanoseconds UTC, ascending. Shape `[times]`.
     pub times: &'a [i64],
@@ -24,6 +35,16 @@ pub struct Panel<'a> {
     pub assets: usize,
     /// The values, time after time: shape `[times][assets]`, `NaN` where an asset has no bar or no value.
     pub values: Vec<f64>,
+}
+
+/// Shape and stretch: the values of a market would fill screens.
+impl fmt::Debug for Panel<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Panel");
+        shown.field("times", &self.times.len()).field("assets", &self.assets);
+        shown.field("first", &self.times.first()).field("last", &self.times.last());
+        shown.finish_non_exhaustive()
+    }
 }
 
 impl Panel<'_> {

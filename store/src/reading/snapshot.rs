@@ -25,7 +25,8 @@ use crate::reading::kept::Kept;
 use crate::reading::layout::Layout;
 use crate::reading::life::Life;
 use crate::reading::options::{OpenMode, OpenOptions, VerifyReads};
-use crate::reading::segments::{Files, Parts};
+use crate::reading::parts::Parts;
+use crate::reading::segments::Files;
 
 /// The names of the float columns that bars have accessors for, in the order of [`Snapshot::standard`].
 pub(crate) const STANDARD: [&str; 5] = ["open", "high", "low", "close", "volume"];

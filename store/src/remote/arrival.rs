@@ -23,7 +23,8 @@ use crate::disk;
 use crate::disk::mapping::Mapping;
 use crate::error::{Error, Result};
 use crate::reading::options::{OpenOptions, Paging};
-use crate::reading::segments::{Files, Parts};
+use crate::reading::parts::Parts;
+use crate::reading::segments::Files;
 use crate::reading::verify;
 use crate::writing::publish::describe;
 

@@ -17,6 +17,7 @@ mod panel;
 mod parts;
 mod played;
 mod pool;
+mod pool_threads;
 mod prune;
 #[cfg(debug_assertions)]
 mod remote;

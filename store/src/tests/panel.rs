@@ -70,6 +70,16 @@ fn long_panels_are_filled_in_stretches() {
 }
 
 #[test]
+fn a_panel_is_shown_by_its_shape() {
+    let lease = lease(&[Listing::new("A", 0..2)]);
+    let shown = format!("{:?}", lease.panel("close", ..).unwrap());
+    assert_eq!(
+        shown,
+        format!("Panel {{ times: 2, assets: 1, first: Some(0), last: Some({DAY}), .. }}")
+    );
+}
+
+#[test]
 fn what_has_no_time_or_no_type_is_said() {
     let lease = lease(&[Listing::new("A", 0..5), Listing::new("B", 2..3)]);
     let nowhere = lease.cross_section("close", 7).unwrap();

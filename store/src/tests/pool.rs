@@ -1,9 +1,6 @@
-//! The pool against a simple model, and its promises under many threads.
+//! The pool against a simple model, and its promises to one thread.
 
-use std::ffi::OsStr;
-use std::sync::Barrier;
 use std::sync::Weak;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use barrow_format::Version;
 use proptest::prelude::*;
@@ -12,25 +9,22 @@ use tempfile::TempDir;
 use crate::catalog::Catalog;
 use crate::catalog::head::{self, Head, NextHead};
 use crate::error::{Error, Result};
-use crate::pool::opened::Opened;
-use crate::pool::opening::open_newest;
 use crate::pool::{BundlePool, PoolStats};
 use crate::reading::lease::Lease;
-use crate::reading::options::OpenOptions;
 use crate::testing::{self, publish_small};
 
-const BUNDLES: usize = 5;
-const VERSIONS: u32 = 3;
+pub(super) const BUNDLES: usize = 5;
+pub(super) const VERSIONS: u32 = 3;
 
 /// Some bundles of some versions each; publishing one of them again is advancing a page.
-struct Shelf {
+pub(super) struct Shelf {
     _dir: TempDir,
-    catalog: Catalog,
-    versions: Vec<Vec<Version>>,
+    pub(super) catalog: Catalog,
+    pub(super) versions: Vec<Vec<Version>>,
 }
 
 impl Shelf {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let dir = testing::dir();
         let catalog = Catalog::at(dir.path());
         let of = |bundle: usize| {
@@ -42,7 +36,7 @@ impl Shelf {
         Self { _dir: dir, catalog, versions }
     }
 
-    fn advance(&self, bundle: usize, version: usize) -> Version {
+    pub(super) fn advance(&self, bundle: usize, version: usize) -> Version {
         let path = self.catalog.dir(&name(bundle)).head();
         let generation = head::read_generation(&path).unwrap().unwrap() + 1;
         let version = self.versions[bundle][version];
@@ -51,20 +45,7 @@ impl Shelf {
     }
 }
 
-impl BundlePool {
-    /// Leases with an opening of the test's own.
-    fn lease_opening(
-        &self,
-        catalog: &Catalog,
-        spec: &str,
-        open: impl FnOnce() -> Result<Opened>,
-    ) -> Result<Lease> {
-        let key = self.key(Some(catalog.shared_root()), OsStr::new(spec), 0);
-        self.lease_slowly(key, open).map(Lease::new)
-    }
-}
-
-fn name(bundle: usize) -> String {
+pub(super) fn name(bundle: usize) -> String {
     format!("bundle-{bundle}")
 }
 
@@ -359,147 +340,6 @@ fn a_bare_file_is_reopened_when_it_was_replaced() {
     assert_eq!(pool.stats().invalidations, 1);
     std::fs::remove_file(&path).unwrap();
     assert!(matches!(pool.lease_file(&path), Err(Error::Io { verb: "open", .. })));
-}
-
-#[test]
-fn sixteen_threads_open_a_bundle_once() {
-    let shelf = Shelf::new();
-    for _ in 0..200 {
-        let pool = BundlePool::new(10);
-        let barrier = Barrier::new(16);
-        std::thread::scope(|scope| {
-            for _ in 0..16 {
-                scope.spawn(|| {
-                    barrier.wait();
-                    drop(pool.lease(&shelf.catalog, &name(0)).unwrap());
-                });
-            }
-        });
-        assert_eq!((pool.stats().misses, pool.stats().hits), (1, 15));
-    }
-}
-
-#[test]
-fn those_who_wait_for_an_opening_get_its_error_and_the_next_tries_again() {
-    let shelf = Shelf::new();
-    let pool = BundlePool::new(10);
-    let opened = AtomicU64::new(0);
-    // The opening goes on until everyone else is waiting for it: each waiter has looked at the table by then.
-    let waiting = AtomicU64::new(0);
-    let lease = |fail: bool| {
-        pool.lease_opening(&shelf.catalog, "bundle-0", || {
-            opened.fetch_add(1, Ordering::SeqCst);
-            while waiting.load(Ordering::SeqCst) < 8 {
-                std::thread::yield_now();
-            }
-            std::thread::sleep(std::time::Duration::from_millis(50));
-            if fail {
-                Err(shelf.catalog.unknown("nothing"))
-            } else {
-                open_newest(&shelf.catalog, "bundle-0", OpenOptions::default(), |_| None)
-            }
-        })
-    };
-    for fail in [true, false] {
-        opened.store(0, Ordering::SeqCst);
-        waiting.store(0, Ordering::SeqCst);
-        let outcomes: Vec<_> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..8)
-                .map(|_| {
-                    scope.spawn(|| {
-                        waiting.fetch_add(1, Ordering::SeqCst);
-                        lease(fail)
-                    })
-                })
-                .collect();
-            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
-        });
-        assert_eq!(opened.load(Ordering::SeqCst), 1);
-        for outcome in outcomes {
-            match outcome {
-                Ok(_) => assert!(!fail),
-                Err(error) => {
-                    assert!(fail && matches!(error, Error::UnknownBundle { .. }), "{error}");
-                }
-            }
-        }
-    }
-    assert_eq!((pool.stats().misses, pool.stats().hits), (9, 7));
-}
-
-#[test]
-fn an_opening_that_panics_is_taken_over_by_the_next() {
-    let shelf = Shelf::new();
-    let pool = BundlePool::new(10);
-    let attempt = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        drop(pool.lease_opening(&shelf.catalog, "bundle-0", || panic!("on purpose")));
-    }));
-    assert!(attempt.is_err());
-    assert!(pool.lease(&shelf.catalog, "bundle-0").is_ok());
-    assert_eq!(pool.stats().open, 1);
-}
-
-#[test]
-fn a_publication_during_an_opening_is_not_missed_by_those_who_come_after_it() {
-    let shelf = Shelf::new();
-    let pool = BundlePool::new(10);
-    let first = shelf.advance(0, 0);
-    let published = Barrier::new(2);
-    std::thread::scope(|scope| {
-        let early = scope.spawn(|| {
-            pool.lease_opening(&shelf.catalog, "bundle-0", || {
-                let opened =
-                    open_newest(&shelf.catalog, "bundle-0", OpenOptions::default(), |_| None);
-                published.wait();
-                // The late thread is waiting by now, or will find what is opened here.
-                std::thread::sleep(std::time::Duration::from_millis(20));
-                opened
-            })
-        });
-        let late = scope.spawn(|| {
-            let second = shelf.advance(0, 1);
-            published.wait();
-            (second, pool.lease(&shelf.catalog, "bundle-0").unwrap().version())
-        });
-        let early = early.join().unwrap().unwrap().version();
-        let (second, late) = late.join().unwrap();
-        assert!(early == first || early == second);
-        assert_eq!(late, second);
-    });
-}
-
-#[test]
-fn sixteen_threads_lease_publish_and_evict_without_losing_count() {
-    let shelf = Shelf::new();
-    let pool = BundlePool::new(3);
-    let leases = AtomicU64::new(0);
-    std::thread::scope(|scope| {
-        for thread in 0..16usize {
-            let (shelf, pool, leases) = (&shelf, &pool, &leases);
-            scope.spawn(move || {
-                for round in 0..400usize {
-                    let bundle = (thread * 7 + round * (1 + thread % 3)) % BUNDLES;
-                    if thread == 0 && round % 10 == 0 {
-                        shelf.advance(bundle, round % 3);
-                    }
-                    let generation = shelf.catalog.head(&name(bundle)).unwrap().generation;
-                    let lease = pool.lease(&shelf.catalog, &name(bundle)).unwrap();
-                    leases.fetch_add(1, Ordering::Relaxed);
-                    assert!(shelf.versions[bundle].contains(&lease.version()));
-                    // If nothing was published meanwhile, the lease is of the newest version.
-                    let head = shelf.catalog.head(&name(bundle)).unwrap();
-                    if head.generation == generation {
-                        assert_eq!(lease.version(), head.version);
-                    }
-                    assert_eq!(lease.bars(lease.asset("A").unwrap()).close().len(), 3);
-                }
-            });
-        }
-    });
-    let stats = pool.stats();
-    assert_eq!(stats.hits + stats.misses, leases.load(Ordering::Relaxed));
-    assert_eq!(stats.misses, stats.evictions + stats.invalidations + 3);
-    assert_eq!(stats.open, 3);
 }
 
 #[test]

@@ -8,7 +8,8 @@ use crate::catalog::Catalog;
 use crate::disk::mapping::Mapping;
 use crate::error::{Error, Result};
 use crate::reading::options::{OpenOptions, Paging};
-use crate::reading::segments::{Files, Parts};
+use crate::reading::parts::Parts;
+use crate::reading::segments::Files;
 use crate::reading::snapshot::opened;
 
 /// The newest version of a bundle, opened to be revised.

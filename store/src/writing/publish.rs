@@ -16,18 +16,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use barrow_format::{Bundle, Digest, Version, Written};
 
 use crate::catalog::Catalog;
-use crate::catalog::bundle_dir::{BundleDir, ensure_dir, sync_dir};
+use crate::catalog::bundle_dir::{BundleDir, sync_dir};
 use crate::catalog::change::{Change, ChangeKind};
-use crate::catalog::head::{self, Head, NextHead};
+use crate::catalog::head;
 use crate::catalog::lock::{WriterLock, remove_quietly};
 use crate::catalog::record::{self, PartEntry, VersionEntry};
 use crate::catalog::returns::{self, Return};
-use crate::catalog::sweep::{ensure_lease, remove_unpublished, sweep, sweep_if_needed};
+use crate::catalog::sweep::{remove_unpublished, sweep, sweep_if_needed};
 use crate::disk;
 use crate::disk::mapping::Mapping;
 use crate::error::{Error, Result};
 use crate::reading::options::Paging;
-use crate::writing::installation::{Order, Unnamed, install};
 use crate::writing::pack::Pack;
 use crate::writing::republish::open_part;
 use crate::writing::sink::FileSink;
@@ -72,9 +71,9 @@ pub struct Staging {
     pub(crate) name: String,
     pub(crate) dir: BundleDir,
     pub(crate) lock: WriterLock,
-    sink: FileSink,
+    pub(super) sink: FileSink,
     /// Another new file that the part refers to.
-    pack: Option<Pack>,
+    pub(super) pack: Option<Pack>,
     /// The catalog's directory, if this staging created it.
     made_root: Option<PathBuf>,
     /// The parts that a fetch has collected, read-only; they take the place of the sink.
@@ -265,80 +264,6 @@ impl Staging {
             newest = newest.max(record::read(&self.dir.record(version), version)?.generation);
         }
         Ok(newest + 1)
-    }
-
-    /// Brings parts and record under their names and advances `HEAD` to a generation, where there is one: without, the version
-    /// lies beside the newest. Returns the size of the parts.
-    ///
-    /// Where a version is installed again because its part was lost or damaged, it keeps its place in the history.
-    pub(crate) fn install(&self, new: VersionEntry, generation: Option<u64>) -> Result<u64> {
-        let known = self.catalog.entry(&self.name, new.version).ok();
-        // A record that counts already must not name a part that a loss of power may take away.
-        let page = self.dir.head().exists();
-        let waits = known.is_none() && page && generation.is_some();
-        let order = if waits { Order::Together } else { Order::OneByOne };
-        let entry = match known {
-            Some(VersionEntry { parent, generation, published_ns, .. }) => {
-                VersionEntry { parent, generation, published_ns, ..new }
-            }
-            None => new,
-        };
-        let version = entry.version;
-        ensure_dir(&self.dir.parts())?;
-        ensure_dir(&self.dir.versions())?;
-        ensure_lease(&self.dir, version)?;
-        let (temporary, record) = (self.dir.temporary("record"), self.dir.record(version));
-        let file = record::prepare(&temporary, &entry)?;
-        let parts = self.new_parts(&entry)?;
-        let unnamed = parts.iter().map(|(file, temporary, path)| Unnamed { file, temporary, path });
-        let record = Unnamed { file: &file, temporary: &temporary, path: &record };
-        let files: Vec<_> = unnamed.chain([record]).collect();
-        let head = generation.map(|generation| self.next_head(Head { generation, version }));
-        install(&self.dir, &self.lock, &files, (head.transpose()?, order))?;
-        Ok(entry.bytes())
-    }
-
-    /// Returns the files that a version brings with it: read-only, where they lie, and where they belong. The other parts
-    /// are there: the version before refers to them, and nobody else removes anything meanwhile.
-    fn new_parts(&self, entry: &VersionEntry) -> Result<Vec<(&File, PathBuf, PathBuf)>> {
-        if let Some(arrived) = &self.arrived {
-            let parts = arrived.iter();
-            let paths = |part| (self.dir.arriving_part(part), self.dir.part(part));
-            return Ok(parts
-                .map(|(part, file)| {
-                    let (temporary, path) = paths(*part);
-                    (file, temporary, path)
-                })
-                .collect());
-        }
-        let pack = self.pack.as_ref();
-        let pack = pack.map(|pack| (&pack.sink, Digest::from_bytes(pack.record.digest)));
-        let head = entry.parts.first().map(|head| (&self.sink, head.digest));
-        let mut parts = Vec::new();
-        for (sink, digest) in pack.into_iter().chain(head) {
-            sink.protect()?;
-            parts.push((sink.file(), sink.path().to_owned(), self.dir.part(digest)));
-        }
-        Ok(parts)
-    }
-
-    /// Writes down that an older version becomes the newest again, and advances `HEAD`.
-    fn install_again(&self, back: &Return) -> Result<()> {
-        let Return { version, generation, .. } = *back;
-        let (temporary, path) =
-            (self.dir.temporary("return"), returns::path(&self.dir, generation));
-        let file = returns::prepare(&self.dir, &temporary, back)?;
-        let record = Unnamed { file: &file, temporary: &temporary, path: &path };
-        let head = self.next_head(Head { generation, version })?;
-        install(&self.dir, &self.lock, &[record], (Some(head), Order::Together))
-    }
-
-    fn next_head(&self, head: Head) -> Result<NextHead> {
-        let path = self.dir.head();
-        if path.exists() {
-            return NextHead::beside(&path, head);
-        }
-        NextHead::first(&path, &self.dir.temporary("head"), head)
     }
 }
 

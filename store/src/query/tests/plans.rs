@@ -140,13 +140,23 @@ fn a_stream_that_is_left_early_ends_its_threads() {
     let mut batches = plan(&query).batches();
     assert_eq!(batches.next().unwrap().unwrap().rows, 10_010);
     drop(batches);
-    let by = Keys::AssetAndPeriod(Period::Month);
-    let answer = Answer::Groups { by, aggregates: "count(*)".to_owned() };
-    let batch = plan(&Query { answer, ..Query::default() }).collect().unwrap();
-    let ValuesBuf::I64(counts) = &batch.columns[0] else { panic!("counts are i64") };
-    // From 1970-01 on, a month after another; 10,000 days end within 1997-05.
-    assert_eq!((&counts[..3], counts.len()), (&[31, 28, 31][..], 27 * 12 + 5 + 1));
-    assert_eq!(counts.iter().sum::<i64>(), 10_010);
+}
+
+#[test]
+fn periods_of_the_calendar_have_its_days() {
+    // From 1970-01 on, one after another; 10,000 days end within 1997-05. The other asset has ten.
+    for (period, first, count) in [
+        (Period::Month, &[31, 28, 31][..], 27 * 12 + 5),
+        (Period::Quarter, &[90, 91, 92, 92, 90], 27 * 4 + 2),
+        (Period::Year, &[365, 365, 366, 365], 27 + 1),
+    ] {
+        let by = Keys::AssetAndPeriod(period);
+        let answer = Answer::Groups { by, aggregates: "count(*)".to_owned() };
+        let batch = plan(&Query { answer, ..Query::default() }).collect().unwrap();
+        let ValuesBuf::I64(counts) = &batch.columns[0] else { panic!("counts are i64") };
+        assert_eq!((&counts[..first.len()], counts.len()), (first, count + 1), "{period}");
+        assert_eq!(counts.iter().sum::<i64>(), 10_010);
+    }
 }
 
 /// An asset of 300,000 minutes, which is cut into three tasks, between two short ones. Closes count the minutes of their

@@ -43,7 +43,7 @@ pub(crate) struct QueryArgs {
     /// More columns: 'close, ret = close / lag(close, 1) - 1'
     #[arg(short, long, value_name = "LIST", allow_hyphen_values = true)]
     select: Option<String>,
-    /// Put bars together first: 5m, 1h, session, week, month
+    /// Put bars together first: 5m, 1h, session, week, month, quarter, year
     #[arg(long, value_name = "PERIOD")]
     resample: Option<Period>,
     /// Local time at which sessions begin, for --resample and --group-by; from 12:00 on, on the eve
@@ -117,7 +117,7 @@ impl std::str::FromStr for Key {
 
 /// The text is neither `asset` nor a period.
 #[derive(Debug, thiserror::Error)]
-#[error("write `asset`, `session`, `week`, `month`, or a period such as `1h`")]
+#[error("write `asset`, `session`, `week`, `month`, `quarter`, `year`, or a period such as `1h`")]
 struct NotAKey;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
