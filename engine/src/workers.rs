@@ -36,20 +36,22 @@ impl Workers {
     }
 
     /// Returns the process's pool of `threads` workers (0 as in [`Workers::new`]), which is started
-    /// at the first call and stays: later sweeps pay nothing for it.
+    /// at the first call and stays: later sweeps pay nothing for it. A fork has none of the threads of
+    /// the process that it is of, so it starts its own.
     ///
     /// # Errors
     /// As [`Workers::new`].
     pub fn shared(threads: usize) -> Result<Arc<Workers>, Error> {
-        static POOLS: OnceLock<Mutex<BTreeMap<usize, Arc<Workers>>>> = OnceLock::new();
+        static POOLS: OnceLock<Mutex<BTreeMap<(u32, usize), Arc<Workers>>>> = OnceLock::new();
         let threads = if threads == 0 { Workers::available() } else { threads };
+        let key = (std::process::id(), threads);
         let mut pools =
             POOLS.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(workers) = pools.get(&threads) {
+        if let Some(workers) = pools.get(&key) {
             return Ok(Arc::clone(workers));
         }
         let workers = Arc::new(Workers::new(threads)?);
-        pools.insert(threads, Arc::clone(&workers));
+        pools.insert(key, Arc::clone(&workers));
         Ok(workers)
     }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
+import os
 import pickle
 import random
 import subprocess
@@ -163,6 +164,34 @@ assert status == 0, status
 assert close.sum() == before
 """
     subprocess.run([sys.executable, "-W", "ignore::DeprecationWarning", "-c", script], check=True, timeout=60, cwd=root)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+@pytest.mark.parametrize("crossing", ["sma-cross", "Crossing"])
+def test_a_fork_runs_what_the_process_before_it_ran(bundle: barrow.Bundle, root: Path, crossing: str) -> None:
+    script = """
+import os, sys, barrow
+from scripted import Crossing
+
+def ran():
+    strategy = "sma-cross" if sys.argv[1] == "sma-cross" else Crossing
+    sweep = barrow.sweep("market", strategy, {"fast": [2, 3, 4]}, workers=2, slow=8)
+    walk = barrow.walk_forward("market", strategy, {"fast": [2, 3]}, workers=2, train=25, test=10, slow=8)
+    found = sweep.trials["sharpe"].tolist(), walk.equity.tolist(), sweep.permutation_test(2).values.tolist()
+    sweep.report("page.html")
+    return found
+
+before = ran()
+child = os.fork()
+if child == 0:
+    os._exit(0 if ran() == before else 1)
+_, status = os.waitpid(child, 0)
+assert status == 0, status
+assert ran() == before
+"""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", script, crossing]
+    subprocess.run(command, check=True, timeout=60, cwd=root.parent, env=environment)
 
 
 def test_joblib_sends_a_name(bundle: barrow.Bundle, rows: Rows) -> None:
