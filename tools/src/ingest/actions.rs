@@ -8,9 +8,10 @@ use barrow_format::{Adjustment, AdjustmentKind};
 use flate2::read::MultiGzDecoder;
 
 use super::columns::Chunk;
-use super::error::{IngestError, Problem};
+use super::error::IngestError;
 use super::number::{self, Number};
 use super::options::IngestOptions;
+use super::problem::Problem;
 use super::recognise::{columns_like, detect_times, normalise};
 use super::source::io_error;
 use super::time::{DAY_NS, TimeFormat};

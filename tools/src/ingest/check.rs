@@ -6,8 +6,8 @@
 use barrow_format::{Column, LogicalType};
 
 use super::columns::{Cells, Chunk};
-use super::error::Problem;
 use super::layout::STANDARD;
+use super::problem::Problem;
 
 /// What is checked of a bundle's rows.
 #[derive(Clone, Debug)]

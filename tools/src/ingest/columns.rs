@@ -2,7 +2,7 @@
 
 use barrow_format::AdjustmentKind;
 
-use super::error::Problem;
+use super::problem::Problem;
 
 /// Values of one column.
 #[derive(Clone, Debug, PartialEq)]

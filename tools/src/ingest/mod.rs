@@ -33,6 +33,7 @@ mod options;
 mod order;
 mod parquet;
 mod pattern;
+mod problem;
 mod progress;
 mod read;
 mod recognise;
@@ -65,11 +66,12 @@ use summary::Outcome;
 mod tests;
 
 pub use compress::CompressionOption;
-pub use error::{IngestError, Problem};
+pub use error::IngestError;
 pub use options::{
     Adjusted, FrequencyOption, IngestOptions, Mode, Purpose, SourceFormat, StampOption,
     parse_delimiter, parse_mapping, parse_size,
 };
+pub use problem::Problem;
 pub use progress::{Phase, Progress};
 pub use summary::{ChangeSummary, IngestSummary};
 pub use time::{EpochUnit, TimeFormat};

@@ -3,7 +3,7 @@
 use hashbrown::HashMap;
 
 use super::columns::Chunk;
-use super::error::Problem;
+use super::problem::Problem;
 
 /// Follows the rows of one source.
 #[derive(Debug, Default)]

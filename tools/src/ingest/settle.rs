@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::check::Checks;
 use super::columns::{BadRow, Chunk};
 use super::csv::{line_at, split};
-use super::error::{IngestError, Problem};
+use super::error::IngestError;
 use super::layout::{Layout, Slot};
 use super::options::IngestOptions;
 use super::order::Order;
+use super::problem::Problem;
 
 /// Why a piece of a source was not taken.
 #[derive(Debug)]

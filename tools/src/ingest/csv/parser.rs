@@ -3,9 +3,9 @@
 use barrow_format::{AdjustmentKind, LogicalType};
 
 use super::super::columns::{BadRow, Cells, Chunk, RowAction, Run};
-use super::super::error::Problem;
 use super::super::layout::{Layout, STANDARD, Slot};
 use super::super::number::{self, Number};
+use super::super::problem::Problem;
 use super::super::time::TimeReader;
 use super::split::{line_at, split};
 

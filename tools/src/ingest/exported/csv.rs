@@ -8,7 +8,8 @@ use barrow_format::{Column, LogicalType, Schema, ValuesBuf};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::super::error::{IngestError, Problem};
+use super::super::error::IngestError;
+use super::super::problem::Problem;
 use super::super::source::{Source, io_error};
 use super::super::time::DAY_NS;
 use super::rows::{Piece, ROWS, Wanted};

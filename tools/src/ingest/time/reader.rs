@@ -1,6 +1,6 @@
 //! [`TimeReader`]: times of one file, one after the other.
 
-use super::super::error::Problem;
+use super::super::problem::Problem;
 use super::civil::{Civil, DAY_NS, days_from_date, days_in_month, digits};
 use super::format::TimeFormat;
 use super::zone::Zone;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone};
 
-use super::super::error::Problem;
+use super::super::problem::Problem;
 use super::civil::{Civil, DAY_NS};
 
 /// The zone of times that are written without one.

@@ -3,9 +3,10 @@
 use barrow_format::{AdjustmentKind, Column, LogicalType, PhysicalType};
 
 use super::super::columns::{BadRow, Cells, Chunk, RowAction, Run};
-use super::super::error::{IngestError, Problem};
+use super::super::error::IngestError;
 use super::super::layout::Slot;
 use super::super::options::IngestOptions;
+use super::super::problem::Problem;
 use super::super::source::Source;
 use super::super::time::{Granularity, Zone};
 use super::plan::Plan;
