@@ -75,7 +75,7 @@ pub struct RemotePruned {
 /// # Errors
 ///
 /// [`Error::BundleName`](crate::Error::BundleName); [`Error::Remote`](crate::Error::Remote) with [`RemoteError::AgeLimit`]; with
-/// [`RemoteError::Document`] where a record or an inventory cannot be read, since what it needs is not known, or where the place lists
+/// [`RemoteError::UnknownBundle`] where the bundle of the policy is not there; with [`RemoteError::Document`] where a record or an inventory cannot be read, since what it needs is not known, or where the place lists
 /// parts and no bundle; with
 /// [`RemoteError::Io`], of kind `Unsupported` where the place tells no ages or removes nothing.
 ///
@@ -118,6 +118,10 @@ impl Pruning<'_> {
         if names.is_empty() && !self.place.parts()?.is_empty() {
             let problem = "no bundle is listed there, but there are parts".to_owned();
             return Err(self.place.unusable("bundles", problem));
+        }
+        if let Some(name) = self.policy.bundle.filter(|name| !names.iter().any(|it| it == name)) {
+            let (name, remote) = (name.to_owned(), self.place.describe());
+            return Err(RemoteError::UnknownBundle { name, remote }.boxed());
         }
         for name in names {
             for entry in self.staying(&name)? {
