@@ -8,6 +8,9 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::Error;
 
+/// By process and number of threads.
+type Pools = BTreeMap<(u32, usize), Arc<Workers>>;
+
 /// Worker threads, started once and kept.
 ///
 /// One worker is the calling thread itself: nothing is started for it.
@@ -42,7 +45,7 @@ impl Workers {
     /// # Errors
     /// As [`Workers::new`].
     pub fn shared(threads: usize) -> Result<Arc<Workers>, Error> {
-        static POOLS: OnceLock<Mutex<BTreeMap<(u32, usize), Arc<Workers>>>> = OnceLock::new();
+        static POOLS: OnceLock<Mutex<Pools>> = OnceLock::new();
         let threads = if threads == 0 { Workers::available() } else { threads };
         let key = (std::process::id(), threads);
         let mut pools =
