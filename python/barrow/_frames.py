@@ -46,8 +46,15 @@ def bundle_to_polars(bundle: Bundle) -> polars.DataFrame:
 
 
 def to_pandas(source: Any) -> pandas.DataFrame:
-    """Any Arrow stream as a frame."""
-    return cast("pandas.DataFrame", to_arrow(source).to_pandas())
+    """Any Arrow stream as a frame, times without a zone, as in the other frames of pandas."""
+    import pyarrow
+
+    table = to_arrow(source)
+    for place, field in enumerate(table.schema):
+        if pyarrow.types.is_timestamp(field.type):
+            times = table.column(place).cast(pyarrow.timestamp(field.type.unit))
+            table = table.set_column(place, field.name, times)
+    return cast("pandas.DataFrame", table.to_pandas())
 
 
 def bars_to_pandas(bars: Bars) -> pandas.DataFrame:

@@ -118,12 +118,12 @@ class _Again:
 
 def _copied(strategy: Strategy) -> Strategy:
     """A strategy with the state that another has; what cannot be copied is that of both."""
-    made = copy.copy(strategy)
-    for name, value in vars(made).items():
+    made = object.__new__(type(strategy))
+    for name, value in vars(strategy).items():
         try:
-            setattr(made, name, copy.deepcopy(value))
+            vars(made)[name] = copy.deepcopy(value)
         except Exception:
-            continue
+            vars(made)[name] = value
     return made
 
 

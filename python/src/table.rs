@@ -95,7 +95,7 @@ impl Table {
         frame(slf.as_any(), "to_polars")
     }
 
-    /// The rows as a `pandas.DataFrame`, through pyarrow.
+    /// The rows as a `pandas.DataFrame`, through pyarrow: times without a zone, in UTC.
     fn to_pandas<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         frame(slf.as_any(), "to_pandas")
     }

@@ -171,3 +171,6 @@ def test_queries_answer_in_arrow(bundle: barrow.Bundle, rows: Rows) -> None:
         with pytest.raises(TypeError):
             bundle.query(**wrong)
     assert means.to_polars().equals(pl.DataFrame(means.to_pandas()))
+    joined_frame = bundle.to_pandas().merge(table.to_pandas(), on=["symbol", "time"])
+    assert len(joined_frame) == answer.num_rows
+    np.testing.assert_array_equal(joined_frame["twice"], 2 * joined_frame["close_x"])

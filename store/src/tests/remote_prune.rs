@@ -274,6 +274,8 @@ fn a_place_that_cannot_be_pruned_says_so_and_so_do_policies_that_are_too_sharp()
     assert!(matches!(error, RemoteError::AgeLimit { .. }), "{error}");
     let refused = prune_remote(&memory, &RemotePolicy { bundle: Some("../x"), ..keep(1) });
     assert!(matches!(refused, Err(Error::BundleName { .. })));
+    let error = said(prune_remote(&memory, &RemotePolicy { bundle: Some("c"), ..keep(1) }));
+    assert!(matches!(error, RemoteError::UnknownBundle { .. }), "{error}");
     let record = memory.keys("bundles/b/versions/").remove(0);
     memory.change(&record, |text| text.truncate(10));
     let error = said(prune_remote(&memory, &RemotePolicy::default()));
