@@ -149,10 +149,11 @@ def test_queries_answer_in_arrow(bundle: barrow.Bundle, rows: Rows) -> None:
     expected = frame.groupby("symbol")["close"].agg(["mean", "count"])
     np.testing.assert_allclose(means.to_arrow().column("mean(close)").to_numpy(), expected["mean"])
     assert means.to_arrow().column("count(*)").to_pylist() == expected["count"].tolist()
-    table = bundle.query("close, twice = 2 * close", filter="close > 50", start="2020-02", end="2020-02", assets="A*")
+    table = bundle.query("close, twice = 2 * close", filter="close > 20.5", start="2020-02", end="2020-02", assets="A*")
     answer = table.to_arrow()
     assert answer.column_names == ["symbol", "time", "close", "twice"] == list(table.column_names)
-    february = (frame["symbol"] == "AAA") & (frame["time"].dt.month == 2) & (frame["close"] > 50)
+    february = (frame["symbol"] == "AAA") & (frame["time"].dt.month == 2) & (frame["close"] > 20.5)
+    assert 0 < february.sum() == answer.num_rows
     np.testing.assert_array_equal(answer.column("twice").to_numpy(), 2 * frame["close"][february])
     assert table.to_arrow().equals(answer), "an answer can be read again"
     assert bundle.query(top=1, by="close").to_arrow().num_rows == 1
