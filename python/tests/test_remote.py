@@ -1,7 +1,7 @@
 """Promise: a version that is pushed anywhere is fetched from there as it was; nothing travels twice, nothing damaged is kept.
 
 Method: catalogs in folders of their own are machines; between them stand a directory, a file system in memory, a web server
-and an S3 server of this process; where `BARROW_COMMAND` names a command that takes URLs, it fetches what Python pushed, and the other
+and an S3 server of this process; where `BARROW_REMOTE_COMMAND` names a command that takes URLs, it fetches what Python pushed, and the other
 way round. Python only moves bytes: what is interrupted, damaged or lied about is tested where the
 library decides, in Rust.
 """
@@ -184,9 +184,9 @@ def test_an_s3_server(bundle: barrow.Bundle, there: Path, s3: str) -> None:
 
 def command(*args: object) -> str:
     """Runs the command; returns what it said."""
-    program = os.environ.get("BARROW_COMMAND")
+    program = os.environ.get("BARROW_REMOTE_COMMAND")
     if program is None:
-        pytest.skip("BARROW_COMMAND names no command with the feature object-store")
+        pytest.skip("BARROW_REMOTE_COMMAND names no command with the feature object-store")
     done = subprocess.run([program, *map(str, args)], capture_output=True, text=True, check=False)
     return f"exit {done.returncode}\n{done.stdout}{done.stderr}"
 
