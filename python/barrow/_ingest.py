@@ -66,7 +66,8 @@ def ingest(
 
     if isinstance(source, (str, os.PathLike)):
         return run([source])
-    if not _rows.are(source) and isinstance(source, Iterable):
+    # One column of pandas could be gone through, too.
+    if not _rows.are(source) and isinstance(source, Iterable) and not hasattr(source, "to_numpy"):
         source = list(source)
         if all(isinstance(it, (str, os.PathLike)) for it in source):
             return run(source)
