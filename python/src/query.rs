@@ -45,7 +45,7 @@ impl Bundle {
     /// `barrow query`; the guide to queries has the language of the expressions.
     ///
     /// - Which bars: `assets` (symbols or patterns), `metadata` (`sector=Tech`), `start` and `end`, both taken in, `filter`.
-    /// - Made to others first: `resample` (`5m`, `1h`, `session`, `week`, `month`), `session_start` (`17:00`).
+    /// - Made to others first: `resample` (`5m`, `1h`, `session`, `week`, `month`, `quarter`, `year`), `session_start` (`17:00`).
     /// - Beside each: the newest row of the bundle `asof`, not older than `tolerance`; its columns are `NAME.COLUMN`.
     /// - What of them: `columns` by name, and `select`: `close, ret = returns(close)`.
     /// - In one of these forms, else as rows: `agg` (`mean(close), count(*)`) by `group_by` (`asset`, a period, or both); the `top`
